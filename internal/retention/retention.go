@@ -1,0 +1,96 @@
+// Package retention says how long records are kept and when they fall due.
+//
+// It is pure: the same schedule, record and day always give the same answer.
+// Periods are counted in calendar dates of Europe/London, since that is the
+// calendar of the council that adopted them.
+package retention
+
+import (
+	"fmt"
+	"time"
+)
+
+// Class is a row of the retention schedule.
+type Class string
+
+// Messages is the class of everything said or done in an official group
+// (Policy §5: six years from the date of the message).
+const Messages Class = "WA-MSG"
+
+// Schedule holds the council's periods.
+type Schedule struct {
+	MessageYears int
+}
+
+// London is the time zone in which the council's dates are counted.
+var London = mustLoad("Europe/London")
+
+func mustLoad(name string) *time.Location {
+	l, err := time.LoadLocation(name)
+	if err != nil {
+		panic(fmt.Sprintf("retention: time zone data is missing: %v", err))
+	}
+	return l
+}
+
+// Date is a calendar date, written 2006-01-02; dates compare as text.
+type Date string
+
+// DateOf returns the London date of t.
+func DateOf(t time.Time) Date { return Date(t.In(London).Format(time.DateOnly)) }
+
+// ParseDate reads a date written as 2006-01-02.
+func ParseDate(s string) (Date, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return "", fmt.Errorf("date %q: write it as 2006-01-02", s)
+	}
+	return Date(t.Format(time.DateOnly)), nil
+}
+
+// AddDays returns the date n days later.
+func (d Date) AddDays(n int) Date {
+	return Date(d.time().AddDate(0, 0, n).Format(time.DateOnly))
+}
+
+// Start returns the first moment of the date in London.
+func (d Date) Start() time.Time {
+	t := d.time()
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, London)
+}
+
+// Long returns the date as a reader expects it: 22 November 2026.
+func (d Date) Long() string { return d.time().Format("2 January 2006") }
+
+func (d Date) time() time.Time {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		panic(fmt.Sprintf("retention: %q is not a date", string(d)))
+	}
+	return t
+}
+
+// Due returns the date from whose start (00:00 London time) a message sent at
+// the given time may be destroyed: the day after the anniversary, so that full
+// years have always passed (REQUIREMENTS.md 3.1-3.2). 29 February has its
+// anniversary on 1 March where the year has no such day.
+func (s Schedule) Due(sent time.Time) Date {
+	t := DateOf(sent).time()
+	anniversary := time.Date(t.Year()+s.MessageYears, t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+	return Date(anniversary.AddDate(0, 0, 1).Format(time.DateOnly))
+}
+
+// From returns the moment from which the period of a message counts: the time
+// that WhatsApp gives it, unless that lies more than a day after capture, which
+// no honest clock explains (C2); then capture.
+func From(sent, captured time.Time) time.Time {
+	if sent.After(captured.Add(24 * time.Hour)) {
+		return captured
+	}
+	return sent
+}
+
+// Rule names the rule that a due date follows, for stubs and certificates.
+func (s Schedule) Rule() string {
+	return fmt.Sprintf("%s: %d years from the date of the message", Messages, s.MessageYears)
+}
