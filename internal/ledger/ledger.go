@@ -1,0 +1,251 @@
+// Package ledger keeps the Merkle tree over all records and journal entries, so
+// that nothing can be altered, added, removed or reordered afterwards unseen.
+//
+// A leaf is SHA-256(0x00 ‖ salt ‖ canonical bytes). The salt is random, lies
+// beside the content and is destroyed with it; the leaf stays, and by itself
+// tells nothing. So the tree verifies for ever, across lawful destruction.
+//
+// The tree's size is read inside the writing transaction, never cached.
+package ledger
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"muniment/internal/sqlite"
+)
+
+// SaltSize is the length of a leaf's salt in bytes.
+const SaltSize = 32
+
+// Hash is a node of the tree.
+type Hash = tlog.Hash
+
+// NewSalt returns a fresh random salt.
+func NewSalt() []byte {
+	salt := make([]byte, SaltSize)
+	rand.Read(salt) // never fails
+	return salt
+}
+
+// LeafHash returns the leaf that commits to content.
+func LeafHash(salt, content []byte) Hash {
+	return tlog.RecordHash(append(append(make([]byte, 0, len(salt)+len(content)), salt...), content...))
+}
+
+// Append adds the leaf for content to the tree and returns its place, counted
+// from 0, and the salt that the caller stores beside the content.
+func Append(tx *sqlite.Tx, content func(leaf int64) []byte) (leaf int64, salt []byte, err error) {
+	leaf, err = Size(tx)
+	if err != nil {
+		return 0, nil, err
+	}
+	salt = NewSalt()
+	hashes, err := tlog.StoredHashesForRecordHash(leaf, LeafHash(salt, content(leaf)), reader{tx})
+	if err != nil {
+		return 0, nil, fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
+	}
+	first := tlog.StoredHashIndex(0, leaf)
+	for i, h := range hashes {
+		if _, err := tx.Exec("INSERT INTO tree_hash (idx, hash) VALUES (?, ?)", first+int64(i), h[:]); err != nil {
+			return 0, nil, fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
+		}
+	}
+	return leaf, salt, nil
+}
+
+// Size returns the number of leaves.
+func Size(tx *sqlite.Tx) (int64, error) {
+	var last sql.NullInt64
+	if err := tx.QueryRow("SELECT max(idx) FROM tree_hash").Scan(&last); err != nil {
+		return 0, fmt.Errorf("ledger: size: %w", err)
+	}
+	if !last.Valid {
+		return 0, nil
+	}
+	level, n := tlog.SplitStoredHashIndex(last.Int64)
+	return (n + 1) << level, nil
+}
+
+// Root returns the head of the tree's first size leaves.
+func Root(tx *sqlite.Tx, size int64) (Hash, error) {
+	h, err := tlog.TreeHash(size, reader{tx})
+	if err != nil {
+		return Hash{}, fmt.Errorf("ledger: head of %d leaves: %w", size, err)
+	}
+	return h, nil
+}
+
+// Hashes calls f for every stored hash of the tree, in the order of storage.
+func Hashes(tx *sqlite.Tx, f func(idx int64, h Hash) error) error {
+	rows, err := tx.Query("SELECT idx, hash FROM tree_hash ORDER BY idx")
+	if err != nil {
+		return fmt.Errorf("ledger: read the tree: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var idx int64
+		var raw sql.RawBytes
+		if err := rows.Scan(&idx, &raw); err != nil {
+			return fmt.Errorf("ledger: read the tree: %w", err)
+		}
+		if err := f(idx, Hash(raw)); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// reader reads stored hashes within a transaction.
+type reader struct{ tx *sqlite.Tx }
+
+func (r reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, len(indexes))
+	for i, idx := range indexes {
+		var raw []byte
+		if err := r.tx.QueryRow("SELECT hash FROM tree_hash WHERE idx = ?", idx).Scan(&raw); err != nil {
+			return nil, fmt.Errorf("hash %d of the tree: %w", idx, err)
+		}
+		hashes[i] = tlog.Hash(raw)
+	}
+	return hashes, nil
+}
+
+// Key signs checkpoints.
+type Key struct {
+	signer   note.Signer
+	verifier note.Verifier
+	public   string
+}
+
+// NewKey makes a key under name (the origin of the checkpoints) and writes it to
+// the file path, readable by its owner only. It refuses to overwrite a file.
+func NewKey(path, name string) error {
+	private, public, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return fmt.Errorf("make the ledger's key: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the ledger's key: %w", err)
+	}
+	_, err = f.WriteString(private + "\n" + public + "\n")
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// LoadKey reads the key that [NewKey] wrote.
+func LoadKey(path string) (*Key, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger's key: %w", err)
+	}
+	private, public, ok := strings.Cut(strings.TrimSpace(string(b)), "\n")
+	if !ok {
+		return nil, fmt.Errorf("read the ledger's key: %s is not a key file", path)
+	}
+	k := &Key{public: public}
+	if k.signer, err = note.NewSigner(private); err != nil {
+		return nil, fmt.Errorf("read the ledger's key: %s: %w", path, err)
+	}
+	if k.verifier, err = note.NewVerifier(public); err != nil {
+		return nil, fmt.Errorf("read the ledger's key: %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// Public returns the verifier key, in the form that other programs which read
+// signed notes accept.
+func (k *Key) Public() string { return k.public }
+
+// Checkpoint is a signed head of the tree: these leaves, and no others, were
+// there when it was made.
+type Checkpoint struct {
+	Size int64
+	Root Hash
+	Note string // the signed text, as emailed and kept
+}
+
+// Sign makes a checkpoint of the tree as it stands and stores it.
+func (k *Key) Sign(tx *sqlite.Tx, now time.Time) (Checkpoint, error) {
+	size, err := Size(tx)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	root, err := Root(tx, size)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	signed, err := note.Sign(&note.Note{
+		Text: fmt.Sprintf("%s\n%d\n%s\n", k.signer.Name(), size, base64.StdEncoding.EncodeToString(root[:])),
+	}, k.signer)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("ledger: sign checkpoint: %w", err)
+	}
+	c := Checkpoint{Size: size, Root: root, Note: string(signed)}
+	if _, err := tx.Exec("INSERT INTO checkpoint (size, made_at, note) VALUES (?, ?, ?)",
+		size, sqlite.FormatTime(now), c.Note); err != nil {
+		return Checkpoint{}, fmt.Errorf("ledger: store checkpoint: %w", err)
+	}
+	return c, nil
+}
+
+// Open checks the signature on a checkpoint and reads it.
+func (k *Key) Open(signed string) (Checkpoint, error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(k.verifier))
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	c := Checkpoint{Note: signed}
+	var root string
+	lines := strings.SplitN(n.Text, "\n", 4)
+	if len(lines) < 4 || lines[0] != k.verifier.Name() {
+		return Checkpoint{}, errors.New("checkpoint: not one of this archive")
+	}
+	if _, err := fmt.Sscanf(lines[1]+" "+lines[2], "%d %s", &c.Size, &root); err != nil {
+		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(root)
+	if err != nil || len(raw) != len(c.Root) {
+		return Checkpoint{}, errors.New("checkpoint: the head is not a hash")
+	}
+	c.Root = Hash(raw)
+	return c, nil
+}
+
+// Checkpoints returns the stored checkpoints' signed texts, oldest first.
+func Checkpoints(tx *sqlite.Tx) ([]string, error) {
+	rows, err := tx.Query("SELECT note FROM checkpoint ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read checkpoints: %w", err)
+	}
+	defer rows.Close()
+	var notes []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, fmt.Errorf("ledger: read checkpoints: %w", err)
+		}
+		notes = append(notes, s)
+	}
+	return notes, rows.Err()
+}
+
+// LastSigned returns when the latest checkpoint was made; zero if there is none.
+func LastSigned(tx *sqlite.Tx) (time.Time, error) {
+	var s sql.NullString
+	if err := tx.QueryRow("SELECT made_at FROM checkpoint ORDER BY id DESC LIMIT 1").Scan(&s); errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	} else if err != nil {
+		return time.Time{}, fmt.Errorf("ledger: last checkpoint: %w", err)
+	}
+	return sqlite.ParseTime(s.String)
+}

@@ -1,0 +1,131 @@
+package ledger_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"muniment/internal/ledger"
+	"muniment/internal/sqlite"
+)
+
+func create(t *testing.T) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func write(t *testing.T, db *sqlite.DB, f func(*sqlite.Tx) error) {
+	t.Helper()
+	if err := db.Write(context.Background(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The heads of a growing tree are those of RFC 6962, counted here naively.
+func TestHeadsAreThoseOfTheWholeTree(t *testing.T) {
+	db := create(t)
+	var leaves []ledger.Hash
+	for n := int64(0); n < 70; n++ {
+		write(t, db, func(tx *sqlite.Tx) error {
+			content := []byte(fmt.Sprint("content ", n))
+			leaf, salt, err := ledger.Append(tx, func(int64) []byte { return content })
+			if err != nil {
+				return err
+			}
+			if leaf != n {
+				t.Fatalf("leaf %d has place %d", n, leaf)
+			}
+			leaves = append(leaves, ledger.LeafHash(salt, content))
+			size, err := ledger.Size(tx)
+			if err != nil || size != n+1 {
+				t.Fatalf("size %d, err %v; want %d", size, err, n+1)
+			}
+			root, err := ledger.Root(tx, size)
+			if err != nil || root != naive(leaves) {
+				t.Fatalf("head of %d leaves is wrong (err %v)", size, err)
+			}
+			return nil
+		})
+	}
+}
+
+func TestARolledBackLeafLeavesNoTrace(t *testing.T) {
+	db := create(t)
+	add := func(fail bool) error {
+		return db.Write(context.Background(), func(tx *sqlite.Tx) error {
+			_, _, err := ledger.Append(tx, func(int64) []byte { return nil })
+			if fail {
+				return fmt.Errorf("refused")
+			}
+			return err
+		})
+	}
+	add(true)
+	if err := add(false); err != nil {
+		t.Fatal(err)
+	}
+	write(t, db, func(tx *sqlite.Tx) error {
+		if n, err := ledger.Size(tx); n != 1 || err != nil {
+			t.Errorf("size %d, err %v; want 1", n, err)
+		}
+		return nil
+	})
+}
+
+func TestCheckpoint(t *testing.T) {
+	db := create(t)
+	path := filepath.Join(t.TempDir(), "ledger.key")
+	if err := ledger.NewKey(path, "muniment.example/1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ledger.NewKey(path, "muniment.example/1"); err == nil {
+		t.Error("a key was overwritten")
+	}
+	key, err := ledger.LoadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made ledger.Checkpoint
+	write(t, db, func(tx *sqlite.Tx) error {
+		for range 5 {
+			if _, _, err := ledger.Append(tx, func(int64) []byte { return nil }); err != nil {
+				return err
+			}
+		}
+		var err error
+		made, err = key.Sign(tx, time.Now())
+		return err
+	})
+	got, err := key.Open(made.Note)
+	if err != nil || got != made {
+		t.Errorf("opened %+v, err %v; want %+v", got, err, made)
+	}
+	if _, err := key.Open(strings.Replace(made.Note, "\n5\n", "\n6\n", 1)); err == nil {
+		t.Error("a checkpoint with another size was believed")
+	}
+}
+
+// naive is RFC 6962's definition of a tree's head.
+func naive(leaves []ledger.Hash) ledger.Hash {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	k := 1
+	for k*2 < len(leaves) {
+		k *= 2
+	}
+	return node(naive(leaves[:k]), naive(leaves[k:]))
+}
+
+func node(l, r ledger.Hash) ledger.Hash {
+	return sha256.Sum256(append(append([]byte{1}, l[:]...), r[:]...))
+}
