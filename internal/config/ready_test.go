@@ -1,0 +1,87 @@
+package config
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// ready is a configuration with all that run needs.
+func ready() Config {
+	c := defaults()
+	c.File = "/etc/muniment/muniment.toml"
+	c.Council = Council{Name: "Cranford Parish Council", Domains: []string{"a.example"}}
+	c.Groups = []Group{{JID: "1@g.us", Name: "Councillors", Purpose: "Quick messages"}}
+	c.Notice = Notice{Version: "1", GivenOn: day(2026, time.November, 2), Method: "By email"}
+	c.Mail.Server = "smtp.example:587"
+	c.Mail.From = "record@a.example"
+	c.Mail.ConversationsTo = "council@a.example"
+	c.Mail.Clerk = "clerk@a.example"
+	return c
+}
+
+func TestReadyToRun(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Config)
+		want   string // the whole refusal, empty if none
+	}{
+		{"all is given", func(*Config) {}, ""},
+		{"no council", func(c *Config) { c.Council.Name = "" },
+			"the council's name is not given: put name under [council] in /etc/muniment/muniment.toml; it heads every email and certificate"},
+		{"recipients but no domain to allow them", func(c *Config) { c.Council.Domains = nil },
+			"the council's mail domain is not given: put domains under [council] in /etc/muniment/muniment.toml; emails go to no other, so no recipient can be allowed before"},
+		{"no group", func(c *Config) { c.Groups = nil },
+			"no group is configured: run `muniment groups` and put the group's jid under [[group]] in /etc/muniment/muniment.toml"},
+		{"a group without a jid", func(c *Config) { c.Groups[0].JID = "" },
+			"group 1 has no jid: run `muniment groups` and put the group's jid under its [[group]] in /etc/muniment/muniment.toml"},
+		{"a group without a name", func(c *Config) { c.Groups[0].Name = "" },
+			"group 1 has no name: put what emails and certificates are to call it in name under its [[group]] in /etc/muniment/muniment.toml"},
+		{"a group without a purpose", func(c *Config) { c.Groups = append(c.Groups, Group{JID: "2@g.us", Name: "Officers"}) },
+			"group 2 has no purpose: put what the council has it for in purpose under its [[group]] in /etc/muniment/muniment.toml (REQUIREMENTS C24)"},
+		{"no notice", func(c *Config) { c.Notice = Notice{} },
+			"the privacy notice is not recorded: give it to everyone in the group, then put version, given_on and method under [notice] in /etc/muniment/muniment.toml (REQUIREMENTS N3: never covert)"},
+		{"a notice without its date", func(c *Config) { c.Notice.GivenOn = time.Time{} },
+			"the privacy notice is not recorded: give it to everyone in the group, then put given_on under [notice] in /etc/muniment/muniment.toml (REQUIREMENTS N3: never covert)"},
+		{"no email", func(c *Config) { c.Mail = defaults().Mail },
+			"email is not set up: put server, from, conversations_to and clerk under [mail] in /etc/muniment/muniment.toml"},
+		{"nobody to tell", func(c *Config) { c.Mail.Clerk = "" },
+			"email is not set up: put clerk under [mail] in /etc/muniment/muniment.toml"},
+		{"destruction under no policy", func(c *Config) { c.Disposal.Approval = ApprovalEach },
+			"destruction is approved but no policy is named: put minute under [policy] in /etc/muniment/muniment.toml; no certificate is issued without it"},
+		{"destruction under a policy", func(c *Config) { c.Disposal.Approval = ApprovalEach; c.Policy.Minute = "24/037" }, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := ready()
+			tt.change(&c)
+			got := ""
+			if err := c.ReadyToRun(); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("ReadyToRun: %s\nwant: %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadyToRunTellsEveryReasonAtOnce(t *testing.T) {
+	c, err := load(t, "[[group]]\njid = '1@g.us'\n[disposal]\napproval = 'each'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.ReadyToRun()
+	if err == nil {
+		t.Fatal("ready, want reasons")
+	}
+	var got []string
+	for _, reason := range strings.Split(err.Error(), "\n") {
+		beginning, _, _ := strings.Cut(reason, ":")
+		got = append(got, beginning)
+	}
+	want := "the council's name is not given, the council's mail domain is not given, group 1 has no name, " +
+		"group 1 has no purpose, the privacy notice is not recorded, email is not set up, destruction is approved but no policy is named"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("reasons: %s\nwant: %s", strings.Join(got, ", "), want)
+	}
+}
