@@ -42,6 +42,13 @@ func LeafHash(salt, content []byte) Hash {
 	return tlog.RecordHash(append(append(make([]byte, 0, len(salt)+len(content)), salt...), content...))
 }
 
+// NodeHash returns the inner node above two others.
+func NodeHash(left, right Hash) Hash { return tlog.NodeHash(left, right) }
+
+// StoredIndex returns where in the order of storage the leaf stands; the inner
+// nodes that it completes follow it, from the bottom up.
+func StoredIndex(leaf int64) int64 { return tlog.StoredHashIndex(0, leaf) }
+
 // Append adds the leaf for content to the tree and returns its place, counted
 // from 0, and the salt that the caller stores beside the content.
 func Append(tx *sqlite.Tx, content func(leaf int64) []byte) (leaf int64, salt []byte, err error) {
@@ -54,7 +61,7 @@ func Append(tx *sqlite.Tx, content func(leaf int64) []byte) (leaf int64, salt []
 	if err != nil {
 		return 0, nil, fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
 	}
-	first := tlog.StoredHashIndex(0, leaf)
+	first := StoredIndex(leaf)
 	for i, h := range hashes {
 		if _, err := tx.Exec("INSERT INTO tree_hash (idx, hash) VALUES (?, ?)", first+int64(i), h[:]); err != nil {
 			return 0, nil, fmt.Errorf("ledger: append leaf %d: %w", leaf, err)

@@ -33,14 +33,18 @@ var ErrNoArchive = errors.New("there is no archive")
 // are acknowledged on the strength of it. What is deleted is overwritten
 // (secure_delete, on since the file's creation).
 type DB struct {
-	path   string
-	writer *sql.DB // one connection; transactions begin immediate
-	reader *sql.DB
+	path     string
+	writer   *sql.DB // one connection; transactions begin immediate
+	prepared statements
+	reader   *sql.DB
 }
 
 // Tx is a transaction. Packages that write take one from their caller, so that
 // what belongs together is committed together.
-type Tx struct{ *sql.Tx }
+type Tx struct {
+	*sql.Tx
+	prepared *statements // nil: none are kept
+}
 
 // Create makes a new archive database at path and lays out its tables. It
 // refuses a path where there is a file already.
@@ -72,6 +76,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		return nil, err
 	}
 	d.writer.SetMaxOpenConns(1)
+	d.prepared.db = d.writer
 	if err := migrate(ctx, d.writer); err != nil {
 		d.writer.Close()
 		return nil, fmt.Errorf("open archive %s: %w", path, err)
@@ -139,6 +144,17 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
+// Says reports whether fragment stands in every archive: in the text that lays
+// out the tables, or in the words that such files begin with.
+func Says(tx *Tx, fragment []byte) (says bool, err error) {
+	if err := tx.QueryRow(`
+		SELECT instr(CAST('SQLite format 3' AS BLOB), ?1)
+			OR EXISTS (SELECT 1 FROM sqlite_schema WHERE instr(CAST(sql AS BLOB), ?1))`, fragment).Scan(&says); err != nil {
+		return false, fmt.Errorf("search the layout: %w", err)
+	}
+	return says, nil
+}
+
 // Path returns the database's file name.
 func (d *DB) Path() string { return d.path }
 
@@ -146,21 +162,22 @@ func (d *DB) Path() string { return d.path }
 // wrote is on disk; when it returns an error, nothing of it is, unless the
 // commit itself failed: then it may be, and f must be safe to repeat.
 func (d *DB) Write(ctx context.Context, f func(*Tx) error) error {
-	return in(ctx, d.writer, f)
+	defer d.prepared.prepare(ctx)
+	return in(ctx, d.writer, &d.prepared, f)
 }
 
 // Read runs f on one consistent state of the database.
 func (d *DB) Read(ctx context.Context, f func(*Tx) error) error {
-	return in(ctx, d.reader, f)
+	return in(ctx, d.reader, nil, f)
 }
 
-func in(ctx context.Context, db *sql.DB, f func(*Tx) error) error {
+func in(ctx context.Context, db *sql.DB, prepared *statements, f func(*Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer tx.Rollback()
-	if err := f(&Tx{tx}); err != nil {
+	if err := f(&Tx{tx, prepared}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

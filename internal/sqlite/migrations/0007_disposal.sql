@@ -24,6 +24,7 @@ CREATE TABLE disposal_run (
 	started_at  TEXT NOT NULL,
 	authority   TEXT NOT NULL, -- what the approval rests on
 	unsearched  INTEGER NOT NULL DEFAULT 0, -- destroyed, but never searched for: the run was interrupted
+	residue     INTEGER NOT NULL DEFAULT 0, -- fragments that the last search found
 	finished_at TEXT,
 	certificate TEXT           -- JSON
 ) STRICT;
