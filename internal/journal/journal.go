@@ -1,0 +1,211 @@
+// Package journal keeps the account of who did what, when and why: every view,
+// hold, approval, run, start, stop and change of the member register. Each entry
+// is a leaf of the ledger, written in the transaction of the act itself.
+//
+// An entry holds names of those who act, numbers and dates. It never holds what
+// a record says.
+package journal
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"muniment/internal/ledger"
+	"muniment/internal/sqlite"
+)
+
+// Act names what was done.
+type Act string
+
+// The acts.
+const (
+	Created        Act = "archive created"
+	Started        Act = "daemon started"
+	Stopped        Act = "daemon stopped"
+	Linked         Act = "device linked"
+	LinkLost       Act = "link lost"
+	GapOpened      Act = "gap opened"
+	GapClosed      Act = "gap closed"
+	MemberAdded    Act = "member added"
+	Viewed         Act = "records viewed"
+	HoldPlaced     Act = "hold placed"
+	HoldReleased   Act = "hold released"
+	ParentArrived  Act = "due date taken from the original"
+	MailHandedOver Act = "email handed over"
+	MailRefused    Act = "email refused"
+	ListDrawnUp    Act = "disposal list drawn up"
+	ListApproved   Act = "disposal list approved"
+	RunStarted     Act = "disposal run started"
+	RunStep        Act = "records destroyed"
+	ResidueFound   Act = "residue of destroyed records found"
+	RunFinished    Act = "disposal run finished"
+	ListLapsed     Act = "disposal list lapsed"
+	ClockJumped    Act = "clock jumped"
+	ClockConfirmed Act = "clock confirmed"
+)
+
+// Daemon is who acts when nobody does but the program.
+const Daemon = "muniment"
+
+// Entry is one act.
+type Entry struct {
+	ID     int64
+	At     time.Time
+	Who    string
+	Act    Act
+	Reason string
+	About  About
+}
+
+// About tells what an act concerned: numbers, dates, counts.
+type About map[string]any
+
+// Write adds e to the journal; its ID is given here.
+func Write(tx *sqlite.Tx, e Entry) error {
+	about, err := json.Marshal(e.About) // sorts its keys
+	if err != nil {
+		return fmt.Errorf("journal %q: %w", e.Act, err)
+	}
+	var last int64
+	if err := tx.QueryRow("SELECT coalesce(max(id), 0) FROM journal").Scan(&last); err != nil {
+		return fmt.Errorf("journal %q: %w", e.Act, err)
+	}
+	e.ID = last + 1
+	leaf, salt, err := ledger.Append(tx, func(int64) []byte { return canonical(e, string(about)) })
+	if err != nil {
+		return fmt.Errorf("journal %q: %w", e.Act, err)
+	}
+	if _, err := tx.Exec(`
+		INSERT INTO journal (id, at, who, act, reason, about, salt, leaf)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.ID, sqlite.FormatTime(e.At), e.Who, e.Act, e.Reason, string(about), salt, leaf,
+	); err != nil {
+		return fmt.Errorf("journal %q: %w", e.Act, err)
+	}
+	return nil
+}
+
+// canonical is what an entry's leaf commits to, in the form of
+// record.Canonical: "name length:value\n".
+func canonical(e Entry, about string) []byte {
+	var b strings.Builder
+	b.WriteString("muniment journal 1\n")
+	for _, f := range [][2]string{
+		{"id", strconv.FormatInt(e.ID, 10)},
+		{"at", sqlite.FormatTime(e.At)},
+		{"who", e.Who},
+		{"act", string(e.Act)},
+		{"reason", e.Reason},
+		{"about", about},
+	} {
+		fmt.Fprintf(&b, "%s %d:%s\n", f[0], len(f[1]), f[1])
+	}
+	return []byte(b.String())
+}
+
+// Leaves calls f with the leaf and its place for every entry, in the order of
+// the ledger, each computed anew from what the journal says now.
+func Leaves(tx *sqlite.Tx, f func(id, leaf int64, h ledger.Hash) error) error {
+	return each(tx, func(e Entry, about string, salt []byte, leaf int64) error {
+		return f(e.ID, leaf, ledger.LeafHash(salt, canonical(e, about)))
+	})
+}
+
+// Each calls f for every entry, oldest first.
+func Each(tx *sqlite.Tx, f func(Entry) error) error {
+	return each(tx, func(e Entry, about string, _ []byte, _ int64) error {
+		if err := json.Unmarshal([]byte(about), &e.About); err != nil {
+			return fmt.Errorf("journal entry %d: %w", e.ID, err)
+		}
+		return f(e)
+	})
+}
+
+func each(tx *sqlite.Tx, f func(e Entry, about string, salt []byte, leaf int64) error) error {
+	rows, err := tx.Query("SELECT id, at, who, act, reason, about, salt, leaf FROM journal ORDER BY leaf")
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e Entry
+		var at, about string
+		var salt []byte
+		var leaf int64
+		if err := rows.Scan(&e.ID, &at, &e.Who, &e.Act, &e.Reason, &about, &salt, &leaf); err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		if e.At, err = sqlite.ParseTime(at); err != nil {
+			return fmt.Errorf("journal entry %d: %w", e.ID, err)
+		}
+		if err := f(e, about, salt, leaf); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Destroyed calls f with the numbers of the records that each step of a disposal
+// run destroyed, in the order of destruction. What cannot be read is left out: it
+// was altered, and its leaf tells.
+func Destroyed(tx *sqlite.Tx, f func(seqs []int64) error) error {
+	rows, err := tx.Query("SELECT about FROM journal WHERE act = ? ORDER BY id", RunStep)
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		var about struct{ Records []int64 }
+		if json.Unmarshal([]byte(text), &about) != nil {
+			continue
+		}
+		if err := f(about.Records); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Last returns the time of the latest entry; zero if there is none.
+func Last(tx *sqlite.Tx) (time.Time, error) {
+	_, at, err := latest(tx, "1")
+	return at, err
+}
+
+// LastOf returns the number and time of the latest entry of an act; 0 if there
+// is none.
+func LastOf(tx *sqlite.Tx, a Act) (id int64, at time.Time, err error) {
+	return latest(tx, "act = ?", a)
+}
+
+func latest(tx *sqlite.Tx, which string, args ...any) (id int64, at time.Time, err error) {
+	var s string
+	err = tx.QueryRow("SELECT id, at FROM journal WHERE "+which+" ORDER BY id DESC LIMIT 1", args...).Scan(&id, &s)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, time.Time{}, nil
+	} else if err != nil {
+		return 0, time.Time{}, fmt.Errorf("read journal: %w", err)
+	}
+	at, err = sqlite.ParseTime(s)
+	return id, at, err
+}
+
+// Says reports whether an entry holds fragment.
+func Says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
+	if err := tx.QueryRow(`
+		SELECT EXISTS (SELECT 1 FROM journal
+			WHERE instr(CAST(who AS BLOB), ?1) OR instr(CAST(reason AS BLOB), ?1) OR instr(CAST(about AS BLOB), ?1))`,
+		fragment).Scan(&says); err != nil {
+		return false, fmt.Errorf("search the journal: %w", err)
+	}
+	return says, nil
+}

@@ -1,0 +1,405 @@
+// Package people knows who is behind an address, who is on the council's member
+// register, and who is in a group now.
+//
+// WhatsApp may name the same person by a LID today and by a phone number (PN)
+// tomorrow. A person here is whoever is known to be the same; when two turn out
+// to be one, the younger is kept as an alias, because records captured under it
+// must still be found.
+package people
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"muniment/internal/journal"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// ID is a person's number in the archive.
+type ID int64
+
+// Identity is all that a person is known by.
+type Identity struct {
+	ID      ID
+	JIDs    []string // the one just given first, then its alternative, then the others
+	Aliases []ID     // taken for other persons once
+}
+
+// Identify returns the person behind a, making one known where there is none,
+// and notes what it calls itself (empty: nothing said).
+func Identify(tx *sqlite.Tx, a record.Address, pushName string) (Identity, error) {
+	if a.JID == "" {
+		return Identity{}, errors.New("identify: no address")
+	}
+	is, called, err := lookUp(tx, a)
+	if err == nil && (is.ID == 0 || a.Alt != "" && !slices.Contains(is.JIDs, a.Alt)) {
+		if err = learn(tx, a); err == nil {
+			is, called, err = lookUp(tx, a)
+		}
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("identify: %w", err)
+	}
+	if pushName != "" && pushName != called {
+		if _, err := tx.Exec("UPDATE person SET push_name = ? WHERE id = ?", pushName, is.ID); err != nil {
+			return Identity{}, fmt.Errorf("identify: %w", err)
+		}
+	}
+	return is, nil
+}
+
+// lookUp returns what is known of the person behind a.JID, and its push name; the
+// zero Identity if nobody is.
+func lookUp(tx *sqlite.Tx, a record.Address) (is Identity, pushName string, err error) {
+	var jids, aliases string
+	err = tx.QueryRow(`
+		SELECT p.id, p.push_name, (SELECT json_group_array(jid) FROM address WHERE person = p.id),
+			(SELECT json_group_array(id) FROM person WHERE same_as = p.id)
+		FROM address a JOIN person p ON p.id = a.person WHERE a.jid = ?`, a.JID).Scan(&is.ID, &pushName, &jids, &aliases)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Identity{}, "", nil
+	} else if err != nil {
+		return Identity{}, "", err
+	}
+	if err := errors.Join(json.Unmarshal([]byte(jids), &is.JIDs), json.Unmarshal([]byte(aliases), &is.Aliases)); err != nil {
+		return Identity{}, "", err
+	}
+	slices.SortStableFunc(is.JIDs, func(a1, a2 string) int {
+		rank := func(jid string) int { return slices.Index([]string{"", a.Alt, a.JID}, jid) }
+		return rank(a2) - rank(a1)
+	})
+	return is, pushName, nil
+}
+
+// learn makes a person known under a, which says something new: of nobody known
+// yet, of another address, or that two persons are one.
+func learn(tx *sqlite.Tx, a record.Address) error {
+	p, err := behind(tx, a.JID)
+	if err != nil {
+		return err
+	}
+	if a.Alt != "" {
+		q, err := behind(tx, a.Alt)
+		if err != nil {
+			return err
+		}
+		switch {
+		case p == 0:
+			p = q
+		case q != 0 && p != q:
+			if p, err = merge(tx, p, q); err != nil {
+				return err
+			}
+		}
+	}
+	if p == 0 {
+		if err := tx.QueryRow("INSERT INTO person DEFAULT VALUES RETURNING id").Scan(&p); err != nil {
+			return err
+		}
+	}
+	for _, jid := range []string{a.JID, a.Alt} {
+		if jid == "" {
+			continue
+		}
+		if _, err := tx.Exec("INSERT INTO address (jid, person) VALUES (?, ?) ON CONFLICT DO NOTHING", jid, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// behind returns the person behind one JID, 0 if nobody is known.
+func behind(tx *sqlite.Tx, jid string) (p ID, err error) {
+	err = tx.QueryRow("SELECT person FROM address WHERE jid = ?", jid).Scan(&p)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return p, err
+}
+
+// merge makes two persons one, the elder, and returns it.
+func merge(tx *sqlite.Tx, a, b ID) (ID, error) {
+	elder, younger := min(a, b), max(a, b)
+	// Where both are on the member register, the elder's entry counts and the
+	// younger's stays as it was entered.
+	for _, q := range []string{
+		"UPDATE person SET same_as = ?1 WHERE id = ?2 OR same_as = ?2",
+		"UPDATE address SET person = ?1 WHERE person = ?2",
+		"UPDATE OR IGNORE participant SET person = ?1 WHERE person = ?2",
+		"DELETE FROM participant WHERE person = ?2",
+		"UPDATE OR IGNORE member SET person = ?1 WHERE person = ?2",
+		`UPDATE person SET push_name = (SELECT push_name FROM person WHERE id = ?2)
+		 WHERE id = ?1 AND push_name = ''`,
+	} {
+		if _, err := tx.Exec(q, elder, younger); err != nil {
+			return 0, fmt.Errorf("two persons are one: %w", err)
+		}
+	}
+	return elder, nil
+}
+
+// ForgetStrangers removes what is known of persons who are in no group, not on
+// the member register, and have none of the addresses that are needed (those
+// that surviving records name).
+func ForgetStrangers(tx *sqlite.Tx, needed map[string]bool) error {
+	stays := make(map[ID]bool)
+	err := scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
+		var jid string
+		var p ID
+		if err := rows.Scan(&jid, &p); err != nil {
+			return err
+		}
+		stays[p] = stays[p] || needed[jid]
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var strangers []ID // aliases before those whom they refer to
+	err = scan(tx, `
+		SELECT id, coalesce(same_as, id) FROM person
+		WHERE coalesce(same_as, id) NOT IN (SELECT person FROM participant UNION SELECT person FROM member)
+		ORDER BY same_as IS NULL`, func(rows *sql.Rows) error {
+		var id, is ID
+		if err := rows.Scan(&id, &is); err != nil {
+			return err
+		}
+		if !stays[is] {
+			strangers = append(strangers, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range strangers {
+		for _, q := range []string{"DELETE FROM address WHERE person = ?", "DELETE FROM person WHERE id = ?"} {
+			if _, err := tx.Exec(q, p); err != nil {
+				return fmt.Errorf("forget strangers: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// Join notes that p is in group; Leave that it is not. Both may be repeated.
+func Join(tx *sqlite.Tx, group string, p ID) error {
+	if _, err := tx.Exec("INSERT INTO participant (group_jid, person) VALUES (?, ?) ON CONFLICT DO NOTHING", group, p); err != nil {
+		return fmt.Errorf("note who is in the group: %w", err)
+	}
+	return nil
+}
+
+// Leave notes that p is not in group.
+func Leave(tx *sqlite.Tx, group string, p ID) error {
+	if _, err := tx.Exec("DELETE FROM participant WHERE group_jid = ? AND person = ?", group, p); err != nil {
+		return fmt.Errorf("note who is in the group: %w", err)
+	}
+	return nil
+}
+
+// Participants returns who is in group now.
+func Participants(tx *sqlite.Tx, group string) (map[ID]bool, error) {
+	rows, err := tx.Query("SELECT person FROM participant WHERE group_jid = ?", group)
+	if err != nil {
+		return nil, fmt.Errorf("who is in the group: %w", err)
+	}
+	defer rows.Close()
+	in := make(map[ID]bool)
+	for rows.Next() {
+		var p ID
+		if err := rows.Scan(&p); err != nil {
+			return nil, fmt.Errorf("who is in the group: %w", err)
+		}
+		in[p] = true
+	}
+	return in, rows.Err()
+}
+
+// Member is an entry of the council's member register.
+type Member struct {
+	ID     int64
+	Person ID
+	Name   string
+	Role   string // councillor, clerk, chair, officer …
+	Email  string
+}
+
+// Roles are those that the member register knows.
+var Roles = []string{"councillor", "chair", "clerk", "officer"}
+
+// ErrOnRegister is returned when a person is on the member register already.
+var ErrOnRegister = errors.New("this person is on the member register already")
+
+// AddMember puts m on the member register under the address a and journals it.
+func AddMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member, a record.Address) error {
+	is, err := Identify(tx, a, "")
+	if err != nil {
+		return err
+	}
+	var taken bool
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM member WHERE person = ?)", is.ID).Scan(&taken); err != nil {
+		return fmt.Errorf("add member: %w", err)
+	}
+	if taken {
+		return ErrOnRegister
+	}
+	if err := tx.QueryRow(`
+		INSERT INTO member (person, name, role, email, added_at) VALUES (?, ?, ?, ?, ?) RETURNING id`,
+		is.ID, m.Name, m.Role, m.Email, sqlite.FormatTime(now),
+	).Scan(&m.ID); err != nil {
+		return fmt.Errorf("add member: %w", err)
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.MemberAdded, Reason: reason,
+		About: journal.About{"member": m.ID, "name": m.Name, "role": m.Role}})
+}
+
+// ParseNumber turns a telephone number as people write it (a UK number without
+// its country code, or any with one) into WhatsApp's address for it. A number
+// is not refused for belonging to a range that is not in use.
+func ParseNumber(s string) (record.Address, error) {
+	n, err := phonenumbers.Parse(s, "GB")
+	if err != nil || phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE {
+		return record.Address{}, fmt.Errorf("%q is not a telephone number: write it as 07700 900123 or +44 7700 900123", s)
+	}
+	return record.Address{JID: strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+") + "@s.whatsapp.net"}, nil
+}
+
+// Names says what people are called in everything that is shown: the name on
+// the member register, else what they call themselves, marked as unverified,
+// else a number of its own (DESIGN.md, invariant 9).
+type Names struct {
+	is       map[ID]ID
+	behind   map[string]ID
+	member   map[ID]Member
+	pushName map[ID]string
+	unknown  map[ID]int
+}
+
+// LoadNames reads the names of all people known.
+func LoadNames(tx *sqlite.Tx) (*Names, error) {
+	n := &Names{map[ID]ID{}, map[string]ID{}, map[ID]Member{}, map[ID]string{}, map[ID]int{}}
+	members, err := Members(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		n.member[m.Person] = m
+	}
+	err = scan(tx, "SELECT id, coalesce(same_as, id), push_name FROM person", func(rows *sql.Rows) error {
+		var id, is ID
+		var pushName string
+		if err := rows.Scan(&id, &is, &pushName); err != nil {
+			return err
+		}
+		n.is[id] = is
+		n.pushName[id] = pushName
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return n, scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
+		var jid string
+		var p ID
+		if err := rows.Scan(&jid, &p); err != nil {
+			return err
+		}
+		n.behind[jid] = p
+		return nil
+	})
+}
+
+func scan(tx *sqlite.Tx, query string, f func(*sql.Rows) error) error {
+	rows, err := tx.Query(query)
+	if err != nil {
+		return fmt.Errorf("read people: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("read people: %w", err)
+		}
+	}
+	return rows.Err()
+}
+
+// Member returns p's entry in the member register.
+func (n *Names) Member(p ID) (Member, bool) {
+	m, ok := n.member[n.is[p]]
+	return m, ok
+}
+
+// Of returns what p is called.
+func (n *Names) Of(p ID) string {
+	is := n.is[p]
+	if m, ok := n.member[is]; ok {
+		return m.Name
+	}
+	if name := n.pushName[is]; name != "" {
+		return name + " (name not verified)"
+	}
+	if n.unknown[is] == 0 {
+		n.unknown[is] = len(n.unknown) + 1
+	}
+	return fmt.Sprintf("Unidentified participant %d", n.unknown[is])
+}
+
+// OfJID returns what the person behind jid is called.
+func (n *Names) OfJID(jid string) string { return n.Of(n.behind[jid]) }
+
+// Mentioning returns text with every mention of a participant, which WhatsApp
+// writes as @ and a number, turned into a name. Only whole numbers are mentions:
+// of one that merely begins like another, no digits may be left over.
+func (n *Names) Mentioning(text string, mentions []string) string {
+	if len(mentions) == 0 {
+		return text
+	}
+	mentioned := make(map[string]string, len(mentions))
+	for _, jid := range mentions {
+		user, _, _ := strings.Cut(jid, "@")
+		mentioned["@"+user] = jid
+	}
+	return mention.ReplaceAllStringFunc(text, func(number string) string {
+		if jid, ok := mentioned[number]; ok {
+			return "@" + n.OfJID(jid)
+		}
+		return number
+	})
+}
+
+var mention = regexp.MustCompile(`@[0-9]+`)
+
+// Says reports whether a name, role or email address here holds fragment.
+func Says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
+	if err := tx.QueryRow(`
+		SELECT EXISTS (SELECT 1 FROM person WHERE instr(CAST(push_name AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM member WHERE instr(CAST(name AS BLOB), ?1)
+				OR instr(CAST(role AS BLOB), ?1) OR instr(CAST(email AS BLOB), ?1))`, fragment).Scan(&says); err != nil {
+		return false, fmt.Errorf("search the people: %w", err)
+	}
+	return says, nil
+}
+
+// Members returns the member register in the order of entry.
+func Members(tx *sqlite.Tx) ([]Member, error) {
+	var ms []Member
+	err := scan(tx, "SELECT id, person, name, role, email FROM member ORDER BY id", func(rows *sql.Rows) error {
+		var m Member
+		if err := rows.Scan(&m.ID, &m.Person, &m.Name, &m.Role, &m.Email); err != nil {
+			return err
+		}
+		ms = append(ms, m)
+		return nil
+	})
+	return ms, err
+}

@@ -1,0 +1,374 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/internal/journal"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+const (
+	group  = "120363000000000001@g.us"
+	annPN  = "447700900101@s.whatsapp.net"
+	annLID = "200000000000101@lid"
+	boLID  = "200000000000102@lid"
+)
+
+var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// register is an archive in which only people are known.
+type register struct {
+	*testing.T
+	db *sqlite.DB
+}
+
+func newRegister(t *testing.T) *register {
+	t.Helper()
+	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return &register{t, db}
+}
+
+func (r *register) write(f func(tx *sqlite.Tx) error) {
+	r.Helper()
+	if err := r.db.Write(context.Background(), f); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *register) meets(jid, alt, pushName string) (is Identity) {
+	r.Helper()
+	r.write(func(tx *sqlite.Tx) (err error) {
+		is, err = Identify(tx, record.Address{JID: jid, Alt: alt}, pushName)
+		return err
+	})
+	return is
+}
+
+func (r *register) enters(name, role, jid string) error {
+	return r.db.Write(context.Background(), func(tx *sqlite.Tx) error {
+		return AddMember(tx, monday, "sysadmin", "elected", Member{Name: name, Role: role}, record.Address{JID: jid})
+	})
+}
+
+func (r *register) names() (n *Names) {
+	r.Helper()
+	r.write(func(tx *sqlite.Tx) (err error) { n, err = LoadNames(tx); return err })
+	return n
+}
+
+func (r *register) members() (ms []Member) {
+	r.Helper()
+	r.write(func(tx *sqlite.Tx) (err error) { ms, err = Members(tx); return err })
+	return ms
+}
+
+func TestTheSameAddressIsTheSamePerson(t *testing.T) {
+	r := newRegister(t)
+	first := r.meets(annLID, "", "Ann")
+	for _, again := range []Identity{r.meets(annLID, "", ""), r.meets(annLID, annPN, ""), r.meets(annPN, "", ""), r.meets(annPN, annLID, "")} {
+		if again.ID != first.ID || len(again.Aliases) != 0 {
+			t.Errorf("met again as %+v; want person %d", again, first.ID)
+		}
+	}
+	if bo := r.meets(boLID, "", ""); bo.ID == first.ID {
+		t.Error("another address is the same person")
+	}
+	if diff := cmp.Diff([]string{annPN, annLID}, r.meets(annPN, "", "").JIDs); diff != "" {
+		t.Errorf("known by (-want +got)\n%s", diff)
+	}
+}
+
+func TestNobodyIsRefused(t *testing.T) {
+	r := newRegister(t)
+	if err := r.db.Write(context.Background(), func(tx *sqlite.Tx) error {
+		_, err := Identify(tx, record.Address{}, "Nobody")
+		return err
+	}); err == nil {
+		t.Error("a person without an address was made")
+	}
+}
+
+// Ann is met by her number, then by her LID, and only then says WhatsApp that both
+// are one. Nothing that was known of either is lost.
+func TestTwoTurnOutToBeOne(t *testing.T) {
+	r := newRegister(t)
+	elder := r.meets(annPN, "", "")
+	if err := r.enters("Ann Archer", "chair", annPN); err != nil {
+		t.Fatal(err)
+	}
+	younger := r.meets(annLID, "", "Ann")
+	r.write(func(tx *sqlite.Tx) error { return Join(tx, group, younger.ID) })
+	if elder.ID == younger.ID {
+		t.Fatal("they were known to be one all along")
+	}
+	now := r.meets(annLID, annPN, "")
+	want := Identity{ID: elder.ID, JIDs: []string{annLID, annPN}, Aliases: []ID{younger.ID}}
+	if diff := cmp.Diff(want, now); diff != "" {
+		t.Errorf("identity (-want +got)\n%s", diff)
+	}
+	names := r.names()
+	for _, id := range []ID{elder.ID, younger.ID} {
+		if name := names.Of(id); name != "Ann Archer" {
+			t.Errorf("person %d is called %q", id, name)
+		}
+		if m, ok := names.Member(id); !ok || m.Role != "chair" {
+			t.Errorf("person %d is member %+v, %v", id, m, ok)
+		}
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		in, err := Participants(tx, group)
+		if diff := cmp.Diff(map[ID]bool{elder.ID: true}, in); diff != "" {
+			t.Errorf("in the group (-want +got)\n%s", diff)
+		}
+		return err
+	})
+}
+
+// A third address joins two persons of whom one was two before: aliases do not
+// form chains.
+func TestThreeTurnOutToBeOne(t *testing.T) {
+	r := newRegister(t)
+	a, b, c := r.meets("1@lid", "", "A"), r.meets("2@lid", "", ""), r.meets("3@lid", "", "")
+	r.meets("2@lid", "3@lid", "")
+	now := r.meets("1@lid", "2@lid", "")
+	slices.Sort(now.Aliases)
+	if now.ID != a.ID || !slices.Equal(now.Aliases, []ID{b.ID, c.ID}) || len(now.JIDs) != 3 {
+		t.Errorf("all three are %+v", now)
+	}
+	if name := r.names().Of(c.ID); name != "A (name not verified)" {
+		t.Errorf("the third is called %q", name)
+	}
+}
+
+// The member register changes only by an act that is journaled: entries for two
+// persons who are one both stay.
+func TestMergingNeverDeletesFromTheRegister(t *testing.T) {
+	r := newRegister(t)
+	if err := errors.Join(r.enters("Ann Archer", "chair", annPN), r.enters("A. Archer", "councillor", annLID)); err != nil {
+		t.Fatal(err)
+	}
+	is := r.meets(annPN, annLID, "")
+	if ms := r.members(); len(ms) != 2 {
+		t.Errorf("the register has %d entries; want both", len(ms))
+	}
+	if m, _ := r.names().Member(is.ID); m.Name != "Ann Archer" {
+		t.Errorf("the entry that counts is %+v; want the elder's", m)
+	}
+}
+
+func TestWhatPeopleAreCalled(t *testing.T) {
+	r := newRegister(t)
+	ann, bo, cy, dee := r.meets(annLID, "", "Annie"), r.meets(boLID, "", "Bo"), r.meets("3@lid", "", ""), r.meets("4@lid", "", "")
+	if err := r.enters("Cllr Ann Archer", "councillor", annLID); err != nil {
+		t.Fatal(err)
+	}
+	r.meets(boLID, "", "Bo B.")
+	names := r.names()
+	for _, tt := range []struct {
+		name string
+		p    ID
+		want string
+	}{
+		{"a member as the register has it, whatever she calls herself", ann.ID, "Cllr Ann Archer"},
+		{"somebody else as he calls himself now, and marked so", bo.ID, "Bo B. (name not verified)"},
+		{"who never said a name has a number", dee.ID, "Unidentified participant 1"},
+		{"each a number of his own", cy.ID, "Unidentified participant 2"},
+		{"which stays", dee.ID, "Unidentified participant 1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := names.Of(tt.p); got != tt.want {
+				t.Errorf("called %q; want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestMentions(t *testing.T) {
+	r := newRegister(t)
+	r.meets(annPN, annLID, "")
+	r.meets("12@lid", "", "Eve")
+	r.meets("3@lid", "", "@447700900101")
+	if err := r.enters("Ann", "councillor", annPN); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, text string
+		mentions   []string
+		want       string
+	}{
+		{"a number becomes a name", "ask @447700900101 please", []string{annPN}, "ask @Ann please"},
+		{"a LID becomes the same name", "ask @200000000000101, please", []string{annLID}, "ask @Ann, please"},
+		{"every time", "@447700900101 @447700900101", []string{annPN}, "@Ann @Ann"},
+		{"what a member typed is content", "ring @447700900999", []string{annPN}, "ring @447700900999"},
+		{"without mentions nothing changes", "ask @447700900101", nil, "ask @447700900101"},
+		{"a mention that begins another leaves no digits", "@12 @1234 @12", []string{"12@lid", "1234@lid"},
+			"@Eve (name not verified) @Unidentified participant 1 @Eve (name not verified)"},
+		{"a crafted mention of one digit disturbs no number", "@447700900101", []string{"4@lid", annPN}, "@Ann"},
+		{"a crafted mention of nobody replaces no @", "clerk@example.gov.uk", []string{"@s.whatsapp.net"}, "clerk@example.gov.uk"},
+		{"a name that looks like a mention is not replaced again", "@3 @447700900101", []string{"3@lid", annPN},
+			"@@447700900101 (name not verified) @Ann"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := r.names().Mentioning(tt.text, tt.mentions); got != tt.want {
+				t.Errorf("Mentioning(%q, %q) = %q; want %q", tt.text, tt.mentions, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseNumber(t *testing.T) {
+	for _, tt := range []struct {
+		name, number, jid string
+	}{
+		{"as it is written in Britain", "07700 900123", annJID("447700900123")},
+		{"without spaces", "07700900123", annJID("447700900123")},
+		{"with the country code", "+44 7700 900123", annJID("447700900123")},
+		{"with the country code and the zero in brackets", "+44 (0)7700 900123", annJID("447700900123")},
+		{"with 0044", "0044 7700 900123", annJID("447700900123")},
+		{"with dashes", "07700-900-123", annJID("447700900123")},
+		{"a landline of a drama", "020 7946 0018", annJID("442079460018")},
+		{"of another country", "+353 20 915 0123", annJID("353209150123")},
+		{"no number", "the clerk", ""},
+		{"nothing", "", ""},
+		{"half of it is missing", "07700 9", ""},
+		{"digits too many", "07700 900123456", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a, err := ParseNumber(tt.number)
+			if a.JID != tt.jid || (err == nil) != (tt.jid != "") {
+				t.Errorf("ParseNumber(%q) = %q, %v; want %q", tt.number, a.JID, err, tt.jid)
+			}
+		})
+	}
+}
+
+func annJID(user string) string { return user + "@s.whatsapp.net" }
+
+func TestTheRegisterIsJournaled(t *testing.T) {
+	r := newRegister(t)
+	if err := r.enters("Ann Archer", "chair", annPN); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.enters("Ann Archer", "councillor", annPN); !errors.Is(err, ErrOnRegister) {
+		t.Errorf("entered twice: %v; want ErrOnRegister", err)
+	}
+	var told []string
+	r.write(func(tx *sqlite.Tx) error {
+		return journal.Each(tx, func(e journal.Entry) error {
+			told = append(told, strings.Join([]string{e.Who, string(e.Act), e.Reason, e.About["name"].(string)}, ", "))
+			return nil
+		})
+	})
+	if diff := cmp.Diff([]string{"sysadmin, member added, elected, Ann Archer"}, told); diff != "" {
+		t.Errorf("journal (-want +got)\n%s", diff)
+	}
+}
+
+func TestWhoIsInTheGroup(t *testing.T) {
+	r := newRegister(t)
+	change := func(kind record.Type, jids ...string) record.Received {
+		c := record.Received{Kind: record.Participants, Type: kind, Group: group}
+		for _, jid := range jids {
+			c.Participants = append(c.Participants, record.Address{JID: jid})
+		}
+		return c
+	}
+	ann, bo := r.meets(annLID, "", "").ID, r.meets(boLID, "", "").ID
+	for _, tt := range []struct {
+		name   string
+		change record.Received
+		in     map[ID]bool
+	}{
+		{"all who are present", change(record.Present, annLID, boLID), map[ID]bool{ann: true, bo: true}},
+		{"one leaves", change(record.Left, boLID), map[ID]bool{ann: true}},
+		{"leaving twice is leaving", change(record.Left, boLID), map[ID]bool{ann: true}},
+		{"and joins again", change(record.Joined, boLID), map[ID]bool{ann: true, bo: true}},
+		{"is removed", change(record.Removed, boLID), map[ID]bool{ann: true}},
+		{"and is added", change(record.Added, boLID), map[ID]bool{ann: true, bo: true}},
+		{"who is not on the new list has left", change(record.Present, boLID), map[ID]bool{bo: true}},
+	} {
+		r.write(func(tx *sqlite.Tx) error {
+			if err := Changed(tx, tt.change); err != nil {
+				return err
+			}
+			in, err := Participants(tx, group)
+			if diff := cmp.Diff(tt.in, in); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", tt.name, diff)
+			}
+			return err
+		})
+	}
+	for _, tt := range []struct {
+		list  record.Received
+		known bool
+	}{
+		{change(record.Present, boLID), true}, {change(record.Present, annLID), false},
+		{change(record.Present, annLID, boLID), false}, {change(record.Present), false},
+	} {
+		r.write(func(tx *sqlite.Tx) error {
+			if known, err := Known(tx, tt.list); err != nil || known != tt.known {
+				t.Errorf("Known(%v) = %v, %v", tt.list.Participants, known, err)
+			}
+			return nil
+		})
+	}
+}
+
+// After a disposal run only those are known who are in a group, on the register,
+// or named by a surviving record.
+func TestForgetStrangers(t *testing.T) {
+	r := newRegister(t)
+	r.meets(annPN, "", "")
+	if err := r.enters("Ann", "councillor", annPN); err != nil {
+		t.Fatal(err)
+	}
+	bo := r.meets(boLID, "", "Bo")
+	r.write(func(tx *sqlite.Tx) error { return Join(tx, group, bo.ID) })
+	r.meets("named@lid", "named@pn", "Named")
+	r.meets("one@lid", "", "One")
+	r.meets("one@pn", "", "")
+	r.meets("one@lid", "one@pn", "") // a stranger with an alias
+	r.meets("stranger@lid", "stranger@pn", "A Stranger's Name")
+
+	r.write(func(tx *sqlite.Tx) error { return ForgetStrangers(tx, map[string]bool{"": true, "named@pn": true}) })
+	var known []string
+	r.write(func(tx *sqlite.Tx) error {
+		rows, err := tx.Query("SELECT jid FROM address ORDER BY jid")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var jid string
+			if err := rows.Scan(&jid); err != nil {
+				return err
+			}
+			known = append(known, jid)
+		}
+		return rows.Err()
+	})
+	if diff := cmp.Diff([]string{boLID, annPN, "named@lid", "named@pn"}, known); diff != "" {
+		t.Errorf("still known (-want +got)\n%s", diff)
+	}
+	for fragment, want := range map[string]bool{"A Stranger's Name": false, "One": false, "Named": true} {
+		r.write(func(tx *sqlite.Tx) error {
+			if says, err := Says(tx, []byte(fragment)); err != nil || says != want {
+				t.Errorf("Says(%q) = %v, %v; want %v", fragment, says, err, want)
+			}
+			return nil
+		})
+	}
+}

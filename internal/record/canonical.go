@@ -1,0 +1,73 @@
+package record
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timeLayout is part of the canonical form: UTC, milliseconds.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// Canonical returns the bytes that a record's leaf in the ledger commits to.
+// They depend on nothing but the facts as captured: not on what is later known
+// of people, not on retention, not on the database's layout. Origin and target
+// are the names by which the archive knows the fact and the message that it
+// answers. Quotations enter by their digests only, so that they can be destroyed
+// before the reply.
+//
+// The form is one field after another, "name length:value\n", in this order;
+// length is in bytes, so no value can pass for another field.
+func Canonical(seq Seq, origin []byte, captured time.Time, r Received, target []byte, quotations [][sha256.Size]byte) []byte {
+	var b strings.Builder
+	b.WriteString("muniment record 1\n")
+	field(&b, "seq", strconv.FormatInt(int64(seq), 10))
+	field(&b, "origin", string(origin))
+	field(&b, "kind", string(r.Kind))
+	field(&b, "type", string(r.Type))
+	field(&b, "group", r.Group)
+	field(&b, "id", r.ID)
+	field(&b, "sender", r.Sender.JID)
+	field(&b, "sender-alt", r.Sender.Alt)
+	field(&b, "push-name", r.PushName)
+	field(&b, "own", strconv.FormatBool(r.Own))
+	field(&b, "sent", r.Sent.UTC().Format(timeLayout))
+	field(&b, "captured", captured.UTC().Format(timeLayout))
+	field(&b, "text", r.Text)
+	field(&b, "emoji", r.Emoji)
+	field(&b, "target", string(target))
+	for _, m := range r.Mentions {
+		field(&b, "mention", m)
+	}
+	for _, p := range r.Participants {
+		field(&b, "participant", p.JID)
+		field(&b, "participant-alt", p.Alt)
+	}
+	field(&b, "version", r.Version)
+	for _, q := range quotations {
+		field(&b, "quotation", string(q[:]))
+	}
+	field(&b, "protobuf", string(r.Protobuf))
+	return []byte(b.String())
+}
+
+// QuotationDigest returns the salted digest by which a reply commits to a
+// quotation. Without the salt it tells nothing, even of a one-word message.
+// Origin is of the message quoted: the quotation is destroyed with it.
+func QuotationDigest(salt, origin []byte, q Quotation) [sha256.Size]byte {
+	var b strings.Builder
+	b.WriteString("muniment quotation 1\n")
+	field(&b, "salt", string(salt))
+	field(&b, "origin", string(origin))
+	field(&b, "id", q.Of.ID)
+	field(&b, "sender", q.Of.Sender.JID)
+	field(&b, "text", q.Text)
+	field(&b, "protobuf", string(q.Protobuf))
+	return sha256.Sum256([]byte(b.String()))
+}
+
+func field(b *strings.Builder, name, value string) {
+	fmt.Fprintf(b, "%s %d:%s\n", name, len(value), value)
+}
