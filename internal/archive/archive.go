@@ -1,0 +1,371 @@
+// Package archive keeps the records: it captures them, shows them, holds them,
+// and destroys those whose time has come.
+//
+// A record is never altered. A message that comes again is the record that it
+// was, and one that was destroyed stays destroyed: what is left of it, its stub,
+// bears the same origin, an HMAC under a key kept here, that any redelivery has.
+package archive
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"muniment/internal/journal"
+	"muniment/internal/ledger"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+// Archive captures and destroys under a retention schedule.
+type Archive struct {
+	schedule retention.Schedule
+	key      []byte // of the origins
+}
+
+// Lay makes a fresh database an archive.
+func Lay(tx *sqlite.Tx, now time.Time, who string) error {
+	if _, err := tx.Exec("INSERT INTO archive (id, origin_key, created_at) VALUES (1, ?, ?)",
+		ledger.NewSalt(), sqlite.FormatTime(now)); err != nil {
+		return fmt.Errorf("lay out archive: %w", err)
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.Created})
+}
+
+// Load returns the archive in the database.
+func Load(tx *sqlite.Tx, schedule retention.Schedule) (*Archive, error) {
+	a := &Archive{schedule: schedule}
+	if err := tx.QueryRow("SELECT origin_key FROM archive").Scan(&a.key); errors.Is(err, sql.ErrNoRows) {
+		return nil, sqlite.ErrNoArchive
+	} else if err != nil {
+		return nil, fmt.Errorf("load archive: %w", err)
+	}
+	return a, nil
+}
+
+// Token is a word that no other archive has, for the Message-IDs of its emails.
+// It tells nothing of the key that it is derived from.
+func (a *Archive) Token() string {
+	h := hmac.New(sha256.New, a.key)
+	h.Write([]byte("message-id token"))
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// Captured is what became of one received record.
+type Captured struct {
+	Seq     record.Seq
+	Fresh   bool // not known before
+	Person  people.ID
+	Aliases []people.ID // other persons that the sender was taken for once
+	Target  []byte      // origin of the message that it answers or reacts to
+}
+
+// Capture commits r to the archive, with its leaf. Sender is who sent it.
+//
+// WhatsApp delivers at least once, so capturing again is not an error: Capture
+// returns the Seq there is, that of a stub too, and Fresh is false.
+func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Captured, error) {
+	sender, err := people.Identify(tx, r.Sender, r.PushName)
+	if err != nil {
+		return Captured{}, fmt.Errorf("capture: %w", err)
+	}
+	c := Captured{Person: sender.ID, Aliases: sender.Aliases}
+	if err := reassign(tx, sender); err != nil {
+		return Captured{}, fmt.Errorf("capture: %w", err)
+	}
+	origins, err := a.origins(tx, r, sender)
+	if err != nil {
+		return Captured{}, fmt.Errorf("capture: %w", err)
+	}
+	if c.Seq, _, err = find(tx, origins); err != nil {
+		return Captured{}, fmt.Errorf("capture: %w", err)
+	} else if c.Seq != 0 {
+		return c, a.healGap(tx, now, r, sender)
+	}
+	origin, expected, err := awaited(tx, origins)
+	if err != nil {
+		return Captured{}, fmt.Errorf("capture: %w", err)
+	}
+	if r.Target != nil {
+		if c.Target, err = a.originOfRef(tx, r.Group, *r.Target); err != nil {
+			return Captured{}, fmt.Errorf("capture: %w", err)
+		}
+	}
+	c.Fresh = true
+	if c.Seq, err = a.insert(tx, now, r, origin, c); err != nil {
+		return Captured{}, fmt.Errorf("capture: %w", err)
+	}
+	if expected {
+		if err := a.parentArrived(tx, now, c.Seq, origin); err != nil {
+			return Captured{}, fmt.Errorf("capture %d: %w", c.Seq, err)
+		}
+	}
+	return c, a.healGap(tx, now, r, sender)
+}
+
+// reassign gives a person the records of those who it turned out to be.
+func reassign(tx *sqlite.Tx, p people.Identity) error {
+	if len(p.Aliases) == 0 {
+		return nil
+	}
+	_, err := tx.Exec("UPDATE record SET person = ? WHERE person IN (SELECT value FROM json_each(?))", p.ID, toJSON(p.Aliases))
+	return err
+}
+
+// insert writes the row, its leaf and its quotations.
+func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin []byte, c Captured) (record.Seq, error) {
+	seq, err := nextSeq(tx)
+	if err != nil {
+		return 0, err
+	}
+	due, dueFrom, err := a.due(tx, now, r, c.Target)
+	if err != nil {
+		return 0, err
+	}
+	digests, err := a.insertQuotations(tx, seq, r, due)
+	if err != nil {
+		return 0, err
+	}
+	for _, jid := range r.Mentions { // so that a mention can be shown as a name
+		if _, err := people.Identify(tx, record.Address{JID: jid}, ""); err != nil {
+			return 0, err
+		}
+	}
+	leaf, salt, err := ledger.Append(tx, func(int64) []byte {
+		return record.Canonical(seq, origin, now, r, c.Target, digests)
+	})
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Exec(`
+		INSERT INTO record (seq, origin, kind, type, group_jid, id, person, sender, sender_alt, push_name, own,
+			sent, captured, text, emoji, target, mentions, participants, version, protobuf,
+			class, due, due_from, salt, leaf)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		seq, origin, r.Kind, r.Type, r.Group, r.ID, c.Person, r.Sender.JID, r.Sender.Alt, r.PushName, r.Own,
+		sqlite.FormatTime(r.Sent), sqlite.FormatTime(now), r.Text, r.Emoji, c.Target,
+		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(r.Protobuf),
+		retention.Messages, due, dueFrom, salt, leaf,
+	)
+	if err != nil {
+		return 0, fmt.Errorf("insert record %d: %w", seq, err)
+	}
+	return seq, nil
+}
+
+// nextSeq continues after the last record or stub, whichever is later: numbers
+// are never used again.
+func nextSeq(tx *sqlite.Tx) (seq record.Seq, err error) {
+	err = tx.QueryRow(`
+		SELECT 1 + max(coalesce((SELECT max(seq) FROM record), 0), coalesce((SELECT max(seq) FROM stub), 0))`).Scan(&seq)
+	return seq, err
+}
+
+// due returns the date from which r may be destroyed. A reaction is of its
+// message's family and follows its clock (REQUIREMENTS.md 3.1); while the
+// message is not known, its own.
+func (a *Archive) due(tx *sqlite.Tx, now time.Time, r record.Received, target []byte) (due retention.Date, from string, err error) {
+	own := a.schedule.Due(retention.From(r.Sent, now))
+	if r.Kind != record.Reaction || target == nil {
+		return own, "own", nil
+	}
+	if due, _, err = a.dueOf(tx, target); err != nil {
+		return "", "", err
+	} else if due != "" {
+		return due, "parent", nil
+	}
+	return own, "own", nil
+}
+
+// dueOf returns the due date of the message with that origin, and whether it is
+// destroyed; empty if it is not known.
+func (a *Archive) dueOf(tx *sqlite.Tx, origin []byte) (due retention.Date, destroyed bool, err error) {
+	err = tx.QueryRow("SELECT due FROM record WHERE origin = ?", origin).Scan(&due)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return due, false, err
+	}
+	var sentOn retention.Date
+	err = tx.QueryRow("SELECT sent_on FROM stub WHERE origin = ?", origin).Scan(&sentOn)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	} else if err != nil {
+		return "", false, err
+	}
+	return a.schedule.Due(sentOn.Start()), true, nil
+}
+
+// parentArrived sets the clock of reactions and quotations that came before the
+// message they belong to: once, and journaled.
+func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, origin []byte) error {
+	reactions, err := tx.Exec(`
+		UPDATE record SET due = (SELECT due FROM record WHERE seq = ?1), due_from = 'parent'
+		WHERE target = ?2 AND kind = ?3 AND due_from = 'own'`, seq, origin, record.Reaction)
+	if err != nil {
+		return err
+	}
+	quotations, err := tx.Exec(`
+		UPDATE quotation SET due = (SELECT due FROM record WHERE seq = ?1) WHERE origin = ?2`, seq, origin)
+	if err != nil {
+		return err
+	}
+	r, _ := reactions.RowsAffected() // SQLite always knows
+	q, _ := quotations.RowsAffected()
+	if r+q == 0 {
+		return nil
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.ParentArrived,
+		About: journal.About{"record": seq, "reactions": r, "quotations": q}})
+}
+
+// insertQuotations keeps the quotations in r, each on the clock of the message
+// it quotes; where that is not known, on the reply's. Of a message that is
+// destroyed nothing is kept but the digest.
+func (a *Archive) insertQuotations(tx *sqlite.Tx, seq record.Seq, r record.Received, replyDue retention.Date) ([][sha256.Size]byte, error) {
+	var digests [][sha256.Size]byte
+	for n, q := range r.Quotations {
+		origin, err := a.originOfRef(tx, r.Group, q.Of)
+		if err != nil {
+			return nil, err
+		}
+		due, destroyed, err := a.dueOf(tx, origin)
+		if err != nil {
+			return nil, err
+		}
+		if due == "" {
+			due = replyDue
+		}
+		salt := ledger.NewSalt()
+		digest := record.QuotationDigest(salt, origin, q)
+		digests = append(digests, digest)
+		row := []any{seq, n, digest[:], origin, due, salt, q.Of.ID, q.Of.Sender.JID, q.Text, notNull(q.Protobuf)}
+		if destroyed {
+			row = []any{seq, n, digest[:], origin, due, nil, nil, nil, nil, nil}
+		}
+		if _, err := tx.Exec(`
+			INSERT INTO quotation (record, n, digest, origin, due, salt, id, sender, text, protobuf)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...); err != nil {
+			return nil, fmt.Errorf("insert quotation: %w", err)
+		}
+	}
+	return digests, nil
+}
+
+// origins returns every origin that r can have been captured under: WhatsApp may
+// have named its sender by another address then.
+func (a *Archive) origins(tx *sqlite.Tx, r record.Received, sender people.Identity) ([][]byte, error) {
+	if r.Kind != record.Participants {
+		return a.originsOf(r.Kind, r.Group, sender, r.ID), nil
+	}
+	var who []string
+	for _, p := range r.Participants {
+		if _, err := people.Identify(tx, p, ""); err != nil { // so that they have names
+			return nil, err
+		}
+		who = append(who, p.JID)
+	}
+	slices.Sort(who)
+	rest := append([]string{strconv.FormatInt(r.Sent.Unix(), 10), string(r.Type), r.Version}, who...)
+	return a.originsOf(r.Kind, r.Group, sender, rest...), nil
+}
+
+func (a *Archive) originsOf(kind record.Kind, group string, sender people.Identity, rest ...string) [][]byte {
+	origins := make([][]byte, 0, len(sender.JIDs))
+	for _, jid := range sender.JIDs {
+		origins = append(origins, a.origin(kind, group, jid, rest...))
+	}
+	return origins
+}
+
+// originOfRef returns the origin of the message that ref names: the one that is
+// in the archive, else the one that others named before.
+func (a *Archive) originOfRef(tx *sqlite.Tx, group string, ref record.Ref) ([]byte, error) {
+	sender, err := people.Identify(tx, ref.Sender, "")
+	if err != nil {
+		return nil, err
+	}
+	origins := a.originsOf(record.Message, group, sender, ref.ID)
+	seq, origin, err := find(tx, origins)
+	if err != nil || seq != 0 {
+		return origin, err
+	}
+	origin, _, err = awaited(tx, origins)
+	return origin, err
+}
+
+// origin names a fact without telling anything of it. It depends on nothing but
+// the fact and the key, so that what was destroyed and is delivered again is
+// known even when everything else about its sender is forgotten. A message that
+// is not read yet is still a message: what answers it must find it.
+func (a *Archive) origin(kind record.Kind, group, sender string, rest ...string) []byte {
+	if kind == record.Unsupported {
+		kind = record.Message
+	}
+	h := hmac.New(sha256.New, a.key)
+	for _, s := range append([]string{string(kind), group, sender}, rest...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return h.Sum(nil)
+}
+
+// find returns the number and origin of the record or stub with one of these
+// origins; 0 if there is none.
+func find(tx *sqlite.Tx, origins [][]byte) (seq record.Seq, origin []byte, err error) {
+	in, args := oneOf(origins)
+	err = tx.QueryRow("SELECT seq, origin FROM record WHERE origin "+in+
+		" UNION ALL SELECT seq, origin FROM stub WHERE origin "+in+" LIMIT 1", args...).Scan(&seq, &origin)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil, nil
+	}
+	return seq, origin, err
+}
+
+// awaited returns the origin by which a reaction, reply or quotation has named a
+// message that is not here; is is false, and the origin the first, if none has.
+func awaited(tx *sqlite.Tx, origins [][]byte) (origin []byte, is bool, err error) {
+	in, args := oneOf(origins)
+	err = tx.QueryRow("SELECT target FROM record WHERE target "+in+
+		" UNION ALL SELECT origin FROM quotation WHERE origin "+in+" LIMIT 1", args...).Scan(&origin)
+	if errors.Is(err, sql.ErrNoRows) {
+		return origins[0], false, nil
+	}
+	return origin, true, err
+}
+
+// oneOf returns a condition that a column is one of the origins, and its
+// arguments. The condition may stand in a query more than once.
+func oneOf(origins [][]byte) (in string, args []any) {
+	var b strings.Builder
+	for i, o := range origins {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "?%d", i+1)
+		args = append(args, o)
+	}
+	return "IN (" + b.String() + ")", args
+}
+
+func toJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("archive: %v", err)) // strings only: cannot happen
+	}
+	return string(b)
+}
+
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

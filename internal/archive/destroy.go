@@ -1,0 +1,234 @@
+package archive
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+// Due returns the numbers of the records, in order, that may be destroyed from
+// the given date on and are not on hold. Those are left out for which skip is
+// true, and reactions to them, which go when they go.
+func Due(tx *sqlite.Tx, on retention.Date, skip func(record.Seq) bool) ([]record.Seq, error) {
+	rows, err := tx.Query(`
+		SELECT seq, CASE kind WHEN 'reaction' THEN coalesce((SELECT t.seq FROM record t WHERE t.origin = record.target), 0) ELSE 0 END
+		FROM record WHERE due <= ? AND NOT `+onHold+" ORDER BY seq", on)
+	if err != nil {
+		return nil, fmt.Errorf("records due on %s: %w", on, err)
+	}
+	defer rows.Close()
+	var due []record.Seq
+	for rows.Next() {
+		var seq, of record.Seq
+		if err := rows.Scan(&seq, &of); err != nil {
+			return nil, fmt.Errorf("records due on %s: %w", on, err)
+		}
+		if !skip(seq) && !skip(of) {
+			due = append(due, seq)
+		}
+	}
+	return due, rows.Err()
+}
+
+// Destruction is by which run, when and on whose authority records are destroyed.
+type Destruction struct {
+	Run       int64
+	On        retention.Date
+	Authority string
+}
+
+// Destroyed is what the run must look for afterwards, and must not keep.
+type Destroyed struct {
+	Seq   record.Seq
+	ID    string
+	Salts [][]byte // of the record and of the quotations that went with it
+	// Content is what it said and quoted. Of a record that this program does
+	// not read, that is the protobuf.
+	Content [][]byte
+}
+
+// Destroy destroys those of the given records that are due and not on hold, and
+// the reactions to them, and leaves a stub of each. Quotations of them in later
+// messages go too. It is decided here, in the destroying statement itself,
+// whatever the caller found before.
+//
+// The salt goes with the record, so the leaf that stays in the ledger can no
+// longer be tested against a guess.
+func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]Destroyed, error) {
+	rows, err := tx.Query(`
+		DELETE FROM record
+		WHERE (seq IN (SELECT value FROM json_each(?1))
+			OR (kind = 'reaction' AND target IN (
+				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?1)) AND due <= ?2)))
+			AND due <= ?2 AND NOT `+onHold+`
+		RETURNING seq, origin, leaf, class, kind, sent, id, text, protobuf, salt`, toJSON(seqs), d.On)
+	if err != nil {
+		return nil, fmt.Errorf("destroy records: %w", err)
+	}
+	all, err := scanGone(rows)
+	if err != nil {
+		return nil, fmt.Errorf("destroy records: %w", err)
+	}
+	var destroyed []Destroyed
+	for _, g := range all {
+		if _, err := tx.Exec(`
+			INSERT INTO stub (seq, origin, sent_on, class, rule, destroyed_on, run, authority, leaf)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			g.Seq, g.origin, g.sentOn, g.class, a.schedule.Rule(), d.On, d.Run, d.Authority, g.leaf); err != nil {
+			return nil, fmt.Errorf("leave stub of record %d: %w", g.Seq, err)
+		}
+		if err := g.destroyQuotations(tx); err != nil {
+			return nil, fmt.Errorf("destroy quotations of record %d: %w", g.Seq, err)
+		}
+		destroyed = append(destroyed, g.Destroyed)
+	}
+	return destroyed, nil
+}
+
+// gone is a destroyed record and what its stub keeps.
+type gone struct {
+	Destroyed
+	origin []byte
+	leaf   int64
+	class  retention.Class
+	sentOn retention.Date
+}
+
+func scanGone(rows *sql.Rows) (all []gone, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		var g gone
+		var kind record.Kind
+		var sent, text string
+		var protobuf, salt []byte
+		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &kind, &sent, &g.ID, &text, &protobuf, &salt); err != nil {
+			return nil, err
+		}
+		at, err := sqlite.ParseTime(sent)
+		if err != nil {
+			return nil, err
+		}
+		g.sentOn = retention.DateOf(at)
+		g.Salts = [][]byte{salt}
+		g.Content = [][]byte{[]byte(text)}
+		if kind == record.Unsupported {
+			g.Content = append(g.Content, protobuf)
+		}
+		all = append(all, g)
+	}
+	return all, rows.Err()
+}
+
+// destroyQuotations destroys the quotations of the record in later messages, of
+// which the digests stay, and those that it carried itself.
+func (g *gone) destroyQuotations(tx *sqlite.Tx) error {
+	rows, err := tx.Query("SELECT salt, text FROM quotation WHERE (origin = ? OR record = ?) AND salt IS NOT NULL", g.origin, g.Seq)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var salt, text []byte
+		if err := rows.Scan(&salt, &text); err != nil {
+			return err
+		}
+		g.Salts = append(g.Salts, salt)
+		g.Content = append(g.Content, text)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`
+		UPDATE quotation SET salt = NULL, id = NULL, sender = NULL, text = NULL, protobuf = NULL
+		WHERE origin = ?`, g.origin); err != nil {
+		return err
+	}
+	_, err = tx.Exec("DELETE FROM quotation WHERE record = ?", g.Seq)
+	return err
+}
+
+// Destroyable reports whether any of the given records may be destroyed from the
+// given date on: is due and not on hold.
+func Destroyable(tx *sqlite.Tx, on retention.Date, seqs []record.Seq) (is bool, err error) {
+	if err := tx.QueryRow(`
+		SELECT EXISTS (SELECT 1 FROM record
+			WHERE seq IN (SELECT value FROM json_each(?)) AND due <= ? AND NOT `+onHold+`)`, toJSON(seqs), on).Scan(&is); err != nil {
+		return false, fmt.Errorf("records due on %s: %w", on, err)
+	}
+	return is, nil
+}
+
+// Stub is what remains of a destroyed record: nothing of what it said or of who
+// said it.
+type Stub struct {
+	Seq         record.Seq      `json:"record"`
+	SentOn      retention.Date  `json:"sent_on"`
+	Class       retention.Class `json:"class"`
+	Rule        string          `json:"rule"`
+	DestroyedOn retention.Date  `json:"destroyed_on"`
+	Leaf        int64           `json:"leaf"` // its place in the ledger
+}
+
+// StubsOf returns the stubs that a run left, in order of number.
+func StubsOf(tx *sqlite.Tx, run int64) ([]Stub, error) {
+	rows, err := tx.Query("SELECT seq, sent_on, class, rule, destroyed_on, leaf FROM stub WHERE run = ? ORDER BY seq", run)
+	if err != nil {
+		return nil, fmt.Errorf("stubs of run %d: %w", run, err)
+	}
+	defer rows.Close()
+	var stubs []Stub
+	for rows.Next() {
+		var s Stub
+		if err := rows.Scan(&s.Seq, &s.SentOn, &s.Class, &s.Rule, &s.DestroyedOn, &s.Leaf); err != nil {
+			return nil, fmt.Errorf("stubs of run %d: %w", run, err)
+		}
+		stubs = append(stubs, s)
+	}
+	return stubs, rows.Err()
+}
+
+// Addresses returns every participant's address that a surviving record names.
+func Addresses(tx *sqlite.Tx) (map[string]bool, error) {
+	rows, err := tx.Query(`
+		SELECT sender FROM record
+		UNION SELECT sender_alt FROM record
+		UNION SELECT m.value FROM record, json_each(mentions) m
+		UNION SELECT p.value ->> 'jid' FROM record, json_each(participants) p
+		UNION SELECT p.value ->> 'alt' FROM record, json_each(participants) p
+		UNION SELECT sender FROM quotation WHERE salt IS NOT NULL`)
+	if err != nil {
+		return nil, fmt.Errorf("addresses in the records: %w", err)
+	}
+	defer rows.Close()
+	addresses := make(map[string]bool)
+	for rows.Next() {
+		var jid sql.NullString
+		if err := rows.Scan(&jid); err != nil {
+			return nil, fmt.Errorf("addresses in the records: %w", err)
+		}
+		addresses[jid.String] = true
+	}
+	return addresses, rows.Err()
+}
+
+// Held reports whether a surviving record says fragment, in its text, in what it
+// carries, or in a quotation; or whether it stands in what is kept of destroyed
+// and of missing ones.
+func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
+	var held bool
+	err := tx.QueryRow(`
+		SELECT EXISTS (SELECT 1 FROM record WHERE instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM quotation WHERE salt IS NOT NULL
+				AND (instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1)))
+			OR EXISTS (SELECT 1 FROM record WHERE instr(CAST(push_name AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM stub WHERE instr(CAST(rule AS BLOB), ?1) OR instr(CAST(authority AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1))`, fragment).Scan(&held)
+	if err != nil {
+		return false, fmt.Errorf("search the records: %w", err)
+	}
+	return held, nil
+}

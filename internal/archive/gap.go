@@ -1,0 +1,132 @@
+package archive
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/internal/journal"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// GapKind says why something is missing.
+type GapKind string
+
+// The kinds of gaps.
+const (
+	NotConnected GapKind = "not connected" // a time
+	NotDecrypted GapKind = "not decrypted" // a message
+	Abandoned    GapKind = "abandoned"     // decrypted, never captured, never sent again
+)
+
+// Gap is a time, or a message, known to be missing.
+type Gap struct {
+	Kind   GapKind
+	Group  string // empty: every group
+	Opened time.Time
+	Cause  string
+	Closed time.Time // zero while open
+}
+
+// MissMessage opens a gap for a message of a listed group that could not be
+// decrypted. It is closed when the message is captured after all. A message
+// that has been captured already is not missing.
+func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref record.Ref, cause string) error {
+	sender, err := people.Identify(tx, ref.Sender, "")
+	if err != nil {
+		return fmt.Errorf("open gap: %w", err)
+	}
+	// What could not be read may have been of any kind that has an ID.
+	origins := a.originsOf(record.Message, group, sender, ref.ID)
+	seq, _, err := find(tx, append(a.originsOf(record.Reaction, group, sender, ref.ID), origins...))
+	if err != nil {
+		return fmt.Errorf("open gap: %w", err)
+	} else if seq != 0 {
+		return nil
+	}
+	var opened bool
+	err = tx.QueryRow(`
+		INSERT INTO gap (kind, origin, group_jid, opened_at, cause) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT DO NOTHING RETURNING 1`,
+		NotDecrypted, origins[0], group, sqlite.FormatTime(now), cause).Scan(&opened)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("open gap: %w", err)
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(NotDecrypted)})
+}
+
+// healGap closes the gap of a message that has been captured after all,
+// whatever it turned out to be.
+func (a *Archive) healGap(tx *sqlite.Tx, now time.Time, r record.Received, sender people.Identity) error {
+	if r.ID == "" {
+		return nil
+	}
+	in, args := oneOf(a.originsOf(record.Message, r.Group, sender, r.ID))
+	return closeGaps(tx, now, NotDecrypted, "origin "+in, args...)
+}
+
+// OpenGap notes that from since on nothing is received, or that something is
+// lost. A gap of the same kind that is open stays the one it is.
+func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) error {
+	var open bool
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM gap WHERE kind = ? AND closed_at IS NULL)", kind).Scan(&open); err != nil {
+		return fmt.Errorf("open gap: %w", err)
+	}
+	if open && kind == NotConnected {
+		return nil
+	}
+	if _, err := tx.Exec("INSERT INTO gap (kind, group_jid, opened_at, cause) VALUES (?, '', ?, ?)",
+		kind, sqlite.FormatTime(since), cause); err != nil {
+		return fmt.Errorf("open gap: %w", err)
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(kind),
+		About: journal.About{"since": sqlite.FormatTime(since), "cause": cause}})
+}
+
+// CloseGap notes that what was sent while not connected has been received.
+func CloseGap(tx *sqlite.Tx, now time.Time) error {
+	return closeGaps(tx, now, NotConnected, "1")
+}
+
+func closeGaps(tx *sqlite.Tx, now time.Time, kind GapKind, which string, args ...any) error {
+	n := len(args)
+	res, err := tx.Exec(fmt.Sprintf("UPDATE gap SET closed_at = ?%d WHERE kind = ?%d AND closed_at IS NULL AND %s", n+1, n+2, which),
+		append(args, sqlite.FormatTime(now), kind)...)
+	if err != nil {
+		return fmt.Errorf("close gap: %w", err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		return nil
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapClosed, Reason: string(kind)})
+}
+
+// Gaps returns all gaps, the latest first.
+func Gaps(tx *sqlite.Tx) ([]Gap, error) {
+	rows, err := tx.Query("SELECT kind, group_jid, opened_at, cause, coalesce(closed_at, '') FROM gap ORDER BY id DESC")
+	if err != nil {
+		return nil, fmt.Errorf("read gaps: %w", err)
+	}
+	defer rows.Close()
+	var gaps []Gap
+	for rows.Next() {
+		var g Gap
+		var opened, closed string
+		if err := rows.Scan(&g.Kind, &g.Group, &opened, &g.Cause, &closed); err != nil {
+			return nil, fmt.Errorf("read gaps: %w", err)
+		}
+		if g.Opened, err = sqlite.ParseTime(opened); err != nil {
+			return nil, err
+		}
+		if g.Closed, err = sqlite.ParseTime(closed); err != nil {
+			return nil, err
+		}
+		gaps = append(gaps, g)
+	}
+	return gaps, rows.Err()
+}

@@ -1,0 +1,122 @@
+package archive
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/internal/ledger"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// Leaf is what a record or stub answers for in the ledger.
+type Leaf struct {
+	Seq    record.Seq
+	Leaf   int64
+	Stub   bool        // Hash is not known any more
+	Hash   ledger.Hash // computed anew from what the record says now
+	Faults []string    // of the record's quotations
+}
+
+// Leaves calls f for every record and stub, in the order of the ledger.
+func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
+	rows, err := tx.Query(`
+		SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
+			text, emoji, target, mentions, participants, version, protobuf, salt,
+			(SELECT count(*) FROM quotation q WHERE q.record = seq)
+		FROM record
+		UNION ALL
+		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0 FROM stub
+		ORDER BY leaf`)
+	if err != nil {
+		return fmt.Errorf("read leaves: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l, err := scanLeaf(tx, rows)
+		if err != nil {
+			return fmt.Errorf("read leaves: %w", err)
+		}
+		if err := f(l); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func scanLeaf(tx *sqlite.Tx, rows *sql.Rows) (Leaf, error) {
+	var l Leaf
+	var r record.Received
+	var sent, captured, mentions, participants string
+	var origin, target, salt []byte
+	var quotations int
+	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
+		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
+		&r.Protobuf, &salt, &quotations); err != nil {
+		return Leaf{}, err
+	}
+	if l.Stub {
+		return l, nil
+	}
+	var digests [][sha256.Size]byte
+	if quotations > 0 {
+		var err error
+		if digests, l.Faults, err = quotationDigests(tx, l.Seq); err != nil {
+			return Leaf{}, err
+		}
+	}
+	var at time.Time
+	var errs [4]error
+	r.Sent, errs[0] = sqlite.ParseTime(sent)
+	at, errs[1] = sqlite.ParseTime(captured)
+	errs[2] = json.Unmarshal([]byte(mentions), &r.Mentions)
+	errs[3] = json.Unmarshal([]byte(participants), &r.Participants)
+	if errors.Join(errs[:]...) != nil {
+		l.Faults = append(l.Faults, "it cannot be read: it was altered")
+	}
+	l.Hash = ledger.LeafHash(salt, record.Canonical(l.Seq, origin, at, r, target, digests))
+	return l, nil
+}
+
+// quotationDigests returns the digests that a reply commits to, and what does
+// not agree with its digest any more.
+func quotationDigests(tx *sqlite.Tx, seq record.Seq) (digests [][sha256.Size]byte, faults []string, err error) {
+	rows, err := tx.Query(`
+		SELECT n, digest, origin, salt, id, sender, text, protobuf, EXISTS (SELECT 1 FROM stub s WHERE s.origin = q.origin)
+		FROM quotation q WHERE record = ? ORDER BY n`, seq)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int
+		var digest, origin, salt, protobuf []byte
+		var id, sender, text sql.NullString
+		var destroyed bool // the message quoted
+		if err := rows.Scan(&n, &digest, &origin, &salt, &id, &sender, &text, &protobuf, &destroyed); err != nil {
+			return nil, nil, err
+		}
+		var d [sha256.Size]byte
+		copy(d[:], digest)
+		digests = append(digests, d)
+		if salt == nil { // as it should be if it went with the message it quoted
+			if !destroyed {
+				faults = append(faults, fmt.Sprintf("quotation %d in it was removed", n+1))
+			}
+			continue
+		}
+		now := record.QuotationDigest(salt, origin, record.Quotation{
+			Of:   record.Ref{ID: id.String, Sender: record.Address{JID: sender.String}},
+			Text: text.String, Protobuf: protobuf,
+		})
+		if !bytes.Equal(now[:], digest) {
+			faults = append(faults, fmt.Sprintf("quotation %d in it was altered", n+1))
+		}
+	}
+	return digests, faults, rows.Err()
+}

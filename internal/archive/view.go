@@ -1,0 +1,222 @@
+package archive
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+// Record is a record as it is shown. Of a destroyed one only Seq, Class, SentOn
+// and Destroyed are set.
+type Record struct {
+	Seq          record.Seq
+	Kind         record.Kind
+	Type         record.Type
+	Group        string // JID
+	ID           string
+	Person       people.ID // the sender
+	Own          bool
+	Sent         time.Time
+	Captured     time.Time
+	Text         string
+	Emoji        string
+	ReplyTo      record.Seq // answered or reacted to; 0 if none, or not kept
+	Amends       record.Seq // the same person's earlier reaction to the same message
+	Effective    bool       // not amended since
+	Mentions     []string
+	Participants []record.Address
+	Due          retention.Date
+	OnHold       bool
+
+	Class     retention.Class
+	SentOn    retention.Date
+	Destroyed retention.Date // empty while kept
+}
+
+// superseded is true of a reaction when its sender has reacted again since. Who
+// was first is told by WhatsApp's time: after an absence, events may arrive out
+// of order. The + keeps SQLite from going through all that the person ever said.
+const superseded = `(kind = 'reaction' AND EXISTS (SELECT 1 FROM record l
+	WHERE l.target = record.target AND +l.person = record.person AND l.kind = 'reaction'
+		AND (l.sent, l.seq) > (record.sent, record.seq)))`
+
+// selection is the view of records and stubs together; its columns are read by
+// scanRecord. Everything in it is derived: what amends what, what is on hold.
+const selection = `
+	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, emoji,
+		coalesce(
+			(SELECT t.seq FROM record t WHERE t.origin = record.target),
+			(SELECT s.seq FROM stub s WHERE s.origin = record.target), 0),
+		CASE WHEN kind = 'reaction' THEN coalesce((SELECT e.seq FROM record e
+			WHERE e.target = record.target AND +e.person = record.person AND e.kind = 'reaction'
+				AND (e.sent, e.seq) < (record.sent, record.seq)
+			ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
+		NOT ` + superseded + `,
+		mentions, participants, due, ` + onHold + `, class, '', ''
+	FROM record`
+
+const stubs = `
+	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, 0, 0, '', '', '', 0, class, sent_on, destroyed_on
+	FROM stub`
+
+// Each calls f for every record and every stub, in order of number.
+func Each(tx *sqlite.Tx, f func(Record) error) error {
+	return query(tx, f, selection+" UNION ALL "+stubs+" ORDER BY seq")
+}
+
+// Some returns the records and stubs with these numbers, in order of number.
+func Some(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
+	var rs []Record
+	list := toJSON(seqs)
+	err := query(tx, func(r Record) error { rs = append(rs, r); return nil },
+		selection+" WHERE seq IN (SELECT value FROM json_each(?1)) UNION ALL "+
+			stubs+" WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq", list)
+	return rs, err
+}
+
+func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
+	rows, err := tx.Query(q, args...)
+	if err != nil {
+		return fmt.Errorf("read records: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRecord(rows)
+		if err != nil {
+			return fmt.Errorf("read records: %w", err)
+		}
+		if err := f(r); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func scanRecord(rows *sql.Rows) (r Record, err error) {
+	var sent, captured, mentions, participants string
+	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text, &r.Emoji,
+		&r.ReplyTo, &r.Amends, &r.Effective, &mentions, &participants, &r.Due, &r.OnHold,
+		&r.Class, &r.SentOn, &r.Destroyed); err != nil {
+		return Record{}, err
+	}
+	if r.Destroyed != "" {
+		return r, nil
+	}
+	if r.Sent, err = sqlite.ParseTime(sent); err != nil {
+		return Record{}, err
+	}
+	if r.Captured, err = sqlite.ParseTime(captured); err != nil {
+		return Record{}, err
+	}
+	r.SentOn = retention.DateOf(r.Sent)
+	if err := json.Unmarshal([]byte(mentions), &r.Mentions); err != nil {
+		return Record{}, err
+	}
+	return r, json.Unmarshal([]byte(participants), &r.Participants)
+}
+
+// Superseded reports whether the sender of the reaction seq has reacted to the
+// same message again since.
+func Superseded(tx *sqlite.Tx, seq record.Seq) (is bool, err error) {
+	if err := tx.QueryRow("SELECT "+superseded+" FROM record WHERE seq = ?", seq).Scan(&is); err != nil {
+		return false, fmt.Errorf("reaction %d: %w", seq, err)
+	}
+	return is, nil
+}
+
+// Find returns the number of the record or stub with that origin; 0 if there is
+// neither.
+func Find(tx *sqlite.Tx, origin []byte) (record.Seq, error) {
+	seq, _, err := find(tx, [][]byte{origin})
+	if err != nil {
+		return 0, fmt.Errorf("find record: %w", err)
+	}
+	return seq, nil
+}
+
+// Around returns what a conversation around the message seq can be made of: the
+// n messages of its group before and after it, and its whole reply tree.
+func Around(tx *sqlite.Tx, seq record.Seq, n int) ([]record.Line, error) {
+	const messages = "kind IN ('message', 'unsupported')"
+	rows, err := tx.Query(strings.ReplaceAll(`
+		WITH RECURSIVE
+		at AS (SELECT group_jid, sent, seq FROM record WHERE seq = ?1),
+		tree (seq) AS (
+			SELECT ?1
+			UNION
+			SELECT r.seq FROM tree JOIN record p ON p.seq = tree.seq
+				JOIN record r ON r.target = p.origin OR r.origin = p.target WHERE r.MESSAGES
+		),
+		before AS (
+			SELECT r.seq FROM record r, at
+			WHERE r.group_jid = at.group_jid AND (r.sent, r.seq) < (at.sent, at.seq) AND r.MESSAGES
+			ORDER BY r.sent DESC, r.seq DESC LIMIT ?2
+		),
+		after AS (
+			SELECT r.seq FROM record r, at
+			WHERE r.group_jid = at.group_jid AND (r.sent, r.seq) > (at.sent, at.seq) AND r.MESSAGES
+			ORDER BY r.sent, r.seq LIMIT ?2
+		)
+		SELECT r.seq, r.sent, coalesce((SELECT t.seq FROM record t WHERE t.origin = r.target), 0)
+		FROM record r WHERE r.seq IN (SELECT seq FROM tree UNION SELECT seq FROM before UNION SELECT seq FROM after)`,
+		"MESSAGES", messages), seq, n)
+	if err != nil {
+		return nil, fmt.Errorf("messages around record %d: %w", seq, err)
+	}
+	defer rows.Close()
+	var lines []record.Line
+	for rows.Next() {
+		var l record.Line
+		var sent string
+		if err := rows.Scan(&l.Seq, &sent, &l.ReplyTo); err != nil {
+			return nil, fmt.Errorf("messages around record %d: %w", seq, err)
+		}
+		if l.Sent, err = sqlite.ParseTime(sent); err != nil {
+			return nil, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, rows.Err()
+}
+
+// Account is how many records there are, and how many there were.
+type Account struct {
+	Kept, OnHold, Destroyed int64
+	Unsupported             map[string]int64 // kept but not read, by WhatsApp's name for them
+	LastCaptured            time.Time
+}
+
+// Count returns the account of the archive.
+func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
+	acc := Account{Unsupported: map[string]int64{}}
+	var last string
+	if err := tx.QueryRow("SELECT count(*), count(*) FILTER (WHERE "+onHold+"), coalesce(max(captured), ''), (SELECT count(*) FROM stub) FROM record").
+		Scan(&acc.Kept, &acc.OnHold, &last, &acc.Destroyed); err != nil {
+		return Account{}, fmt.Errorf("count records: %w", err)
+	}
+	var err error
+	if acc.LastCaptured, err = sqlite.ParseTime(last); err != nil {
+		return Account{}, err
+	}
+	rows, err := tx.Query("SELECT type, count(*) FROM record WHERE kind = ? GROUP BY type", record.Unsupported)
+	if err != nil {
+		return Account{}, fmt.Errorf("count records: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			return Account{}, fmt.Errorf("count records: %w", err)
+		}
+		acc.Unsupported[name] = n
+	}
+	return acc, rows.Err()
+}
