@@ -1,0 +1,325 @@
+// Package forward turns marks into conversations owed to council email.
+//
+// A member marks a message with an agreed emoji. What is owed commits with the
+// reaction itself; which messages belong to the conversation is decided once, when
+// the mark has settled, and then stays. The package decides; it composes nothing.
+package forward
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/mail"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// Letter is the kind under which conversations stand in the outbox; what an item
+// is about is the conversation's number.
+const Letter = "conversation"
+
+// Rules say who may mark, with what, and where conversations go.
+type Rules struct {
+	Marks  record.Marks
+	Roles  []string      // on the member register, of those whose marks count
+	Settle time.Duration // in which a mark can be taken back
+	Choice record.Rule
+	From   string
+	To     string
+	Token  string // of the archive, for Message-IDs
+}
+
+// State is how far a conversation has come.
+type State string
+
+// The states of a conversation.
+const (
+	Settling   State = "settling"
+	Settled    State = "settled"     // chosen, and owed or sent
+	TakenBack  State = "taken back"  // in time
+	NothingNew State = "nothing new" // all of it went with an earlier one
+	NotKept    State = "not kept"    // the marked message is not in the archive
+)
+
+// Reacted takes note of a freshly captured reaction, in its transaction: it may
+// be a mark, and it may take one back.
+func (f Rules) Reacted(tx *sqlite.Tx, now time.Time, r record.Received, c archive.Captured) error {
+	if c.Target == nil {
+		return nil // of no message: it marks nothing
+	}
+	superseded, err := archive.Superseded(tx, c.Seq)
+	if err != nil || superseded {
+		return err
+	}
+	for _, alias := range c.Aliases {
+		if _, err := tx.Exec("UPDATE mark SET person = ? WHERE person = ?", c.Person, alias); err != nil {
+			return fmt.Errorf("mark by record %d: %w", c.Seq, err)
+		}
+	}
+	isMark := r.Type == record.ReactionAdded && f.Marks.Has(r.Emoji)
+	standing, err := f.standing(tx, c)
+	if err != nil {
+		return fmt.Errorf("mark by record %d: %w", c.Seq, err)
+	}
+	switch {
+	case standing && !isMark:
+		err = f.takeBack(tx, now, c)
+	case !standing && isMark:
+		var may bool
+		if may, err = f.mayMark(tx, r.Group, c.Person); err == nil && may {
+			err = f.mark(tx, now, r, c)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("mark by record %d: %w", c.Seq, err)
+	}
+	return nil
+}
+
+// standing reports whether this person has marked this message already.
+func (f Rules) standing(tx *sqlite.Tx, c archive.Captured) (is bool, err error) {
+	err = tx.QueryRow("SELECT EXISTS (SELECT 1 FROM mark WHERE target = ? AND person = ? AND taken_back = 0)", c.Target, c.Person).Scan(&is)
+	return is, err
+}
+
+// mayMark reports whether p is in the group and has one of the roles.
+func (f Rules) mayMark(tx *sqlite.Tx, group string, p people.ID) (bool, error) {
+	in, err := people.Participants(tx, group)
+	if err != nil || !in[p] {
+		return false, err
+	}
+	names, err := people.LoadNames(tx)
+	if err != nil {
+		return false, err
+	}
+	m, ok := names.Member(p)
+	return ok && slices.Contains(f.Roles, m.Role), nil
+}
+
+// mark notes the mark and owes its conversation. While one is settling around
+// the same message, the mark joins it.
+func (f Rules) mark(tx *sqlite.Tx, now time.Time, r record.Received, c archive.Captured) error {
+	var id int64
+	err := tx.QueryRow("SELECT id FROM conversation WHERE target = ? AND state = ?", c.Target, Settling).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		id, err = f.owe(tx, now, c.Target)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`
+		INSERT INTO mark (reaction, target, person, emoji, marked_at, conversation) VALUES (?, ?, ?, ?, ?, ?)`,
+		c.Seq, c.Target, c.Person, r.Emoji, sqlite.FormatTime(r.Sent), id)
+	return err
+}
+
+func (f Rules) owe(tx *sqlite.Tx, now time.Time, target []byte) (id int64, err error) {
+	if err := tx.QueryRow(`
+		INSERT INTO conversation (target, state, pause_seconds, at_most) VALUES (?, ?, ?, ?) RETURNING id`,
+		target, Settling, int64(f.Choice.Pause/time.Second), f.Choice.AtMost).Scan(&id); err != nil {
+		return 0, err
+	}
+	_, err = mail.Queue(tx, now, mail.Item{
+		Kind: Letter, About: id,
+		MessageID: mail.MessageID(Letter, id, f.Token, f.From),
+		From:      f.From, To: f.To,
+		NotBefore: now.Add(f.Settle),
+	})
+	return id, err
+}
+
+// takeBack notes that a mark was taken back. If that was in time and nobody else
+// marked the message, nothing is owed any more.
+func (f Rules) takeBack(tx *sqlite.Tx, now time.Time, c archive.Captured) error {
+	if _, err := tx.Exec("UPDATE mark SET taken_back = ? WHERE target = ? AND person = ? AND taken_back = 0",
+		c.Seq, c.Target, c.Person); err != nil {
+		return err
+	}
+	var id int64
+	err := tx.QueryRow(`
+		UPDATE conversation SET state = ?2 WHERE target = ?1 AND state = ?3
+			AND NOT EXISTS (SELECT 1 FROM mark m WHERE m.conversation = conversation.id AND m.taken_back = 0)
+		RETURNING id`, c.Target, TakenBack, Settling).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return mail.Cancel(tx, Letter, id, now)
+}
+
+// Settle decides which messages the conversation forwards. Decided once, it
+// stays: settling again changes nothing.
+func Settle(tx *sqlite.Tx, id int64) (State, error) {
+	var target []byte
+	var state State
+	var pause, atMost int64
+	if err := tx.QueryRow("SELECT target, state, pause_seconds, at_most FROM conversation WHERE id = ?", id).
+		Scan(&target, &state, &pause, &atMost); err != nil {
+		return "", fmt.Errorf("conversation %d: %w", id, err)
+	}
+	if state != Settling {
+		return state, nil
+	}
+	marked, err := archive.Find(tx, target)
+	if err != nil {
+		return "", fmt.Errorf("conversation %d: %w", id, err)
+	}
+	lines, err := archive.Around(tx, marked, int(atMost))
+	if err != nil {
+		return "", fmt.Errorf("conversation %d: %w", id, err)
+	}
+	rule := record.Rule{Pause: time.Duration(pause) * time.Second, AtMost: int(atMost)}
+	chosen, cut := rule.Conversation(marked, lines)
+	if len(chosen) == 0 {
+		return NotKept, decide(tx, id, NotKept, false, 0)
+	}
+	var fresh []record.Seq
+	var continues int64
+	for _, seq := range chosen {
+		earlier, err := lastWith(tx, seq)
+		if err != nil {
+			return "", fmt.Errorf("conversation %d: %w", id, err)
+		}
+		if continues = max(continues, earlier); earlier == 0 {
+			fresh = append(fresh, seq)
+		}
+	}
+	if len(fresh) == 0 {
+		return NothingNew, decide(tx, id, NothingNew, cut, continues)
+	}
+	for _, seq := range fresh {
+		if _, err := tx.Exec("INSERT INTO forwarded (conversation, seq) VALUES (?, ?)", id, seq); err != nil {
+			return "", fmt.Errorf("conversation %d: %w", id, err)
+		}
+	}
+	return Settled, decide(tx, id, Settled, cut, continues)
+}
+
+// lastWith returns the latest conversation that forwarded seq, 0 if none did.
+func lastWith(tx *sqlite.Tx, seq record.Seq) (id int64, err error) {
+	err = tx.QueryRow("SELECT coalesce(max(conversation), 0) FROM forwarded WHERE seq = ?", seq).Scan(&id)
+	return id, err
+}
+
+func decide(tx *sqlite.Tx, id int64, s State, cut bool, continues int64) error {
+	if _, err := tx.Exec("UPDATE conversation SET state = ?, cut = ?, continues = nullif(?, 0) WHERE id = ?", s, cut, continues, id); err != nil {
+		return fmt.Errorf("conversation %d: %w", id, err)
+	}
+	return nil
+}
+
+// Conversation is a settled conversation.
+type Conversation struct {
+	ID        int64
+	Marked    record.Seq // the marked message
+	Marks     []Mark     // in order of marking; those taken back in time are left out
+	Rule      record.Rule
+	Cut       bool // the rule would have chosen more than it allows
+	Seqs      []record.Seq
+	Continues int64 // the conversation that went before, of which these are the new messages
+}
+
+// Mark is who marked the conversation, with what and when.
+type Mark struct {
+	Person people.ID
+	Emoji  string
+	At     time.Time
+}
+
+// Load returns the settled conversation id.
+func Load(tx *sqlite.Tx, id int64) (Conversation, error) {
+	c := Conversation{ID: id}
+	var target []byte
+	var pause int64
+	if err := tx.QueryRow(`
+		SELECT target, pause_seconds, at_most, cut, coalesce(continues, 0) FROM conversation WHERE id = ?`, id).
+		Scan(&target, &pause, &c.Rule.AtMost, &c.Cut, &c.Continues); err != nil {
+		return Conversation{}, fmt.Errorf("conversation %d: %w", id, err)
+	}
+	c.Rule.Pause = time.Duration(pause) * time.Second
+	var err error
+	if c.Marked, err = archive.Find(tx, target); err != nil {
+		return Conversation{}, err
+	}
+	rows, err := tx.Query("SELECT person, emoji, marked_at FROM mark WHERE conversation = ? AND taken_back = 0 ORDER BY reaction", id)
+	if err != nil {
+		return Conversation{}, fmt.Errorf("conversation %d: %w", id, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var m Mark
+		var at string
+		if err := rows.Scan(&m.Person, &m.Emoji, &at); err != nil {
+			return Conversation{}, fmt.Errorf("conversation %d: %w", id, err)
+		}
+		if m.At, err = sqlite.ParseTime(at); err != nil {
+			return Conversation{}, err
+		}
+		c.Marks = append(c.Marks, m)
+	}
+	if err := rows.Err(); err != nil {
+		return Conversation{}, fmt.Errorf("conversation %d: %w", id, err)
+	}
+	c.Seqs, err = seqsOf(tx, id)
+	return c, err
+}
+
+func seqsOf(tx *sqlite.Tx, id int64) ([]record.Seq, error) {
+	rows, err := tx.Query("SELECT seq FROM forwarded WHERE conversation = ? ORDER BY seq", id)
+	if err != nil {
+		return nil, fmt.Errorf("conversation %d: %w", id, err)
+	}
+	defer rows.Close()
+	var seqs []record.Seq
+	for rows.Next() {
+		var s record.Seq
+		if err := rows.Scan(&s); err != nil {
+			return nil, fmt.Errorf("conversation %d: %w", id, err)
+		}
+		seqs = append(seqs, s)
+	}
+	return seqs, rows.Err()
+}
+
+// EmailedWith returns the conversations that forwarded the record seq by email.
+func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
+	rows, err := tx.Query("SELECT conversation FROM forwarded WHERE seq = ? ORDER BY conversation", seq)
+	if err != nil {
+		return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+// Forget removes what is known of the marks that these reactions made: the
+// records themselves have been destroyed.
+func Forget(tx *sqlite.Tx, reactions []record.Seq) error {
+	for _, seq := range reactions {
+		if _, err := tx.Exec("DELETE FROM mark WHERE reaction = ?", seq); err != nil {
+			return fmt.Errorf("forget mark by record %d: %w", seq, err)
+		}
+	}
+	return nil
+}
+
+// StateOf returns how far the conversation id has come.
+func StateOf(tx *sqlite.Tx, id int64) (s State, err error) {
+	if err := tx.QueryRow("SELECT state FROM conversation WHERE id = ?", id).Scan(&s); err != nil {
+		return "", fmt.Errorf("conversation %d: %w", id, err)
+	}
+	return s, nil
+}

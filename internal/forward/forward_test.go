@@ -1,0 +1,444 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/internal/archive"
+	"muniment/internal/mail"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+const official = "120363000000000001@g.us"
+
+var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+// A council is Ann and Bo, councillors; Cy, an officer, whose marks do not count;
+// Ed, a councillor who has left the group; and Sam, a stranger in it.
+type council struct {
+	*testing.T
+	db      *sqlite.DB
+	archive *archive.Archive
+	rules   Rules
+	now     time.Time
+	ids     int
+}
+
+var (
+	ann = record.Address{JID: "200000000000101@lid"}
+	bo  = record.Address{JID: "200000000000102@lid"}
+	cy  = record.Address{JID: "200000000000103@lid"}
+	ed  = record.Address{JID: "200000000000104@lid"}
+	sam = record.Address{JID: "200000000000105@lid"}
+)
+
+func newCouncil(t *testing.T) *council {
+	t.Helper()
+	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	c := &council{T: t, db: db, now: monday, rules: Rules{
+		Marks: record.Marks{"📌", "🗂"}, Roles: []string{"councillor", "chair"}, Settle: 3 * time.Minute, Choice: record.DefaultRule,
+		From: "muniment@example.gov.uk", To: "clerk@example.gov.uk", Token: "token",
+	}}
+	c.write(func(tx *sqlite.Tx) error {
+		if err := archive.Lay(tx, c.now, "sysadmin"); err != nil {
+			return err
+		}
+		if c.archive, err = archive.Load(tx, retention.Schedule{MessageYears: 6}); err != nil {
+			return err
+		}
+		for _, m := range []struct {
+			name, role string
+			a          record.Address
+		}{{"Ann", "chair", ann}, {"Bo", "councillor", bo}, {"Cy", "officer", cy}, {"Ed", "councillor", ed}} {
+			if err := people.AddMember(tx, c.now, "sysadmin", "elected", people.Member{Name: m.name, Role: m.role}, m.a); err != nil {
+				return err
+			}
+		}
+		return people.Changed(tx, record.Received{Kind: record.Participants, Type: record.Present, Group: official,
+			Participants: []record.Address{ann, bo, cy, sam}})
+	})
+	return c
+}
+
+func (c *council) write(f func(tx *sqlite.Tx) error) {
+	c.Helper()
+	if err := c.db.Write(context.Background(), f); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// receives captures as the daemon does.
+func (c *council) receives(r record.Received) (seq record.Seq) {
+	c.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		k, err := c.receivesIn(tx, r)
+		seq = k.Seq
+		return err
+	})
+	return seq
+}
+
+func (c *council) receivesIn(tx *sqlite.Tx, r record.Received) (archive.Captured, error) {
+	r.Group = official
+	if r.Sent.IsZero() {
+		r.Sent = c.now
+	}
+	if r.ID == "" {
+		c.ids++
+		r.ID = fmt.Sprint("ID", c.ids)
+	}
+	k, err := c.archive.Capture(tx, c.now, r)
+	if err != nil || !k.Fresh || r.Kind != record.Reaction {
+		return k, err
+	}
+	return k, c.rules.Reacted(tx, c.now, r, k)
+}
+
+func (c *council) says(who record.Address, id string) record.Seq {
+	c.Helper()
+	return c.receives(record.Received{Kind: record.Message, Type: record.Text, Sender: who, ID: id, Text: "about the culvert"})
+}
+
+// reacts reacts to Ann's message of that ID; without an emoji, takes it back.
+func (c *council) reacts(who record.Address, of, emoji string) { c.receives(reaction(who, of, emoji)) }
+
+func reaction(who record.Address, of, emoji string) record.Received {
+	r := record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Sender: who, Emoji: emoji,
+		Target: &record.Ref{ID: of, Sender: ann}}
+	if emoji == "" {
+		r.Type = record.ReactionRemoved
+	}
+	return r
+}
+
+func (c *council) passes(d time.Duration) { c.now = c.now.Add(d) }
+
+// owed lists what stands in the outbox: the conversation, and its state there.
+func (c *council) owed() (owed []string) {
+	c.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		for id := int64(1); ; id++ {
+			it, err := mail.Find(tx, Letter, id)
+			if errors.Is(err, mail.ErrNotQueued) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			owed = append(owed, string(it.State))
+		}
+	})
+	return owed
+}
+
+func (c *council) expectOwed(want ...string) {
+	c.Helper()
+	if diff := cmp.Diff(want, c.owed()); diff != "" {
+		c.Errorf("owed (-want +got)\n%s", diff)
+	}
+}
+
+// delivers hands over what is due, as the daemon does.
+func (c *council) delivers() {
+	c.Helper()
+	compose := func(_ context.Context, it mail.Item) ([]byte, error) {
+		var state State
+		c.write(func(tx *sqlite.Tx) (err error) { state, err = Settle(tx, it.About); return err })
+		if state != Settled {
+			return nil, mail.ErrNothingToSend
+		}
+		return []byte("letter"), nil
+	}
+	send := func(context.Context, string, string, []byte) (string, error) { return "250 taken", nil }
+	if err := mail.New(c.db, logNothing(), send, compose, func() time.Time { return c.now }, 0).DeliverDue(context.Background()); err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c *council) conversation(id int64) (v Conversation) {
+	c.Helper()
+	c.write(func(tx *sqlite.Tx) (err error) { v, err = Load(tx, id); return err })
+	return v
+}
+
+func (c *council) state(id int64) (s State) {
+	c.Helper()
+	c.write(func(tx *sqlite.Tx) (err error) { s, err = StateOf(tx, id); return err })
+	return s
+}
+
+func TestWhatIsOwed(t *testing.T) {
+	const waiting, cancelled = "waiting", "cancelled"
+	for _, tt := range []struct {
+		name  string
+		story func(c *council)
+		want  []string
+	}{
+		{"nobody marks anything", func(*council) {}, nil},
+		{"a member in the group marks", func(c *council) { c.reacts(bo, "A1", "📌") }, []string{waiting}},
+		{"with the other agreed emoji", func(c *council) { c.reacts(bo, "A1", "🗂") }, []string{waiting}},
+		{"with a skin tone and a variation selector", func(c *council) { c.reacts(bo, "A1", "📌🏽\uFE0F") }, []string{waiting}},
+		{"her own message", func(c *council) { c.reacts(ann, "A1", "📌") }, []string{waiting}},
+		{"with another emoji", func(c *council) { c.reacts(bo, "A1", "👍") }, nil},
+		{"a stranger in the group marks", func(c *council) { c.reacts(sam, "A1", "📌") }, nil},
+		{"a member whose role does not count", func(c *council) { c.reacts(cy, "A1", "📌") }, nil},
+		{"a member who has left the group", func(c *council) { c.reacts(ed, "A1", "📌") }, nil},
+		{"the same mark again", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", "📌") }, []string{waiting}},
+		{"taken back in time", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", "") }, []string{cancelled}},
+		{"changed to another emoji is taken back", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", "👍") }, []string{cancelled}},
+		{"changed to the other mark still stands", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", "🗂") }, []string{waiting}},
+		{"another emoji changed to the mark", func(c *council) { c.reacts(bo, "A1", "👍"); c.reacts(bo, "A1", "📌") }, []string{waiting}},
+		{"taken back and marked again", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", ""); c.reacts(bo, "A1", "📌") },
+			[]string{cancelled, waiting}},
+		{"two mark the same message", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(ann, "A1", "📌") }, []string{waiting}},
+		{"one of two takes it back", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(ann, "A1", "📌"); c.reacts(bo, "A1", "") }, []string{waiting}},
+		{"both take it back", func(c *council) {
+			c.reacts(bo, "A1", "📌")
+			c.reacts(ann, "A1", "📌")
+			c.reacts(bo, "A1", "")
+			c.reacts(ann, "A1", "")
+		}, []string{cancelled}},
+		{"a stranger takes back what he never marked", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(sam, "A1", "") }, []string{waiting}},
+		{"two messages are two conversations", func(c *council) { c.says(ann, "A2"); c.reacts(bo, "A1", "📌"); c.reacts(bo, "A2", "📌") },
+			[]string{waiting, waiting}},
+		{"who left the group after marking may still take it back", func(c *council) {
+			c.reacts(bo, "A1", "📌")
+			c.write(func(tx *sqlite.Tx) error {
+				return people.Changed(tx, record.Received{Type: record.Left, Group: official, Participants: []record.Address{bo}})
+			})
+			c.reacts(bo, "A1", "")
+		}, []string{cancelled}},
+		{"taken back arrives before the mark", func(c *council) {
+			back, mark := reaction(bo, "A1", ""), reaction(bo, "A1", "📌")
+			mark.Sent, back.Sent = c.now.Add(-2*time.Minute), c.now.Add(-time.Minute)
+			c.receives(back)
+			c.receives(mark)
+		}, nil},
+		{"an older taking back arrives after the mark", func(c *council) {
+			back, mark := reaction(bo, "A1", ""), reaction(bo, "A1", "📌")
+			back.Sent, mark.Sent = c.now.Add(-2*time.Minute), c.now.Add(-time.Minute)
+			c.receives(mark)
+			c.receives(back)
+		}, []string{waiting}},
+		{"the mark delivered twice", func(c *council) {
+			mark := reaction(bo, "A1", "📌")
+			mark.ID = "M1"
+			c.receives(mark)
+			c.reacts(bo, "A1", "")
+			c.receives(mark)
+		}, []string{cancelled}},
+		{"a reaction to no message", func(c *council) {
+			r := reaction(bo, "A1", "📌")
+			r.Target = nil
+			c.receives(r)
+		}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCouncil(t)
+			c.says(ann, "A1")
+			tt.story(c)
+			c.expectOwed(tt.want...)
+		})
+	}
+}
+
+// Bo marks as one address and takes back as another that only now is known to be
+// his.
+func TestTakenBackByWhoTurnsOutToBeTheSame(t *testing.T) {
+	c := newCouncil(t)
+	c.says(ann, "A1")
+	number := record.Address{JID: "447700900107@s.whatsapp.net"}
+	c.write(func(tx *sqlite.Tx) error {
+		if err := people.AddMember(tx, c.now, "sysadmin", "elected", people.Member{Name: "Flo", Role: "councillor"}, number); err != nil {
+			return err
+		}
+		is, err := people.Identify(tx, number, "")
+		if err != nil {
+			return err
+		}
+		return people.Join(tx, official, is.ID)
+	})
+	lid := record.Address{JID: "200000000000107@lid"}
+	c.says(number, "F1")
+	c.reacts(number, "A1", "📌")
+	c.reacts(record.Address{JID: lid.JID, Alt: number.JID}, "A1", "")
+	c.expectOwed("cancelled")
+
+	// And the other way round: the younger of the two made the mark.
+	c = newCouncil(t)
+	c.says(ann, "A1")
+	gus := c.meets(number)
+	c.write(func(tx *sqlite.Tx) error {
+		if err := people.AddMember(tx, c.now, "sysadmin", "elected", people.Member{Name: "Gus", Role: "councillor"}, lid); err != nil {
+			return err
+		}
+		return people.Join(tx, official, c.identify(tx, lid))
+	})
+	c.reacts(lid, "A1", "📌")
+	c.expectOwed("waiting")
+	c.reacts(record.Address{JID: lid.JID, Alt: number.JID}, "A1", "")
+	c.expectOwed("cancelled")
+	if now := c.meets(lid); now != gus {
+		t.Errorf("he is person %d; want the elder, %d", now, gus)
+	}
+}
+
+func (c *council) meets(a record.Address) (p people.ID) {
+	c.Helper()
+	c.write(func(tx *sqlite.Tx) error { p = c.identify(tx, a); return nil })
+	return p
+}
+
+func (c *council) identify(tx *sqlite.Tx, a record.Address) people.ID {
+	c.Helper()
+	is, err := people.Identify(tx, a, "")
+	if err != nil {
+		c.Fatal(err)
+	}
+	return is.ID
+}
+
+// The email is owed by the very commit that keeps the reaction.
+func TestTheOutboxRowCommitsWithTheReaction(t *testing.T) {
+	c := newCouncil(t)
+	c.says(ann, "A1")
+	refused := errors.New("refused")
+	if err := c.db.Write(context.Background(), func(tx *sqlite.Tx) error {
+		_, err := c.receivesIn(tx, reaction(bo, "A1", "📌"))
+		return errors.Join(err, refused)
+	}); !errors.Is(err, refused) {
+		t.Fatal(err)
+	}
+	c.expectOwed()
+	c.reacts(bo, "A1", "📌")
+	c.expectOwed("waiting")
+	c.write(func(tx *sqlite.Tx) error {
+		it, err := mail.Find(tx, Letter, 1)
+		want := mail.Item{ID: 1, Kind: Letter, About: 1, MessageID: "conversation.1.token@example.gov.uk",
+			From: c.rules.From, To: c.rules.To, State: mail.Waiting,
+			QueuedAt: monday, NotBefore: monday.Add(3 * time.Minute), NextAttempt: monday.Add(3 * time.Minute)}
+		if diff := cmp.Diff(want, it); diff != "" {
+			t.Errorf("outbox (-want +got)\n%s", diff)
+		}
+		return err
+	})
+}
+
+// A conversation is sent once it has settled; a second marker sends nothing; when
+// it has grown, only what is new goes, as its continuation.
+func TestAConversationGrows(t *testing.T) {
+	c := newCouncil(t)
+	first := c.says(ann, "A1")
+	c.passes(time.Minute)
+	second := c.says(bo, "B1")
+	c.reacts(bo, "A1", "📌")
+	c.passes(2 * time.Minute)
+	c.delivers()
+	c.expectOwed("waiting")
+	c.reacts(ann, "A1", "📌") // joins while it settles
+	c.passes(2 * time.Minute)
+	c.delivers()
+	c.expectOwed("handed over")
+	want := Conversation{ID: 1, Marked: first, Rule: record.DefaultRule, Seqs: []record.Seq{first, second}, Marks: []Mark{
+		{Person: c.meets(bo), Emoji: "📌", At: monday.Add(time.Minute)},
+		{Person: c.meets(ann), Emoji: "📌", At: monday.Add(3 * time.Minute)},
+	}}
+	if diff := cmp.Diff(want, c.conversation(1)); diff != "" {
+		t.Errorf("conversation (-want +got)\n%s", diff)
+	}
+
+	c.reacts(bo, "A1", "") // taken back too late: recorded, nothing unsent
+	c.expectOwed("handed over")
+	c.reacts(bo, "A1", "📌")
+	c.passes(5 * time.Minute)
+	c.delivers()
+	c.expectOwed("handed over", "cancelled")
+	if s := c.state(2); s != NothingNew {
+		t.Errorf("the second conversation is %q; want nothing new", s)
+	}
+
+	third := c.says(ann, "A2")
+	c.reacts(bo, "A1", "")
+	c.reacts(bo, "A1", "📌")
+	c.passes(5 * time.Minute)
+	c.delivers()
+	c.expectOwed("handed over", "cancelled", "handed over")
+	if v := c.conversation(3); !cmp.Equal(v.Seqs, []record.Seq{third}) || v.Continues != 1 || v.Marked != first {
+		t.Errorf("the continuation is %+v; want record %d, continuing 1", v, third)
+	}
+	c.write(func(tx *sqlite.Tx) error {
+		ids, err := EmailedWith(tx, third)
+		if !cmp.Equal(ids, []int64{3}) {
+			t.Errorf("record %d was emailed with %v", third, ids)
+		}
+		return err
+	})
+}
+
+// Once decided, what a conversation forwards stays, however often it is settled.
+func TestSettlingIsFinal(t *testing.T) {
+	c := newCouncil(t)
+	c.rules.Choice.AtMost = 2
+	for i := range 4 {
+		c.says(ann, fmt.Sprint("A", i))
+	}
+	c.reacts(bo, "A1", "📌")
+	settle := func() (s State) {
+		c.write(func(tx *sqlite.Tx) (err error) { s, err = Settle(tx, 1); return err })
+		return s
+	}
+	if s := settle(); s != Settled {
+		t.Fatalf("settled as %q", s)
+	}
+	before := c.conversation(1)
+	if !before.Cut || len(before.Seqs) != 2 {
+		t.Errorf("at most two of four were chosen: %+v", before)
+	}
+	c.says(ann, "A9")
+	if s := settle(); s != Settled {
+		t.Errorf("settled again as %q", s)
+	}
+	if diff := cmp.Diff(before, c.conversation(1)); diff != "" {
+		t.Errorf("conversation (-want +got)\n%s", diff)
+	}
+}
+
+func TestAMarkOnAMessageThatIsNotKept(t *testing.T) {
+	c := newCouncil(t)
+	c.reacts(bo, "A1", "📌")
+	c.passes(time.Hour)
+	c.delivers()
+	c.expectOwed("cancelled")
+	if s := c.state(1); s != NotKept {
+		t.Errorf("the conversation is %q; want not kept", s)
+	}
+}
+
+// What a destroyed reaction said of its sender is not kept as a mark either.
+func TestForget(t *testing.T) {
+	c := newCouncil(t)
+	c.says(ann, "A1")
+	c.reacts(bo, "A1", "📌")
+	c.reacts(ann, "A1", "📌")
+	c.passes(time.Hour)
+	c.delivers()
+	c.write(func(tx *sqlite.Tx) error { return Forget(tx, []record.Seq{1, 2}) })
+	if marks := c.conversation(1).Marks; len(marks) != 1 || marks[0].Person != c.meets(ann) {
+		t.Errorf("marks left: %+v; want Ann's", marks)
+	}
+}
+
+func logNothing() *slog.Logger { return slog.New(slog.DiscardHandler) }
