@@ -1,0 +1,387 @@
+// Package verify derives everything anew that the archive claims of itself and
+// compares: every record and journal entry with its leaf, the leaves with the
+// tree, the tree with its signed checkpoints.
+//
+// It reads as a stream, in one consistent state, and needs little memory however
+// large the archive is.
+package verify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"muniment/internal/archive"
+	"muniment/internal/journal"
+	"muniment/internal/ledger"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// Report is what was found.
+type Report struct {
+	Records     int64 // kept, each agreeing with its leaf
+	Stubs       int64 // destroyed; their leaves stand
+	Entries     int64 // of the journal
+	Leaves      int64
+	Checkpoints int
+	Root        ledger.Hash
+	Faults      []string // sentences; empty if all is well
+	More        int      // faults beyond those told
+
+	destroyed []span     // the records that runs destroyed, as the journal tells
+	last      record.Seq // the number of the record or stub before
+}
+
+// OK reports whether nothing was found wrong.
+func (r Report) OK() bool { return len(r.Faults) == 0 }
+
+// maxFaults bounds how many faults are told one by one.
+const maxFaults = 50
+
+func (r *Report) fault(format string, args ...any) {
+	if len(r.Faults) == maxFaults {
+		r.More++
+		return
+	}
+	r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
+}
+
+// Run verifies the archive in db. Besides the stored checkpoints it checks those
+// in others, such as one taken from an email. Progress, if not nil, is called now
+// and then with the leaves done and all leaves.
+func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, others []string, progress func(done, all int64)) (Report, error) {
+	var r Report
+	err := db.Read(ctx, func(tx *sqlite.Tx) error {
+		size, err := ledger.Size(tx)
+		if err != nil {
+			return err
+		}
+		heads, err := r.openCheckpoints(tx, key, others, size)
+		if err != nil {
+			return err
+		}
+		if r.destroyed, err = destroyed(tx); err != nil {
+			return err
+		}
+		err = r.walk(ctx, tx, size, heads, progress)
+		if d := damage(""); errors.As(err, &d) {
+			r.fault("%s", d)
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return Report{}, fmt.Errorf("verify: %w", err)
+	}
+	return r, nil
+}
+
+// openCheckpoints returns the heads that were signed, by size of the tree.
+func (r *Report) openCheckpoints(tx *sqlite.Tx, key *ledger.Key, others []string, size int64) (map[int64][]ledger.Hash, error) {
+	notes, err := ledger.Checkpoints(tx)
+	if err != nil {
+		return nil, err
+	}
+	heads := make(map[int64][]ledger.Hash)
+	for i, note := range slices.Concat(notes, others) {
+		what := fmt.Sprintf("checkpoint %d", i+1)
+		if i >= len(notes) {
+			what = "the checkpoint given"
+		}
+		c, err := key.Open(note)
+		switch {
+		case err != nil:
+			r.fault("%s does not bear this archive's signature", what)
+		case c.Size > size:
+			r.fault("%s covers %d leaves, but the ledger has only %d: it was cut short", what, c.Size, size)
+		case !slices.Contains(heads[c.Size], c.Root):
+			heads[c.Size] = append(heads[c.Size], c.Root)
+		}
+		r.Checkpoints++
+	}
+	return heads, nil
+}
+
+// walk goes through the ledger leaf by leaf, beside it through records, stubs
+// and entries, and rebuilds the tree from what they say.
+func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[int64][]ledger.Hash, progress func(done, all int64)) error {
+	stored, stopStored := pull(func(yield func(storedHash) error) error {
+		return ledger.Hashes(tx, func(idx int64, h ledger.Hash) error { return yield(storedHash{idx, h}) })
+	})
+	defer stopStored()
+	records, stopRecords := pull(func(yield func(archive.Leaf) error) error { return archive.Leaves(tx, yield) })
+	defer stopRecords()
+	entries, stopEntries := pull(func(yield func(entry) error) error {
+		return journal.Leaves(tx, func(id, leaf int64, h ledger.Hash) error { return yield(entry{id, leaf, h}) })
+	})
+	defer stopEntries()
+
+	var t tree
+	for n := range size {
+		if n%1024 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if progress != nil {
+				progress(n, size)
+			}
+		}
+		h, err := r.readLeaf(n, stored, &t)
+		if err != nil {
+			return err
+		}
+		if err := r.answerFor(n, h, records, entries); err != nil {
+			return err
+		}
+		for _, head := range heads[n+1] {
+			if head != t.root() {
+				r.fault("the first %d leaves are not those that were signed: the past was altered", n+1)
+			}
+		}
+	}
+	r.Leaves, r.Root = size, t.root()
+	if err := r.misplaced(size, true, records, entries); err != nil {
+		return err
+	}
+	if progress != nil {
+		progress(size, size)
+	}
+	return nil
+}
+
+type storedHash struct {
+	idx int64
+	h   ledger.Hash
+}
+
+type entry struct {
+	id, leaf int64
+	h        ledger.Hash
+}
+
+// readLeaf takes leaf n from the stored hashes, adds it to the tree rebuilt, and
+// compares the inner hashes that are stored after it.
+func (r *Report) readLeaf(n int64, stored *source[storedHash], t *tree) (leaf ledger.Hash, err error) {
+	next := ledger.StoredIndex(n)
+	read := func() (ledger.Hash, error) {
+		s, err := stored.next()
+		if err == nil && (s == nil || s.idx != next) {
+			err = damage(fmt.Sprintf("hash %d of the ledger is missing; what comes after it cannot be checked", next))
+		}
+		if err != nil {
+			return ledger.Hash{}, err
+		}
+		next++
+		return s.h, nil
+	}
+	if leaf, err = read(); err != nil {
+		return leaf, err
+	}
+	for _, inner := range t.add(leaf) {
+		h, err := read()
+		if err != nil {
+			return leaf, err
+		}
+		if h != inner {
+			r.fault("the ledger's tree does not agree with itself above leaf %d", n)
+		}
+	}
+	return leaf, nil
+}
+
+// damage is a fault after which the walk cannot go on.
+type damage string
+
+func (d damage) Error() string { return string(d) }
+
+// misplaced tells of records and entries whose place lies before leaf n, where
+// another stands already; or, with beyond, of all that are left over.
+func (r *Report) misplaced(n int64, beyond bool, records *source[archive.Leaf], entries *source[entry]) error {
+	for {
+		l, err := records.peek()
+		if err != nil {
+			return err
+		}
+		if l == nil || l.Leaf >= n && !beyond {
+			break
+		}
+		r.fault("record %d claims a place in the ledger that is not its own: it was inserted", l.Seq)
+		if _, err := records.next(); err != nil {
+			return err
+		}
+	}
+	for {
+		e, err := entries.peek()
+		if err != nil {
+			return err
+		}
+		if e == nil || e.leaf >= n && !beyond {
+			return nil
+		}
+		r.fault("journal entry %d claims a place in the ledger that is not its own: it was inserted", e.id)
+		if _, err := entries.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// answerFor finds what stands behind leaf n and compares it.
+func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf], entries *source[entry]) error {
+	if err := r.misplaced(n, false, records, entries); err != nil {
+		return err
+	}
+	rec, err := records.peek()
+	if err != nil {
+		return err
+	}
+	e, err := entries.peek()
+	if err != nil {
+		return err
+	}
+	isRecord, isEntry := rec != nil && rec.Leaf == n, e != nil && e.leaf == n
+	switch {
+	case isRecord && isEntry:
+		r.fault("leaf %d is claimed by record %d and by journal entry %d", n, rec.Seq, e.id)
+	case !isRecord && !isEntry:
+		r.fault("nothing stands behind leaf %d: a record or journal entry was removed", n)
+	case isRecord && rec.Stub:
+		if r.Stubs++; !r.wasDestroyed(rec.Seq) {
+			r.fault("record %d is gone, but no disposal run destroyed it: it was removed", rec.Seq)
+		}
+	case isRecord && rec.Hash != h:
+		r.fault("record %d is not what was captured: it was altered", rec.Seq)
+	case isRecord:
+		r.Records++
+	case e.h != h:
+		r.fault("journal entry %d is not what was written: it was altered", e.id)
+	default:
+		r.Entries++
+	}
+	if isRecord {
+		if rec.Seq != r.last+1 {
+			r.fault("record %d stands in the ledger where record %d belongs", rec.Seq, r.last+1)
+		}
+		r.last = rec.Seq
+		if !rec.Stub && r.wasDestroyed(rec.Seq) {
+			r.fault("record %d is here, although a disposal run destroyed it", rec.Seq)
+		}
+		for _, f := range rec.Faults {
+			r.fault("record %d: %s", rec.Seq, f)
+		}
+		_, err = records.next()
+	}
+	if isEntry {
+		if _, entryErr := entries.next(); entryErr != nil {
+			err = entryErr
+		}
+	}
+	return err
+}
+
+// A span is the records from first to last.
+type span struct{ first, last record.Seq }
+
+// destroyed returns the records that disposal runs destroyed, by what the journal
+// says, whose entries are leaves themselves: a stub alone proves nothing.
+func destroyed(tx *sqlite.Tx) (spans []span, err error) {
+	err = journal.Destroyed(tx, func(seqs []int64) error {
+		for _, n := range seqs {
+			s := record.Seq(n)
+			if n := len(spans); n > 0 && spans[n-1].last+1 == s {
+				spans[n-1].last = s
+			} else {
+				spans = append(spans, span{s, s})
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	return spans, err
+}
+
+func (r *Report) wasDestroyed(s record.Seq) bool {
+	i, found := slices.BinarySearchFunc(r.destroyed, s, func(d span, s record.Seq) int { return cmp.Compare(d.first, s) })
+	return found || i > 0 && s <= r.destroyed[i-1].last
+}
+
+// tree rebuilds the Merkle tree from its leaves, keeping only the complete
+// subtrees that are not part of a larger one, the largest first.
+type tree struct {
+	size     int64
+	subtrees []ledger.Hash
+}
+
+// add appends a leaf and returns the inner hashes that it completes, from the
+// bottom up.
+func (t *tree) add(leaf ledger.Hash) (inner []ledger.Hash) {
+	h := leaf
+	for level := 0; t.size>>level&1 == 1; level++ {
+		last := len(t.subtrees) - 1
+		h = ledger.NodeHash(t.subtrees[last], h)
+		t.subtrees = t.subtrees[:last]
+		inner = append(inner, h)
+	}
+	t.subtrees = append(t.subtrees, h)
+	t.size++
+	return inner
+}
+
+func (t *tree) root() (h ledger.Hash) {
+	for i := len(t.subtrees) - 1; i >= 0; i-- {
+		if i == len(t.subtrees)-1 {
+			h = t.subtrees[i]
+		} else {
+			h = ledger.NodeHash(t.subtrees[i], h)
+		}
+	}
+	return h
+}
+
+// source turns a function that calls back for each item into one that is asked
+// for the next.
+type source[T any] struct {
+	nextItem func() (T, error, bool)
+	ahead    *T
+	err      error
+}
+
+var errStopped = errors.New("stopped")
+
+func pull[T any](each func(yield func(T) error) error) (*source[T], func()) {
+	next, stop := iter.Pull2(func(yield func(T, error) bool) {
+		err := each(func(v T) error {
+			if !yield(v, nil) {
+				return errStopped
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			var none T
+			yield(none, err)
+		}
+	})
+	return &source[T]{nextItem: next}, stop
+}
+
+// peek returns the next item without taking it; nil at the end.
+func (s *source[T]) peek() (*T, error) {
+	if s.ahead == nil && s.err == nil {
+		if v, err, ok := s.nextItem(); err != nil {
+			s.err = err
+		} else if ok {
+			s.ahead = &v
+		}
+	}
+	return s.ahead, s.err
+}
+
+// next takes the next item; nil at the end.
+func (s *source[T]) next() (*T, error) {
+	v, err := s.peek()
+	s.ahead = nil
+	return v, err
+}
