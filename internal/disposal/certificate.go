@@ -1,0 +1,210 @@
+package disposal
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/forward"
+	"muniment/internal/journal"
+	"muniment/internal/mail"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+// Issuer is what a certificate says of the council and of the program.
+type Issuer struct {
+	Council       string `json:"council"`
+	PolicyTitle   string `json:"policy_title"`
+	PolicyAdopted string `json:"policy_adopted"`
+	PolicyMinute  string `json:"policy_minute"`
+	PolicySection string `json:"policy_section"`
+	Program       string `json:"program"` // and its version
+	Host          string `json:"host"`
+}
+
+// Certificate is the account of one run (REQUIREMENTS.md 3.8).
+type Certificate struct {
+	Number int64  `json:"number"` // of the run
+	Issuer Issuer `json:"issuer"`
+	List   int64  `json:"list"`
+
+	Authority string    `json:"authority"`
+	NoticeOn  time.Time `json:"notice_accepted_at"`
+	Started   time.Time `json:"started_at"`
+	Finished  time.Time `json:"finished_at"`
+	Class     string    `json:"class"`
+	Rule      string    `json:"rule"`
+
+	SentFrom retention.Date `json:"sent_from"`
+	SentTo   retention.Date `json:"sent_to"`
+
+	Destroyed  []archive.Stub `json:"destroyed"`
+	Kept       int            `json:"kept_on_hold"` // stood on the list and were on hold
+	Searched   int            `json:"records_searched_for"`
+	Unsearched int            `json:"records_not_searched_for"` // the run was interrupted
+	Files      int            `json:"files_searched"`
+	Bytes      int64          `json:"bytes_searched"`
+	Found      int            `json:"fragments_found"` // always 0: else there is no certificate
+	Emails     []EmailedCopy  `json:"emailed_copies"`
+	Checkpoint string         `json:"checkpoint"` // signed; it covers the journal's account of this run
+}
+
+// EmailedCopy is an email that holds destroyed records. It lies in the council's
+// mailboxes, where this program cannot reach it.
+type EmailedCopy struct {
+	MessageID string    `json:"message_id"`
+	SentAt    time.Time `json:"handed_over_at"`
+	Records   int       `json:"records_destroyed"` // of those in it
+}
+
+// certify writes the certificate of a run, as JSON, and journals the run's end.
+func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, error) {
+	c := Certificate{Number: r.id, Issuer: d.Issuer, List: l.ID, Authority: r.authority, Finished: d.Now(),
+		Searched: s.records, Files: s.files, Bytes: s.bytes}
+	var started string
+	var unsearched int
+	if err := tx.QueryRow("SELECT started_at, unsearched FROM disposal_run WHERE id = ?", r.id).Scan(&started, &unsearched); err != nil {
+		return "", fmt.Errorf("certificate of run %d: %w", r.id, err)
+	}
+	c.Unsearched = unsearched - s.records
+	var err error
+	if c.Started, err = sqlite.ParseTime(started); err != nil {
+		return "", err
+	}
+	notice, err := mail.Find(tx, NoticeLetter, l.ID)
+	if err != nil {
+		return "", err
+	}
+	c.NoticeOn = notice.FinishedAt
+	kept, err := Items(tx, l.ID)
+	if err != nil {
+		return "", err
+	}
+	c.Kept = len(kept)
+	if c.Destroyed, err = archive.StubsOf(tx, r.id); err != nil {
+		return "", err
+	}
+	for i, stub := range c.Destroyed {
+		if i == 0 || stub.SentOn < c.SentFrom {
+			c.SentFrom = stub.SentOn
+		}
+		c.SentTo = max(c.SentTo, stub.SentOn)
+		c.Class, c.Rule = string(stub.Class), stub.Rule
+	}
+	if c.Emails, err = emailedCopies(tx, c.Destroyed); err != nil {
+		return "", err
+	}
+	if err := journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunFinished, Reason: r.authority,
+		About: journal.About{"run": r.id, "list": l.ID, "destroyed": len(c.Destroyed), "kept on hold": c.Kept,
+			"searched for": c.Searched, "files searched": c.Files, "bytes searched": c.Bytes}}); err != nil {
+		return "", err
+	}
+	checkpoint, err := d.Key.Sign(tx, d.Now())
+	if err != nil {
+		return "", err
+	}
+	c.Checkpoint = checkpoint.Note
+	b, err := json.Marshal(c)
+	return string(b), err
+}
+
+// emailedCopies returns the emails that were handed over with any of the stubs'
+// records in them.
+func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
+	records := make(map[int64]int)
+	var order []int64
+	for _, s := range stubs {
+		ids, err := forward.EmailedWith(tx, s.Seq)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			if records[id]++; records[id] == 1 {
+				order = append(order, id)
+			}
+		}
+	}
+	var copies []EmailedCopy
+	for _, id := range order {
+		it, err := mail.Find(tx, forward.Letter, id)
+		if err != nil {
+			return nil, err
+		}
+		if it.State == mail.HandedOver {
+			copies = append(copies, EmailedCopy{MessageID: it.MessageID, SentAt: it.FinishedAt, Records: records[id]})
+		}
+	}
+	return copies, nil
+}
+
+// ErrNoCertificate is returned where there is no finished run of that number.
+var ErrNoCertificate = errors.New("there is no certificate of that number")
+
+// LoadCertificate returns the certificate of a finished run.
+func LoadCertificate(tx *sqlite.Tx, run int64) (c Certificate, err error) {
+	var text sql.NullString
+	err = tx.QueryRow("SELECT certificate FROM disposal_run WHERE id = ?", run).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !text.Valid {
+		return c, fmt.Errorf("certificate %d: %w", run, ErrNoCertificate)
+	} else if err != nil {
+		return c, fmt.Errorf("certificate %d: %w", run, err)
+	}
+	return c, json.Unmarshal([]byte(text.String), &c)
+}
+
+// Notice is what the clerk is told of a list before it is destroyed.
+type Notice struct {
+	List      List
+	Approval  Approval
+	Minute    string
+	From, To  retention.Date // when the messages were sent
+	Messages  int
+	Reactions int
+	Changes   int // of who is in the group
+	Other     int
+	Groups    []string // JIDs
+}
+
+// Notice returns what is to be said of the list.
+func (d *Disposal) Notice(tx *sqlite.Tx, list int64) (Notice, error) {
+	n := Notice{Approval: d.Policy.Approval, Minute: d.Policy.Minute}
+	var err error
+	if n.List, err = OpenList(tx, list); err != nil {
+		return Notice{}, err
+	}
+	seqs, err := Items(tx, list)
+	if err != nil {
+		return Notice{}, err
+	}
+	records, err := archive.Some(tx, seqs)
+	if err != nil {
+		return Notice{}, err
+	}
+	groups := make(map[string]bool)
+	for _, r := range records {
+		switch r.Kind {
+		case record.Message:
+			n.Messages++
+		case record.Reaction:
+			n.Reactions++
+		case record.Participants:
+			n.Changes++
+		default:
+			n.Other++
+		}
+		if n.From == "" || r.SentOn < n.From {
+			n.From = r.SentOn
+		}
+		n.To = max(n.To, r.SentOn)
+		if !groups[r.Group] {
+			groups[r.Group] = true
+			n.Groups = append(n.Groups, r.Group)
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,321 @@
+package disposal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"muniment/internal/archive"
+	"muniment/internal/forward"
+	"muniment/internal/journal"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+// atOnce is how many records are destroyed in one transaction: few enough that
+// capture never waits long for its turn.
+const atOnce = 50
+
+// Nightly does what is due since last time: it closes lists that lapsed, draws up
+// the next, and destroys those whose day has come. It may be called at any time
+// and as often as one likes.
+func (d *Disposal) Nightly(ctx context.Context) error {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	var open []List
+	err := d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if err := CheckClock(tx, d.Now()); err != nil {
+			return err
+		}
+		if err := d.lapse(tx); err != nil {
+			return err
+		}
+		inDoubt, err := clockInDoubt(tx)
+		if err != nil {
+			return err
+		}
+		if !inDoubt { // else the list would bear a wrong day
+			if _, err := d.DrawUp(tx); err != nil {
+				return err
+			}
+		}
+		open, err = scanLists(tx.Query(listColumns + " WHERE closed_at IS NULL ORDER BY id"))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("disposal: %w", err)
+	}
+	var errs []error // one list that fails does not keep the others
+	for _, l := range open {
+		err := d.run(ctx, l)
+		if doubt := Doubt(""); errors.As(err, &doubt) {
+			d.Log.Debug("disposal list not destroyed today", "list", l.ID, "why", doubt)
+		} else if err != nil {
+			errs = append(errs, fmt.Errorf("disposal list %d: %w", l.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run destroys the list l, if nothing speaks against it; else it returns the
+// [Doubt]. A run that was interrupted is taken up again.
+func (d *Disposal) run(ctx context.Context, l List) error {
+	if err := d.DB.Read(ctx, func(tx *sqlite.Tx) error { return d.Doubts(tx, l) }); err != nil {
+		return err
+	}
+	if err := d.Verify(ctx); err != nil {
+		d.Log.Error("archive does not verify: nothing is destroyed", "list", l.ID, "err", err)
+		return Doubt("the archive does not verify")
+	}
+	run, err := d.begin(ctx, l)
+	if err != nil {
+		return err
+	}
+	d.Log.Info("disposal run started", "run", run.id, "list", l.ID, "records", l.Records)
+	f := d.searches[run.id]
+	if f == nil {
+		f = new(fragments)
+	}
+	if run.residue > 0 && f.records == 0 {
+		return fmt.Errorf("run %d left %d fragments of destroyed records in the files, and they cannot be searched for again since muniment was started anew: no certificate is given", run.id, run.residue)
+	}
+	if d.searches == nil {
+		d.searches = make(map[int64]*fragments)
+	}
+	d.searches[run.id] = f // for the next attempt, if this one fails
+	for seqs := range slices.Chunk(run.seqs, atOnce) {
+		gone, err := d.step(ctx, l, run, seqs)
+		if err != nil {
+			return err
+		}
+		for _, g := range gone {
+			f.add(g)
+		}
+	}
+	searched, err := d.prove(ctx, run, f)
+	if err != nil {
+		return err
+	}
+	if err := d.finish(ctx, l, run, searched); err != nil {
+		return err
+	}
+	delete(d.searches, run.id)
+	return nil
+}
+
+// running is a disposal run under way.
+type running struct {
+	id        int64
+	authority string
+	residue   int // what the last search found
+	on        retention.Date
+	seqs      []record.Seq
+}
+
+// begin opens the run, or takes up the one that was interrupted.
+func (d *Disposal) begin(ctx context.Context, l List) (running, error) {
+	r := running{on: retention.DateOf(d.Now())}
+	err := d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		// Once more, in the transaction that begins: the list may have been
+		// closed, or its approval withdrawn, since the caller looked.
+		l, err := OpenList(tx, l.ID)
+		if err != nil {
+			return err
+		}
+		if err := d.Doubts(tx, l); err != nil {
+			return err
+		}
+		if r.seqs, err = Items(tx, l.ID); err != nil {
+			return err
+		}
+		err = tx.QueryRow("SELECT id, authority, residue FROM disposal_run WHERE list = ?", l.ID).Scan(&r.id, &r.authority, &r.residue)
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		r.authority = d.authority(l)
+		if err := tx.QueryRow("INSERT INTO disposal_run (list, started_at, authority) VALUES (?, ?, ?) RETURNING id",
+			l.ID, sqlite.FormatTime(d.Now()), r.authority).Scan(&r.id); err != nil {
+			return fmt.Errorf("begin run: %w", err)
+		}
+		return journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStarted, Reason: r.authority,
+			About: journal.About{"run": r.id, "list": l.ID, "records": len(r.seqs)}})
+	})
+	return r, err
+}
+
+// authority says what a run rests on. A stub keeps it for good, so it names a
+// role and not a person.
+func (d *Disposal) authority(l List) string {
+	if d.Policy.Approval == Standing {
+		return "standing approval, minute " + d.Policy.Minute
+	}
+	return fmt.Sprintf("approved by the %s on %s", l.Approver, retention.DateOf(l.Approved).Long())
+}
+
+// step destroys some records, in one transaction with its account. Records are
+// counted as unsearched until their fragments have been searched for: these live
+// in memory only, and an interruption loses them. A hold released since the list
+// was drawn up may have been on its records: they are kept for the next.
+func (d *Disposal) step(ctx context.Context, l List, r running, seqs []record.Seq) (gone []archive.Destroyed, err error) {
+	err = d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if released, err := releasedSince(tx, l.DrawnUp); err != nil || released {
+			return err
+		}
+		var err error
+		gone, err = d.Archive.Destroy(tx, archive.Destruction{Run: r.id, On: r.on, Authority: r.authority}, seqs)
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		for _, g := range gone {
+			if _, err := tx.Exec("DELETE FROM disposal_item WHERE seq = ?", g.Seq); err != nil {
+				return fmt.Errorf("run %d: %w", r.id, err)
+			}
+		}
+		if _, err := tx.Exec("UPDATE disposal_run SET unsearched = unsearched + ? WHERE id = ?", len(gone), r.id); err != nil {
+			return fmt.Errorf("run %d: %w", r.id, err)
+		}
+		if err := forward.Forget(tx, seqsOf(gone)); err != nil {
+			return err
+		}
+		return journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStep,
+			About: journal.About{"run": r.id, "records": seqsOf(gone)}})
+	})
+	return gone, err
+}
+
+func seqsOf(gone []archive.Destroyed) []record.Seq {
+	seqs := make([]record.Seq, 0, len(gone))
+	for _, g := range gone {
+		seqs = append(seqs, g.Seq)
+	}
+	slices.Sort(seqs)
+	return seqs
+}
+
+// scrubs is how often the files are scrubbed before residue is reported.
+const scrubs = 3
+
+// prove leaves nothing of what was deleted in any file and searches them all for
+// it. The records' fragments are in memory only and go with the run.
+func (d *Disposal) prove(ctx context.Context, r running, f *fragments) (search, error) {
+	if err := d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		needed, err := archive.Addresses(tx)
+		if err != nil {
+			return err
+		}
+		return people.ForgetStrangers(tx, needed)
+	}); err != nil {
+		return search{}, err
+	}
+	var found int
+	var err error
+	for range scrubs {
+		found = 0
+		if err = errors.Join(d.DB.Scrub(ctx), d.ScrubSession(ctx)); err != nil {
+			continue // a reader may have been in the way
+		}
+		var s search
+		if s, err = f.search(d.Directory); err != nil {
+			continue
+		}
+		if s.residue, err = d.notHeld(ctx, s.residue); err != nil {
+			continue
+		}
+		if found = len(s.residue); found == 0 {
+			return s, nil
+		}
+	}
+	if err != nil {
+		return search{}, err
+	}
+	return search{}, errors.Join(
+		fmt.Errorf("%d fragments of destroyed records are still in the files after %d attempts to remove them: no certificate is given", found, scrubs),
+		d.noteResidue(ctx, r, found))
+}
+
+// noteResidue remembers that a search found something, so that nothing is
+// certified by an attempt that no longer knows what to search for.
+func (d *Disposal) noteResidue(ctx context.Context, r running, found int) error {
+	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if _, err := tx.Exec("UPDATE disposal_run SET residue = ? WHERE id = ?", found, r.id); err != nil {
+			return fmt.Errorf("run %d: %w", r.id, err)
+		}
+		if found == r.residue {
+			return nil // told already
+		}
+		return journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.ResidueFound,
+			About: journal.About{"run": r.id, "fragments": found}})
+	})
+}
+
+// notHeld drops the fragments that a surviving record or entry holds, or that
+// stand in what the program and its configuration themselves say: a member may
+// have written the very words.
+func (d *Disposal) notHeld(ctx context.Context, residue [][]byte) (rest [][]byte, err error) {
+	err = d.DB.Read(ctx, func(tx *sqlite.Tx) error {
+		for _, fragment := range residue {
+			held := false
+			for _, says := range []func(*sqlite.Tx, []byte) (bool, error){
+				archive.Held, journal.Says, people.Says, sqlite.Says, d.says,
+			} {
+				if held, err = says(tx, fragment); err != nil {
+					return err
+				} else if held {
+					break
+				}
+			}
+			if !held {
+				rest = append(rest, fragment)
+			}
+		}
+		return nil
+	})
+	return rest, err
+}
+
+// says reports whether policy, issuer or an earlier certificate holds fragment.
+func (d *Disposal) says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
+	p, i := d.Policy, d.Issuer
+	for _, s := range []string{p.Minute, p.From, p.To,
+		i.Council, i.PolicyTitle, i.PolicyAdopted, i.PolicyMinute, i.PolicySection, i.Program, i.Host} {
+		if strings.Contains(s, string(fragment)) {
+			return true, nil
+		}
+	}
+	if err := tx.QueryRow(`
+		SELECT EXISTS (SELECT 1 FROM disposal_run WHERE instr(CAST(authority || coalesce(certificate, '') AS BLOB), ?))`,
+		fragment).Scan(&says); err != nil {
+		return false, fmt.Errorf("search the certificates: %w", err)
+	}
+	return says, nil
+}
+
+// finish closes list and run and owes the certificate, all in one transaction.
+// Where another process has finished the run meanwhile, it changes nothing.
+func (d *Disposal) finish(ctx context.Context, l List, r running, s search) error {
+	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if _, err := OpenList(tx, l.ID); errors.Is(err, ErrNoList) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		c, err := d.certify(tx, l, r, s)
+		if err != nil {
+			return err
+		}
+		if err := closeList(tx, d.Now(), l.ID); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("UPDATE disposal_run SET finished_at = ?, certificate = ? WHERE id = ?",
+			sqlite.FormatTime(d.Now()), c, r.id); err != nil {
+			return fmt.Errorf("finish run %d: %w", r.id, err)
+		}
+		d.Log.Info("disposal run finished", "run", r.id, "list", l.ID)
+		return d.queue(tx, CertificateLetter, r.id)
+	})
+}
