@@ -1,0 +1,95 @@
+// Package letter composes the emails that the council receives: conversations,
+// notices and certificates of destruction, and the test of the mail path.
+//
+// It decides nothing: which messages, which records, when and why are given. It
+// reads what it needs to say of them, says it in plain English, and writes it
+// out as plain text and as HTML, both from one [document], so that the two cannot
+// disagree.
+//
+// An email may be attempted many times, and must then be the same email. So a
+// letter depends on nothing but its [Header], what it is given and what the
+// archive says; no clock, no chance, no order of a map enters it, and what came
+// into the archive after the date of the letter is not in it.
+package letter
+
+import (
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"regexp"
+	"time"
+
+	"muniment/internal/retention"
+)
+
+// Writer writes the letters of one council.
+type Writer struct {
+	Council string
+	Groups  map[string]string // what the configuration calls a group, by its JID
+
+	// Demonstration makes every letter say that nothing in it is real.
+	Demonstration bool
+
+	// The rest is named in notices, and left out where it is empty.
+	PolicyTitle   string
+	PolicySection string
+	Schedule      retention.Schedule
+}
+
+// Header is what an email says of itself before the letter begins. Message-IDs
+// are without angle brackets.
+type Header struct {
+	MessageID string
+	From, To  string    // addresses only
+	Date      time.Time // fixed before the first attempt
+	InReplyTo string    // Message-ID of the earlier email that this one continues
+}
+
+// messageID is narrower than RFC 5322: ours are made of these alone.
+var messageID = regexp.MustCompile(`^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$`)
+
+// check refuses a header that would not make a sound email.
+func (h Header) check() error {
+	if !messageID.MatchString(h.MessageID) {
+		return errors.New("its Message-ID is not one of ours")
+	}
+	if h.InReplyTo != "" && !messageID.MatchString(h.InReplyTo) {
+		return errors.New("the Message-ID it answers is not one of ours")
+	}
+	for _, a := range []string{h.From, h.To} {
+		if parsed, err := netmail.ParseAddress(a); err != nil || parsed.Address != a {
+			return errors.New("its sender or recipient is not an email address")
+		}
+	}
+	if h.Date.IsZero() {
+		return errors.New("it has no date")
+	}
+	return nil
+}
+
+// write makes the email of d.
+func (w *Writer) write(h Header, d document) ([]byte, error) {
+	d.Council = oneLine(w.Council)
+	d.Subject = fmt.Sprintf("[%s] %s", d.Council, oneLine(d.Subject))
+	if w.Demonstration {
+		d.Subject = "DEMONSTRATION: " + d.Subject
+		d.Demonstration = demonstration
+	}
+	msg, err := compose(h, d)
+	if err != nil {
+		return nil, fmt.Errorf("compose letter: %w", err)
+	}
+	return msg, nil
+}
+
+const demonstration = "This email was made by a demonstration of the program. " +
+	"The council, the people, the messages and the dates in it are invented."
+
+// group returns what a group is called in letters: never by its JID, and not by
+// the name that it has in WhatsApp, which anybody in it can change.
+func (w *Writer) group(jid string) string {
+	if name := oneLine(w.Groups[jid]); name != "" {
+		return "“" + name + "”"
+	}
+	return "(no longer in the program’s configuration)"
+}

@@ -1,0 +1,419 @@
+package letter
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	netmail "net/mail"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/internal/archive"
+	"muniment/internal/disposal"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestConversation(t *testing.T) {
+	n := stormNight(t)
+	golden(t, "conversation", n.letter(writer(), header("conversation.1", n.end), n.settled(1)))
+}
+
+// A conversation that grew sends its new messages only, and says to whom they belong.
+func TestConversationContinued(t *testing.T) {
+	n := stormNight(t)
+	n.settled(1)
+	n.replies(bo, at("2026-10-26 08:10"), &n.rung, "County lorry is here. @100000000000103 the lane is open from nine.", dee)
+	later := n.replies(dee, at("2026-10-26 08:12"), &n.plan, "Thank you all.")
+	n.reacts(dee, at("2026-10-26 08:20"), n.rung, "📌")
+	n.reacts(jo, at("2026-10-26 08:21"), n.rung, "📌")
+	n.reacts(ann, at("2026-10-26 08:22"), later, "❤️")
+	h := header("conversation.2", at("2026-10-26 08:30"))
+	h.InReplyTo = header("conversation.1", n.end).MessageID
+	golden(t, "conversation-continued", n.letter(writer(), h, n.settled(2)))
+}
+
+// A conversation longer than the rule allows says so; and a demonstration, that
+// it is one.
+func TestConversationCut(t *testing.T) {
+	c := newCouncil(t)
+	c.rules.Choice = record.Rule{Pause: 90 * time.Minute, AtMost: 2}
+	start := at("2027-01-04 10:00")
+	for i, p := range []person{ann, bo, dee} {
+		c.says(p, start.Add(time.Duration(i)*time.Hour), []string{"The heating in the hall is off.", "Not in the office.", "It is on now."}[i])
+	}
+	last := c.says(jo, start.Add(150*time.Minute), "The meter was empty.")
+	c.reacts(bo, start.Add(151*time.Minute), last, "📌")
+	w := writer()
+	w.Demonstration = true
+	golden(t, "conversation-cut", c.letter(w, header("conversation.1", start.Add(155*time.Minute)), c.settled(1)))
+}
+
+func TestNotice(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		policy disposal.Policy
+	}{
+		{"notice-standing", disposal.Policy{Approval: disposal.Standing, Minute: "24/037"}},
+		{"notice-each", disposal.Policy{Approval: disposal.Each}},
+		{"notice-unset", disposal.Policy{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := stormNight(t)
+			c := n.council
+			c.capture(record.Received{Kind: record.Participants, Type: record.Joined, Sender: pat.Address,
+				Sent: n.end, Participants: []record.Address{pat.Address}})
+			now := at("2032-09-26 02:30")
+			tt.policy.NoticeDays = 30
+			tt.policy.From, tt.policy.To = "record@cranford-pc.example", "clerk@cranford-pc.example"
+			d := &disposal.Disposal{DB: c.db, Archive: c.a, Policy: tt.policy, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
+			var msg []byte
+			c.write(func(tx *sqlite.Tx) error {
+				list, err := d.DrawUp(tx)
+				if err != nil {
+					return err
+				}
+				notice, err := d.Notice(tx, list)
+				if err != nil {
+					return err
+				}
+				msg, err = writer().Notice(tx, header("disposal-notice.1", now), notice)
+				return err
+			})
+			golden(t, tt.name, msg)
+		})
+	}
+}
+
+// certificate is that of an ordinary run.
+func certificate() disposal.Certificate {
+	c := disposal.Certificate{
+		Number: 2, List: 3,
+		Issuer: disposal.Issuer{
+			Council: "Cranford Parish Council", PolicyTitle: "WhatsApp Use Policy", PolicyAdopted: "16 September 2024",
+			PolicyMinute: "24/037", PolicySection: "5", Program: "muniment 0.1.0", Host: "parish-office",
+		},
+		Authority: "standing approval, minute 24/037",
+		NoticeOn:  at("2032-09-26 02:31"),
+		Started:   time.Date(2032, 10, 26, 2, 30, 0, 0, time.UTC),
+		Finished:  time.Date(2032, 10, 26, 2, 30, 4, 0, time.UTC),
+		Class:     "WA-MSG", Rule: schedule.Rule(),
+		SentFrom: "2026-10-24", SentTo: "2026-10-25",
+		Searched: 4, Files: 11, Bytes: 1_482_752,
+		Emails: []disposal.EmailedCopy{{
+			MessageID: "conversation.1.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-25 02:48"), Records: 3,
+		}},
+		Checkpoint: "cranford-pc.example/muniment\n1204\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
+			"— cranford-pc.example/muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",
+	}
+	for i, sent := range []retention.Date{"2026-10-24", "2026-10-24", "2026-10-25", "2026-10-25"} {
+		c.Destroyed = append(c.Destroyed, archive.Stub{Seq: record.Seq(1101 + i), SentOn: sent, Class: "WA-MSG",
+			Rule: schedule.Rule(), DestroyedOn: "2032-10-26", Leaf: int64(1130 + 2*i)})
+	}
+	return c
+}
+
+func TestCertificate(t *testing.T) {
+	h := header("disposal-certificate.2", at("2032-10-26 03:31"))
+	msg, err := writer().Certificate(h, certificate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "certificate", msg)
+
+	c := certificate()
+	c.Searched, c.Unsearched, c.Kept, c.Emails = 3, 1, 2, nil
+	c.Authority = "approved by the chair on 1 October 2032"
+	if msg, err = writer().Certificate(h, c); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "certificate-interrupted", msg)
+}
+
+// A run that found everything on hold destroyed nothing and is certified all the same.
+func TestCertificateOfNothing(t *testing.T) {
+	c := certificate()
+	c.Destroyed, c.Emails, c.SentFrom, c.SentTo, c.Searched, c.Kept = nil, nil, "", "", 0, 4
+	msg, err := writer().Certificate(header("disposal-certificate.2", c.Finished), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"No record of the council’s WhatsApp group was destroyed.", "4 records on the list were not destroyed"} {
+		if text := strings.Join(strings.Fields(parse(t, msg).text), " "); !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestTest(t *testing.T) {
+	msg, err := writer().Test(header("test.1", at("2026-11-24 14:05")), Connection{Server: "smtp.example:587", TLS: "TLS 1.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "test", msg)
+}
+
+// Whatever comes into the archive after the date of a letter is not in it: the
+// next attempt sends the same bytes.
+func TestEveryAttemptIsTheSame(t *testing.T) {
+	n := stormNight(t)
+	c := n.settled(1)
+	h := header("conversation.1", n.end)
+	first := n.letter(writer(), h, c)
+	for range 20 {
+		if again := n.letter(writer(), h, c); !bytes.Equal(first, again) {
+			t.Fatal("two attempts differ")
+		}
+	}
+	n.reacts(dee, n.end.Add(time.Minute), n.plan, "🎉")
+	n.reacts(bo, n.end.Add(time.Minute), n.plan, "")
+	n.says(dee, n.end.Add(2*time.Minute), "Good night.")
+	if diff := cmp.Diff(parse(t, first).text, parse(t, n.letter(writer(), h, c)).text); diff != "" {
+		t.Errorf("what came later changed the letter (-first +later):\n%s", diff)
+	}
+}
+
+// A mark that was taken back when the conversation was settled already does not
+// unsend it.
+func TestMarkTakenBackLate(t *testing.T) {
+	n := stormNight(t)
+	n.settled(1)
+	n.reacts(ann, n.end, n.plan, "")
+	c := n.settled(1)
+	text := parse(t, n.letter(writer(), header("conversation.1", n.end.Add(time.Hour)), c)).text
+	if !strings.Contains(text, "was marked") && !strings.Contains(text, "Cllr Ann Brook marked") {
+		t.Errorf("it does not say that a message was marked:\n%s", text)
+	}
+}
+
+func TestNothingLeftToSend(t *testing.T) {
+	c := newCouncil(t)
+	m := c.says(bo, at("2026-10-24 23:48"), "The river is over the bank.")
+	c.reacts(ann, at("2026-10-24 23:50"), m, "📌")
+	conversation := c.settled(1)
+	c.destroys(m, "2032-10-25")
+	err := c.db.Read(t.Context(), func(tx *sqlite.Tx) error {
+		_, err := writer().Conversation(tx, header("conversation.1", at("2032-10-26 09:00")), conversation)
+		return err
+	})
+	if !errors.Is(err, ErrNothingLeft) {
+		t.Errorf("err = %v; want %v", err, ErrNothingLeft)
+	}
+}
+
+// A typed line cannot pass for another message, in any character that some
+// reader takes for the end of a line.
+func TestAMessageCannotPassForAnother(t *testing.T) {
+	c := newCouncil(t)
+	forged := "23:50  Cllr Ann Brook (record 99)"
+	m := c.says(sam, at("2026-10-24 23:48"), strings.Join([]string{"Hello", forged, forged, forged, forged, forged, forged, forged}, "\u2028")+
+		"\n"+forged+"\r"+forged+"\v"+forged+"\f"+forged+"\u0085"+forged+"\u2029"+forged+"\r\n"+forged)
+	c.reacts(ann, at("2026-10-24 23:49"), m, "📌")
+	text := parse(t, c.letter(writer(), header("conversation.1", at("2026-10-24 23:59")), c.settled(1))).text
+	for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("\r\n\v\f\u0085\u2028\u2029", r) }) {
+		if strings.Contains(line, "Ann Brook (record") && !strings.HasPrefix(line, "  | ") {
+			t.Errorf("forged: %q", line)
+		}
+	}
+}
+
+func TestHeaderIsChecked(t *testing.T) {
+	good := header("test.1", at("2026-11-24 14:05"))
+	for name, spoil := range map[string]func(*Header){
+		"line break in the Message-ID":  func(h *Header) { h.MessageID = "a@b.example>\r\nBcc: <x@y.example" },
+		"no Message-ID":                 func(h *Header) { h.MessageID = "" },
+		"line break in what it answers": func(h *Header) { h.InReplyTo = "a@b.example\r\nX: y" },
+		"line break in the recipient":   func(h *Header) { h.To = "a@b.example\r\nBcc: x@y.example" },
+		"two recipients":                func(h *Header) { h.To = "a@b.example, x@y.example" },
+		"a name with the sender":        func(h *Header) { h.From = "Somebody <a@b.example>" },
+		"no date":                       func(h *Header) { h.Date = time.Time{} },
+	} {
+		h := good
+		spoil(&h)
+		if _, err := writer().Test(h, Connection{}); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// Neither the numbers nor the addresses of anybody are in any letter.
+func TestNoNumberLeaves(t *testing.T) {
+	numbers := regexp.MustCompile(`@(s\.whatsapp\.net|lid|g\.us)|447700900|07700\s?900|1000000000001|12036304|3EB0`)
+	for name, g := range goldens(t) {
+		for part, s := range map[string]string{"text": g.text, "HTML": g.html, "header": g.header} {
+			if found := numbers.FindString(s); found != "" {
+				t.Errorf("%s: %s holds %q", name, part, found)
+			}
+		}
+	}
+}
+
+// REQUIREMENTS.md, N1: chat is never presented as a decision. The footer alone
+// uses these words; notices and certificates name the minute that they rest on.
+func TestChatIsNoDecision(t *testing.T) {
+	const footer = "This is a record of informal discussion. It is not the minutes and does not record any decision of the council. " +
+		"Decisions are made only at properly called meetings."
+	words := regexp.MustCompile(`(?i)\b(minutes?|decisions?|decided|resolutions?|resolved|agreed|delivered|guaranteed?|compliant|certified)\b`)
+	allowed := regexp.MustCompile(`\b\d+ minutes?\b|\bminute \d+/\d+|Minute reference`)
+	for name, g := range goldens(t) {
+		text := strings.Join(strings.Fields(g.text), " ")
+		if is := strings.HasPrefix(name, "conversation"); is != strings.Contains(text, footer) {
+			t.Errorf("%s: the footer stands there: %v; want %v", name, !is, is)
+		}
+		text = allowed.ReplaceAllString(strings.ReplaceAll(text, footer, ""), "")
+		if found := words.FindString(text); found != "" {
+			t.Errorf("%s says %q", name, found)
+		}
+	}
+}
+
+// Lines are short enough to be read anywhere, wherever they can be broken.
+func TestPlainTextIsNarrow(t *testing.T) {
+	for name, g := range goldens(t) {
+		for line := range strings.Lines(g.text) {
+			line = strings.TrimRight(line, "\n")
+			if strings.HasPrefix(line, "— ") {
+				continue // the signature of a checkpoint
+			}
+			if words := strings.Fields(line); width(line) > 76 && width(words[len(words)-1]) < 60 {
+				t.Errorf("%s: %d columns: %s", name, width(line), line)
+			}
+		}
+	}
+}
+
+// Both parts say the same: the words of one are the words of the other.
+func TestTextAndHTMLAgree(t *testing.T) {
+	tags := regexp.MustCompile(`(?s)<(style|title)>.*?</(style|title)>|<[^>]*>`)
+	marks := regexp.MustCompile(`[|*>=_-]+|\b\d\d:\d\d( [GB][MS]T)?\b|[·():]`)
+	words := func(s string) map[string]bool {
+		set := make(map[string]bool)
+		for _, w := range strings.Fields(marks.ReplaceAllString(s, " ")) {
+			set[strings.ToLower(w)] = true
+		}
+		return set
+	}
+	entities := strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&", "&#34;", `"`, "&#39;", "'", "&#43;", "+")
+	for name, g := range goldens(t) {
+		html := words(entities.Replace(tags.ReplaceAllString(g.html, " ")))
+		if diff := cmp.Diff(words(g.text), html); diff != "" {
+			t.Errorf("%s (-text +HTML):\n%s", name, diff)
+		}
+	}
+}
+
+// An email is a page of its own: nothing is fetched, nothing runs, nothing links.
+func TestNothingRemote(t *testing.T) {
+	active := regexp.MustCompile(`(?i)<(script|img|link|a|iframe|object|form|svg)\b|\bon[a-z]+=|url\(|@import|src=|href=`)
+	for name, g := range goldens(t) {
+		if found := active.FindString(g.html); found != "" {
+			t.Errorf("%s has %q", name, found)
+		}
+	}
+}
+
+// parsed is an email as the standard library reads it.
+type parsed struct {
+	header     string
+	fields     netmail.Header
+	text, html string // lines ending in "\n"
+}
+
+func parse(t testing.TB, msg []byte) parsed {
+	t.Helper()
+	m, err := netmail.ReadMessage(bytes.NewReader(msg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := bytes.Cut(msg, []byte("\r\n\r\n"))
+	p := parsed{header: string(head), fields: m.Header}
+	mediaType, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil || mediaType != "multipart/alternative" {
+		t.Fatalf("content type %q: %v", m.Header.Get("Content-Type"), err)
+	}
+	parts := multipart.NewReader(m.Body, params["boundary"])
+	for _, want := range []struct {
+		mediaType string
+		body      *string
+	}{{"text/plain", &p.text}, {"text/html", &p.html}} {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := part.Header.Get("Content-Type"); got != want.mediaType+"; charset=utf-8" {
+			t.Fatalf("part is %q; want %s", got, want.mediaType)
+		}
+		if got := part.Header.Get("Content-Transfer-Encoding"); got != "quoted-printable" {
+			t.Fatalf("part is encoded as %q", got)
+		}
+		body, err := io.ReadAll(quotedprintable.NewReader(part))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*want.body = strings.ReplaceAll(string(body), "\r\n", "\n")
+	}
+	if _, err := parts.NextRawPart(); err != io.EOF {
+		t.Fatalf("there is a third part (%v)", err)
+	}
+	for line := range strings.SplitSeq(string(msg), "\r\n") {
+		if len(line) > 78 || strings.ContainsAny(line, "\r\n") {
+			t.Fatalf("no sound line: %q", line)
+		}
+	}
+	return p
+}
+
+// golden compares an email with the file kept of it, and its two parts with
+// theirs, which are there to be read.
+func golden(t *testing.T, name string, msg []byte) {
+	t.Helper()
+	p := parse(t, msg)
+	for suffix, got := range map[string]string{".eml": string(msg), ".txt": p.text, ".html": p.html} {
+		file := filepath.Join("testdata", name+suffix)
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (-want +got; -update writes it anew):\n%s", file, diff)
+		}
+	}
+}
+
+// goldens returns all golden emails.
+func goldens(t *testing.T) map[string]parsed {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.eml")
+	if err != nil || len(files) < 9 {
+		t.Fatalf("golden files: %q, %v", files, err)
+	}
+	all := make(map[string]parsed)
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(f), ".eml")] = parse(t, b)
+	}
+	return all
+}

@@ -1,0 +1,151 @@
+package letter
+
+import (
+	"fmt"
+
+	"muniment/internal/disposal"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// Notice writes the notice of a disposal list to the clerk.
+//
+// It holds no message and names nobody in the group, so it bears no
+// X-Council-Dispose-After: how long the council keeps a notice that it has had is
+// for its own schedule.
+func (w *Writer) Notice(tx *sqlite.Tx, h Header, n disposal.Notice) ([]byte, error) {
+	seqs, err := disposal.Items(tx, n.List.ID)
+	if err != nil {
+		return nil, fmt.Errorf("notice of list %d: %w", n.List.ID, err)
+	}
+	title := "WhatsApp records due to be destroyed on " + n.List.DestroyOn.Long()
+	d := document{Subject: title, Title: title}
+	d.add(paragraph("By %s, %s of the council’s WhatsApp group will have been kept for the full time. %s",
+		n.List.DestroyOn.Long(), count(len(seqs), "record"), outcome(n)))
+	d.section("What they are", block{Facts: w.particulars(n, seqs)})
+	d.section("What you need to do", toDo(n)...)
+	d.section("Reasons to keep records longer", reasonsToKeep()...)
+	d.Footer = []string{"This notice holds no message and names nobody in the group."}
+	msg, err := w.write(h, d)
+	if err != nil {
+		return nil, fmt.Errorf("notice of list %d: %w", n.List.ID, err)
+	}
+	return msg, nil
+}
+
+// outcome says what becomes of the records if nobody does anything.
+func outcome(n disposal.Notice) string {
+	switch n.Approval {
+	case disposal.Standing:
+		return "They will be destroyed on that day or soon after it, unless there is a hold."
+	case disposal.Each:
+		return "They will be destroyed only if a named person approves this list."
+	default:
+		return "They will not be destroyed yet, because the council has not set how destruction is approved."
+	}
+}
+
+func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
+	fs := []fact{{"Group", w.groups(n.Groups)}, {"Sent", between(n.From, n.To)}}
+	for _, k := range []struct {
+		name string
+		n    int
+	}{
+		{"Messages", n.Messages},
+		{"Reactions", n.Reactions},
+		{"Joins and leaves", n.Changes},
+		{"Other, such as photos", n.Other},
+	} {
+		if k.n > 0 {
+			fs = append(fs, fact{k.name, number(int64(k.n))})
+		}
+	}
+	return append(fs,
+		fact{"Record numbers", recordNumbers(seqs)},
+		fact{"Disposal list", fmt.Sprintf("%d, drawn up on %s", n.List.ID, day(n.List.DrawnUp))},
+		fact{"Why", w.policy()},
+	)
+}
+
+func (w *Writer) groups(jids []string) string {
+	var names []string
+	for _, jid := range jids {
+		names = append(names, w.group(jid))
+	}
+	return and(names)
+}
+
+// policy says under which rule records fall due.
+func (w *Writer) policy() string {
+	s := "The council’s policy"
+	if w.PolicyTitle != "" {
+		s += " (" + oneLine(w.PolicyTitle)
+		if w.PolicySection != "" {
+			s += ", section " + oneLine(w.PolicySection)
+		}
+		s += ")"
+	}
+	s += " is to keep WhatsApp records"
+	if w.Schedule.MessageYears > 0 {
+		s += " for " + years(w.Schedule.MessageYears) + " from the date of the message"
+	} else {
+		s += " for a fixed time"
+	}
+	return s + " and then to destroy them."
+}
+
+const placeHold = "muniment hold place --all --for NAME --reason TEXT"
+
+// toDo says what the clerk has to do, which depends on how the council approves.
+func toDo(n disposal.Notice) []block {
+	on := n.List.DestroyOn.Long()
+	switch n.Approval {
+	case disposal.Standing:
+		return []block{
+			paragraph("Nothing, unless there is a reason to keep any of them. The council approved destruction in advance (minute %s).",
+				oneLine(n.Minute)),
+			paragraph("If there is a reason, tell the person who looks after the computer, in writing, before %s. "+
+				"A hold then stops all destruction until it is released. The command is:", on),
+			{Verbatim: placeHold},
+			explained(),
+		}
+	case disposal.Each:
+		return []block{
+			paragraph("If there is no reason to keep any of them, approve the list: ask the person who looks after the computer, " +
+				"in writing, to enter your approval. The command is:"),
+			{Verbatim: fmt.Sprintf("muniment disposal approve %d --role ROLE --for NAME --reason TEXT", n.List.ID)},
+			paragraph("ROLE is yours, such as clerk or chair; NAME is your name; TEXT says on what ground you approve."),
+			paragraph("Until somebody approves, the records are kept, if need be for longer than the policy says."),
+			paragraph("If there is a reason to keep any of them, do not approve, and ask in writing for a hold before %s. "+
+				"It stops all destruction until it is released. The command is:", on),
+			{Verbatim: placeHold},
+			explained(),
+		}
+	default:
+		return []block{
+			paragraph("Bring it before the council. Until it has set who approves destruction, every record is kept, " +
+				"and some for longer than the policy says."),
+			paragraph("What the council sets is entered by the person who looks after the computer, under “approval” in the " +
+				"section “disposal” of the program’s configuration."),
+		}
+	}
+}
+
+func explained() block {
+	return paragraph("NAME is who asks for it, TEXT is the reason.")
+}
+
+func reasonsToKeep() []block {
+	return []block{
+		{List: []string{
+			"a request for information that they may answer: under freedom of information, about the environment, or from " +
+				"somebody who asks for their own data; and still while a review or an appeal may follow;",
+			"a complaint, a dispute, or a question of somebody’s conduct;",
+			"a legal claim, made or expected, or a matter of insurance;",
+			"an investigation by the police or anybody else, an audit or an inquiry.",
+		}},
+		paragraph("What the council wants to keep for its lasting interest is to be copied into the council’s own records before that day."),
+		{Callout: "To alter, hide or destroy information that has been requested, in order to prevent its disclosure, is a " +
+			"criminal offence (Freedom of Information Act 2000, section 77; for somebody’s own data, Data Protection Act 2018, section 173)."},
+	}
+}
