@@ -27,7 +27,8 @@ type Record struct {
 	Captured     time.Time
 	Text         string
 	Emoji        string
-	ReplyTo      record.Seq // answered or reacted to; 0 if none, or not kept
+	Answers      bool       // it answers or reacts to a message
+	ReplyTo      record.Seq // which; 0 if none, or if that message was never kept
 	Amends       record.Seq // the same person's earlier reaction to the same message
 	Effective    bool       // not amended since
 	Mentions     []string
@@ -50,7 +51,7 @@ const superseded = `(kind = 'reaction' AND EXISTS (SELECT 1 FROM record l
 // selection is the view of records and stubs together; its columns are read by
 // scanRecord. Everything in it is derived: what amends what, what is on hold.
 const selection = `
-	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, emoji,
+	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, emoji, target IS NOT NULL,
 		coalesce(
 			(SELECT t.seq FROM record t WHERE t.origin = record.target),
 			(SELECT s.seq FROM stub s WHERE s.origin = record.target), 0),
@@ -63,7 +64,7 @@ const selection = `
 	FROM record`
 
 const stubs = `
-	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, 0, 0, '', '', '', 0, class, sent_on, destroyed_on
+	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, 0, 0, 0, '', '', '', 0, class, sent_on, destroyed_on
 	FROM stub`
 
 // Each calls f for every record and every stub, in order of number.
@@ -79,6 +80,39 @@ func Some(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
 		selection+" WHERE seq IN (SELECT value FROM json_each(?1)) UNION ALL "+
 			stubs+" WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq", list)
 	return rs, err
+}
+
+// ReactionsTo returns every reaction, effective or not, to the messages with
+// these numbers, in order of number.
+func ReactionsTo(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
+	var rs []Record
+	err := query(tx, func(r Record) error { rs = append(rs, r); return nil },
+		selection+` WHERE kind = 'reaction' AND target IN (
+			SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?1))
+			UNION SELECT origin FROM stub WHERE seq IN (SELECT value FROM json_each(?1)))
+		ORDER BY seq`, toJSON(seqs))
+	return rs, err
+}
+
+// Answers returns the numbers of the messages that answer the record or stub seq.
+func Answers(tx *sqlite.Tx, seq record.Seq) ([]record.Seq, error) {
+	rows, err := tx.Query(`
+		SELECT seq FROM record WHERE kind <> 'reaction' AND target IN (
+			SELECT origin FROM record WHERE seq = ?1 UNION SELECT origin FROM stub WHERE seq = ?1)
+		ORDER BY seq`, seq)
+	if err != nil {
+		return nil, fmt.Errorf("answers to record %d: %w", seq, err)
+	}
+	defer rows.Close()
+	var seqs []record.Seq
+	for rows.Next() {
+		var s record.Seq
+		if err := rows.Scan(&s); err != nil {
+			return nil, fmt.Errorf("answers to record %d: %w", seq, err)
+		}
+		seqs = append(seqs, s)
+	}
+	return seqs, rows.Err()
 }
 
 func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
@@ -102,7 +136,7 @@ func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
 func scanRecord(rows *sql.Rows) (r Record, err error) {
 	var sent, captured, mentions, participants string
 	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text, &r.Emoji,
-		&r.ReplyTo, &r.Amends, &r.Effective, &mentions, &participants, &r.Due, &r.OnHold,
+		&r.Answers, &r.ReplyTo, &r.Amends, &r.Effective, &mentions, &participants, &r.Due, &r.OnHold,
 		&r.Class, &r.SentOn, &r.Destroyed); err != nil {
 		return Record{}, err
 	}

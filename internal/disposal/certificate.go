@@ -57,9 +57,10 @@ type Certificate struct {
 // EmailedCopy is an email that holds destroyed records. It lies in the council's
 // mailboxes, where this program cannot reach it.
 type EmailedCopy struct {
-	MessageID string    `json:"message_id"`
-	SentAt    time.Time `json:"handed_over_at"`
-	Records   int       `json:"records_destroyed"` // of those in it
+	Conversation int64     `json:"conversation"` // as in its subject
+	MessageID    string    `json:"message_id"`
+	SentAt       time.Time `json:"handed_over_at"`
+	Records      int       `json:"records_destroyed"` // of those in it
 }
 
 // certify writes the certificate of a run, as JSON, and journals the run's end.
@@ -136,7 +137,7 @@ func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
 			return nil, err
 		}
 		if it.State == mail.HandedOver {
-			copies = append(copies, EmailedCopy{MessageID: it.MessageID, SentAt: it.FinishedAt, Records: records[id]})
+			copies = append(copies, EmailedCopy{Conversation: id, MessageID: it.MessageID, SentAt: it.FinishedAt, Records: records[id]})
 		}
 	}
 	return copies, nil

@@ -842,7 +842,7 @@ func TestEmailedCopies(t *testing.T) {
 	c.delivers()
 	sent := c.now
 	c.nightsUntil("2032-03-03")
-	want := []EmailedCopy{{MessageID: "conversation.1." + rules.Token + "@example.gov.uk", SentAt: sent, Records: 2}}
+	want := []EmailedCopy{{Conversation: 1, MessageID: "conversation.1." + rules.Token + "@example.gov.uk", SentAt: sent, Records: 2}}
 	if diff := cmp.Diff(want, c.certified(1).Emails); diff != "" {
 		t.Errorf("emailed copies (-want +got)\n%s", diff)
 	}

@@ -198,6 +198,9 @@ func Settle(tx *sqlite.Tx, id int64) (State, error) {
 			return "", fmt.Errorf("conversation %d: %w", id, err)
 		}
 	}
+	if _, err := tx.Exec("UPDATE mark SET stood = 1 WHERE conversation = ? AND taken_back = 0", id); err != nil {
+		return "", fmt.Errorf("conversation %d: %w", id, err)
+	}
 	return Settled, decide(tx, id, Settled, cut, continues)
 }
 
@@ -218,7 +221,7 @@ func decide(tx *sqlite.Tx, id int64, s State, cut bool, continues int64) error {
 type Conversation struct {
 	ID        int64
 	Marked    record.Seq // the marked message
-	Marks     []Mark     // in order of marking; those taken back in time are left out
+	Marks     []Mark     // those that stood when it settled, in order of marking
 	Rule      record.Rule
 	Cut       bool // the rule would have chosen more than it allows
 	Seqs      []record.Seq
@@ -247,7 +250,7 @@ func Load(tx *sqlite.Tx, id int64) (Conversation, error) {
 	if c.Marked, err = archive.Find(tx, target); err != nil {
 		return Conversation{}, err
 	}
-	rows, err := tx.Query("SELECT person, emoji, marked_at FROM mark WHERE conversation = ? AND taken_back = 0 ORDER BY reaction", id)
+	rows, err := tx.Query("SELECT person, emoji, marked_at FROM mark WHERE conversation = ? AND stood = 1 ORDER BY reaction", id)
 	if err != nil {
 		return Conversation{}, fmt.Errorf("conversation %d: %w", id, err)
 	}
@@ -287,18 +290,35 @@ func seqsOf(tx *sqlite.Tx, id int64) ([]record.Seq, error) {
 	return seqs, rows.Err()
 }
 
-// EmailedWith returns the conversations that forwarded the record seq by email.
+// EmailedWith returns the conversations whose email holds the record seq: as one
+// of its messages, or as the beginning that is shown with an answer to it.
 func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
-	rows, err := tx.Query("SELECT conversation FROM forwarded WHERE seq = ? ORDER BY conversation", seq)
+	answers, err := archive.Answers(tx, seq)
 	if err != nil {
-		return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+		return nil, err
+	}
+	var ids []int64
+	for _, s := range append(answers, seq) {
+		of, err := conversationsOf(tx, s)
+		if err != nil {
+			return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+		}
+		ids = append(ids, of...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+func conversationsOf(tx *sqlite.Tx, seq record.Seq) (ids []int64, err error) {
+	rows, err := tx.Query("SELECT conversation FROM forwarded WHERE seq = ?", seq)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
-	var ids []int64
 	for rows.Next() {
 		var id int64
 		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+			return nil, err
 		}
 		ids = append(ids, id)
 	}

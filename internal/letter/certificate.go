@@ -134,12 +134,12 @@ func copies(c disposal.Certificate) []block {
 	}
 	var list []string
 	for _, e := range c.Emails {
-		list = append(list, fmt.Sprintf("Email handed over on %s, with %s of these records in it. Message-ID: %s",
-			moment(e.SentAt), number(int64(e.Records)), oneLine(e.MessageID)))
+		list = append(list, fmt.Sprintf("“WhatsApp conversation %d”, handed over on %s, with %s of these records in it. Message-ID: %s",
+			e.Conversation, moment(e.SentAt), number(int64(e.Records)), oneLine(e.MessageID)))
 	}
 	return []block{
 		paragraph("This program cannot reach into the council’s mailboxes. Please delete the following there, and wherever they were " +
-			"passed on. Most mail programs can search for a Message-ID."),
+			"passed on. The name in quotation marks stands in the subject."),
 		{List: list},
 	}
 }

@@ -101,18 +101,18 @@ func reactionsTo(tx *sqlite.Tx, seqs []record.Seq, at time.Time) (map[record.Seq
 		person  people.ID
 	}
 	last := make(map[by]archive.Record)
-	err := archive.Each(tx, func(r archive.Record) error {
-		if r.Kind != record.Reaction || r.Captured.After(at) || !slices.Contains(seqs, r.ReplyTo) {
-			return nil
+	all, err := archive.ReactionsTo(tx, seqs)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		if r.Captured.After(at) {
+			continue
 		}
 		b := by{r.ReplyTo, r.Person}
 		if l, ok := last[b]; !ok || inTime(l, r) < 0 {
 			last[b] = r
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	reactions := make(map[record.Seq][]archive.Record)
 	for _, r := range last {
@@ -172,7 +172,7 @@ func (r reading) allReactions() (all [][]archive.Record) {
 // markers names, in a subject, who marked the conversation.
 func (r reading) markers() string {
 	switch len(r.Marks) {
-	case 0:
+	case 0: // all destroyed since
 		return ""
 	case 1:
 		return ", marked by " + r.name(r.Marks[0].Person)
@@ -193,9 +193,6 @@ func (w *Writer) opening(r reading) (bs []block) {
 			what = "it too,"
 		}
 		bs = append(bs, paragraph("%s marked %s on %s with %s.", r.name(m.Person), what, moment(m.At), emoji(m.Emoji)))
-	}
-	if len(r.Marks) == 0 {
-		bs = append(bs, paragraph("A message in the WhatsApp group %s was marked. The mark has been taken back since.", group))
 	}
 	bs = append(bs, paragraph("Below: %s, oldest first. All times are London time.", count(len(r.messages), "message")))
 	if r.earlier != nil {
@@ -241,7 +238,7 @@ func (r reading) message(m archive.Record) *message {
 		return v
 	}
 	v.Time, v.Name = clock(m.Sent), r.name(m.Person)
-	if m.ReplyTo != 0 {
+	if m.Answers {
 		v.InReplyTo = "In reply to " + r.describe(r.originals[m.ReplyTo], m.Sent)
 	}
 	if m.Text != "" {

@@ -115,7 +115,8 @@ func certificate() disposal.Certificate {
 		SentFrom: "2026-10-24", SentTo: "2026-10-25",
 		Searched: 4, Files: 11, Bytes: 1_482_752,
 		Emails: []disposal.EmailedCopy{{
-			MessageID: "conversation.1.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-25 02:48"), Records: 3,
+			Conversation: 1,
+			MessageID:    "conversation.1.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-25 02:48"), Records: 3,
 		}},
 		Checkpoint: "cranford-pc.example/muniment\n1204\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
 			"— cranford-pc.example/muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",

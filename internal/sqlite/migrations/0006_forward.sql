@@ -19,6 +19,7 @@ CREATE TABLE mark (
 	emoji        TEXT NOT NULL,
 	marked_at    TEXT NOT NULL,
 	taken_back   INTEGER NOT NULL DEFAULT 0, -- seq of the reaction that took it back
+	stood        INTEGER NOT NULL DEFAULT 0, -- when the conversation settled: the letter names its person
 	conversation INTEGER NOT NULL REFERENCES conversation (id)
 ) STRICT;
 CREATE INDEX mark_target ON mark (target, person);
