@@ -1,0 +1,240 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"muniment/internal/record"
+)
+
+// captureTimeout bounds one call of a hook. whatsmeow handles one event at a
+// time and goes on without us after five minutes.
+const captureTimeout = 20 * time.Second
+
+// A listener hands the events of one connection (and its successors) to hooks.
+type listener struct {
+	session *Session
+	hooks   Hooks
+	client  *whatsmeow.Client
+	quiet   *atomic.Bool
+	t       translator
+	self    record.Address // the council's account
+	log     *slog.Logger
+
+	// turn is held, by whoever has put a value in, while an event is handled:
+	// after a reconnect, the old connection's handler may still be busy with
+	// the very message that the new one delivers. Run takes it for good at
+	// the end.
+	turn     chan struct{}
+	busy     atomic.Int64  // since when the turn is held, Unix nanoseconds; 0: it is not
+	stopping atomic.Bool   // nothing new is begun
+	stopped  chan struct{} // no hook is called any more
+	base     context.Context
+	abort    context.CancelFunc
+
+	again   chan struct{}              // something must be delivered again
+	refresh chan struct{}              // the lists of participants must be asked for
+	owed    []missing                  // with turn: reported in vain so far
+	present map[string]record.Received // last list of participants, by group
+
+	link link
+}
+
+type missing struct {
+	group string
+	ref   record.Ref
+	cause string
+}
+
+// handle reports whether evt was dealt with; if not, whatsmeow does not tell
+// WhatsApp that it has arrived.
+//
+// whatsmeow recovers a panicking handler and then acknowledges as if it had
+// succeeded, which would lose the message. So handle recovers first, and says no.
+// And since WhatsApp delivers again only after a reconnect, it asks for one; not
+// by itself, since whatsmeow's locks are held here.
+func (l *listener) handle(evt any) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.log.Error("event handler panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			ok = false
+			ask(l.again)
+		}
+	}()
+	switch evt := evt.(type) {
+	case *events.Message, *events.GroupInfo, *events.Picture:
+		if l.stopping.Load() || !l.begin() {
+			return false
+		}
+	case *events.UndecryptableMessage, *events.FBMessage:
+		// It is acknowledged already, or will be whatever we say.
+		if !l.begin() {
+			return false
+		}
+	default:
+		l.note(evt)
+		return true
+	}
+	defer l.end()
+	ctx, cancel := context.WithTimeout(l.base, captureTimeout)
+	defer cancel()
+	l.reportOwed(ctx)
+	if err := l.deal(ctx, evt); err != nil {
+		l.log.Error("event not captured, not acknowledged", "err", err)
+		ask(l.again)
+		return false
+	}
+	return true
+}
+
+// begin takes the turn; it fails once Run is over.
+func (l *listener) begin() bool {
+	select {
+	case <-l.stopped:
+		return false
+	default:
+	}
+	select {
+	case l.turn <- struct{}{}:
+		l.busy.Store(time.Now().UnixNano())
+		return true
+	case <-l.stopped:
+		return false
+	}
+}
+
+func (l *listener) end() {
+	l.busy.Store(0)
+	<-l.turn
+}
+
+// deal hands evt over. What is not of a listed group is not looked at.
+func (l *listener) deal(ctx context.Context, evt any) error {
+	switch evt := evt.(type) {
+	case *events.Message:
+		r, is := l.t.message(evt)
+		return l.hand(ctx, r, is)
+	case *events.Picture:
+		if r, is := l.t.picture(evt); is {
+			return l.hand(ctx, r, is)
+		}
+	case *events.GroupInfo:
+		rs := l.t.group(evt)
+		if len(rs) == 0 {
+			return l.hand(ctx, record.Received{}, false)
+		}
+		for _, r := range rs {
+			if err := l.hand(ctx, r, true); err != nil {
+				return err
+			}
+		}
+	case *events.UndecryptableMessage:
+		return l.miss(ctx, evt.Info, undecryptable(evt))
+	case *events.FBMessage:
+		return l.miss(ctx, evt.Info, "it came in a form that WhatsApp's own apps do not use")
+	}
+	return nil
+}
+
+// hand accounts for one event, and captures it if it is a record.
+func (l *listener) hand(ctx context.Context, r record.Received, is bool) error {
+	l.hooks.Received()
+	if !is {
+		return l.hooks.Skip(ctx)
+	}
+	return l.hooks.Capture(ctx, r)
+}
+
+// miss notes a message that cannot be read. whatsmeow ignores our answer, so
+// that a failure is kept and reported before the next event.
+func (l *listener) miss(ctx context.Context, info types.MessageInfo, cause string) error {
+	l.hooks.Received()
+	if !l.t.listed(info.Chat) {
+		return l.hooks.Skip(ctx)
+	}
+	m := missing{
+		group: info.Chat.String(),
+		ref:   record.Ref{ID: info.ID, Sender: l.t.address(info.Sender, info.SenderAlt, info.Chat)},
+		cause: cause,
+	}
+	if err := l.hooks.Missing(ctx, m.group, m.ref, m.cause); err != nil {
+		l.owed = append(l.owed, m)
+		return err
+	}
+	return nil
+}
+
+// reportOwed reports what could not be reported before; it counts as received
+// once more, as a message does that is delivered again.
+func (l *listener) reportOwed(ctx context.Context) {
+	for len(l.owed) > 0 {
+		m := l.owed[0]
+		l.hooks.Received()
+		if err := l.hooks.Missing(ctx, m.group, m.ref, m.cause); err != nil {
+			return
+		}
+		l.owed = l.owed[1:]
+	}
+}
+
+// note takes in what is no message and no change of a group.
+//
+// What is not named here is ignored on purpose: receipts, presence and typing
+// (others'; we send none), calls, push names and business names (each message
+// brings its sender's), contacts, chat settings and all else of the app state
+// (not of the group, and in part of other chats), privacy settings, channels,
+// history (nothing is downloaded), media retries (nothing is asked for), changes
+// of identity (the message that follows tells), the preview and the end of the
+// offline queue. Being added to a group anew brings its participants only.
+func (l *listener) note(evt any) {
+	switch evt := evt.(type) {
+	case *events.Connected:
+		l.link.connected()
+		ask(l.refresh)
+	case *events.JoinedGroup:
+		if l.t.listed(evt.JID) {
+			ask(l.refresh)
+		}
+	case *events.Disconnected:
+		l.link.disconnected(interrupted)
+	case *events.KeepAliveTimeout:
+		l.link.unanswered(evt.LastSuccess)
+	case *events.KeepAliveRestored:
+		l.link.answered()
+	default:
+		if cause := lossCause(evt); cause != "" {
+			l.link.lose(cause)
+		}
+	}
+}
+
+const interrupted = "The connection to WhatsApp was interrupted."
+
+// ask puts a request into c, unless one is there already.
+func ask(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// undecryptable says in plain words why a message could not be read.
+func undecryptable(evt *events.UndecryptableMessage) string {
+	switch {
+	case evt.UnavailableType == events.UnavailableTypeViewOnce:
+		return "it was sent to be viewed once, which WhatsApp shows on phones only"
+	case evt.IsUnavailable:
+		return "WhatsApp delivered it without its content"
+	case evt.DecryptFailMode == events.DecryptFailHide:
+		return "it could not be decrypted (a reaction, a vote, an edit or the like)"
+	}
+	return "it could not be decrypted"
+}

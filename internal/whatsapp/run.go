@@ -1,0 +1,302 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+
+	"muniment/internal/record"
+)
+
+const (
+	// loginPatience is how long a connection may take to become a login.
+	// whatsmeow fetches and uploads keys first, 75 seconds at most for each
+	// request.
+	loginPatience = 4 * time.Minute
+	// grace is how long an event may take to be captured when Run must end.
+	grace = 3 * time.Second
+	// queryTimeout bounds a question to WhatsApp.
+	queryTimeout = 30 * time.Second
+	// refreshPause is how long after a reconnection we ask who is in the groups.
+	refreshPause = 2 * time.Second
+	// presentAgain is when an unchanged list of participants is recorded once
+	// more: a connection that comes and goes must not fill the archive.
+	presentAgain = time.Hour
+)
+
+// Run connects and captures until ctx is done, and then returns nil. A lost
+// link is told to the hooks and does not end it. A connection that breaks is
+// renewed, at the latest a minute after the last attempt.
+func (s *Session) Run(ctx context.Context, h Hooks) error {
+	if !s.Linked() {
+		return ErrNotLinked
+	}
+	if len(s.options.Groups) == 0 {
+		return errors.New("no group is listed")
+	}
+	l := s.listen(ctx, h)
+	defer s.listener.Store(nil)
+	s.listener.Store(l)
+	fault := func() { ask(l.again) }
+	s.seal.onFault.Store(&fault)
+	defer s.seal.onFault.Store(nil)
+	s.seal.open.Store(true)
+	defer s.seal.open.Store(false)
+
+	connection, cut := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	l.link.tick(time.Now(), 0) // an attempt is under way, from the start
+	background.Go(func() { l.connect(connection) })
+	l.supervise(ctx, connection, &background)
+	l.stop(cut)
+	background.Wait()
+	l.client.Disconnect()
+	return nil
+}
+
+// listen makes the listener of one Run.
+func (s *Session) listen(ctx context.Context, h Hooks) *listener {
+	l := &listener{
+		session: s,
+		hooks:   h,
+		self:    record.Address{JID: s.device.GetJID().ToNonAD().String()},
+		log:     s.options.Log,
+		turn:    make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		again:   make(chan struct{}, 1),
+		refresh: make(chan struct{}, 1),
+		present: make(map[string]record.Received),
+	}
+	l.client, l.quiet = s.client()
+	own := map[string]bool{l.self.JID: true}
+	if lid := s.device.GetLID(); !lid.IsEmpty() {
+		l.self = record.Address{JID: lid.ToNonAD().String(), Alt: l.self.JID}
+		own[l.self.JID] = true
+	}
+	l.t = translator{groups: make(map[string]bool), own: own, alt: s.alt}
+	for _, g := range s.options.Groups {
+		l.t.groups[g] = true
+	}
+	l.base, l.abort = context.WithCancel(context.WithoutCancel(ctx))
+	l.link = link{hooks: h, log: l.log, base: func() context.Context { return l.base }}
+	l.client.InitialAutoReconnect = true
+	l.client.AddEventHandlerWithSuccessStatus(l.handle)
+	return l
+}
+
+// alt looks up somebody's other address, empty if it is not known.
+func (s *Session) alt(jid types.JID) (other types.JID) {
+	ctx, cancel := context.WithTimeout(context.Background(), captureTimeout)
+	defer cancel()
+	switch jid.Server {
+	case types.DefaultUserServer:
+		other, _ = s.container.LIDMap.GetLIDForPN(ctx, jid)
+	case types.HiddenUserServer:
+		other, _ = s.container.LIDMap.GetPNForLID(ctx, jid)
+	}
+	return other
+}
+
+// supervise keeps the connection until ctx is done.
+func (l *listener) supervise(ctx, connection context.Context, background *sync.WaitGroup) {
+	ticker := time.NewTicker(min(5*time.Second, l.session.patience/2))
+	defer ticker.Stop()
+	var redeliver <-chan time.Time
+	var retries backoff
+	var askAt <-chan time.Time // when to ask for the lists of participants
+	var asked sync.Mutex       // held while that is under way
+	var pause time.Duration    // at first none
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			switch l.link.tick(now, l.session.patience) {
+			case verify:
+				background.Go(func() { l.verify(connection) })
+			case renew:
+				background.Go(func() { l.reconnect(connection) })
+			}
+		case <-l.again:
+			if redeliver == nil {
+				redeliver = time.After(retries.next(time.Now()))
+			}
+		case <-redeliver:
+			redeliver = nil
+			background.Go(l.client.ResetConnection)
+		case <-l.refresh:
+			// What was queued while we were away comes first.
+			askAt, pause = time.After(pause), refreshPause
+		case <-askAt:
+			if askAt = nil; l.link.isUp() {
+				background.Go(func() {
+					asked.Lock()
+					defer asked.Unlock()
+					l.askParticipants(connection)
+				})
+			}
+		}
+	}
+}
+
+// A backoff says how long to wait before something is delivered again: briefly
+// at first, so that a passing failure costs little, and never above a minute.
+// That other messages were captured meanwhile does not matter; quiet does.
+type backoff struct {
+	round int
+	last  time.Time
+}
+
+func (b *backoff) next(now time.Time) time.Duration {
+	if now.Sub(b.last) > 5*time.Minute {
+		b.round = 0
+	}
+	b.last = now
+	d := min(250*time.Millisecond<<b.round, time.Minute)
+	b.round = min(b.round+1, 8)
+	return d
+}
+
+// connect begins the first connection. Where the network is down whatsmeow goes
+// on trying.
+func (l *listener) connect(ctx context.Context) {
+	defer l.link.attempted()
+	err := l.client.ConnectContext(ctx)
+	switch {
+	case err == nil, errors.Is(err, whatsmeow.ErrAlreadyConnected), ctx.Err() != nil:
+	case errors.Is(err, store.ErrDeviceDeleted): // and told, as the loss of the link
+	default:
+		l.log.Warn("connection to WhatsApp failed", "err", plain(err))
+		l.link.disconnected("WhatsApp could not be reached.")
+	}
+}
+
+// reconnect puts an end to whatsmeow's own attempts and begins anew, unless a
+// login is under way.
+func (l *listener) reconnect(ctx context.Context) {
+	if l.client.IsConnected() && l.link.quiet() < loginPatience {
+		l.link.finished()
+		return
+	}
+	l.client.Disconnect()
+	l.connect(ctx)
+}
+
+// verify corrects the state of the link where whatsmeow's events misled. Each
+// comes from a goroutine of its own: when a connection breaks and the next one
+// stands at once, the end of the old may be told after the beginning of the new;
+// and a connection that breaks during login is told as begun, after its end.
+func (l *listener) verify(ctx context.Context) {
+	defer l.link.finished()
+	connected := l.client.IsConnected() // waits for a dial under way
+	switch {
+	case l.link.isUp() && !connected:
+		l.link.disconnected(interrupted)
+	case !l.link.isUp() && connected && l.client.IsLoggedIn():
+		// IsLoggedIn says whether we ever were: an answer proves it.
+		if _, _, err := l.participants(ctx, l.session.options.Groups[0]); err == nil {
+			l.link.connected()
+			ask(l.refresh)
+		}
+	}
+}
+
+// stop cuts the connection, so that nothing more is acknowledged, and lets the
+// event that is being captured finish, or aborts it. It takes the turn for good:
+// nothing follows.
+func (l *listener) stop(cut context.CancelFunc) {
+	l.stopping.Store(true)
+	l.quiet.Store(true)
+	l.link.silence()
+	cut() // ends a dial under way too, which Disconnect would wait for
+	l.client.Disconnect()
+	timer := time.AfterFunc(grace, l.abort)
+	l.turn <- struct{}{}
+	timer.Stop()
+	close(l.stopped)
+	l.abort()
+	l.link.wait()
+}
+
+// askParticipants asks who is in each listed group, and captures the answer,
+// unless it is what was answered within the hour. One call at a time.
+func (l *listener) askParticipants(ctx context.Context) {
+	for _, group := range l.session.options.Groups {
+		who, version, err := l.participants(ctx, group)
+		if err == nil {
+			r := present(group, l.self, who, version, l.session.options.Now())
+			last := l.present[group]
+			if slices.Equal(last.Participants, r.Participants) && r.Sent.Sub(last.Sent) < presentAgain {
+				continue
+			}
+			if err = l.capturePresent(r); err == nil {
+				l.present[group] = r
+			}
+		}
+		if err != nil && !l.stopping.Load() {
+			l.log.Warn("participants of a listed group not recorded", "err", err)
+		}
+	}
+}
+
+func (l *listener) capturePresent(r record.Received) error {
+	if l.stopping.Load() || !l.begin() {
+		return ErrNotRunning
+	}
+	defer l.end()
+	ctx, cancel := context.WithTimeout(l.base, captureTimeout)
+	defer cancel()
+	return l.hand(ctx, r, true)
+}
+
+func (l *listener) participants(ctx context.Context, group string) (who []record.Address, version string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	jid, err := types.ParseJID(group)
+	if err != nil {
+		return nil, "", errors.New("not the address of a group")
+	}
+	info, err := l.client.GetGroupInfo(ctx, jid)
+	if err != nil {
+		return nil, "", fmt.Errorf("ask who is in a group: %w", plain(err))
+	}
+	for _, p := range info.Participants {
+		other := p.LID
+		if p.JID.Server == types.HiddenUserServer {
+			other = p.PhoneNumber
+		}
+		who = append(who, l.t.address(p.JID, other, jid))
+	}
+	return who, info.ParticipantVersionID, nil
+}
+
+// Participants lists who is in a group now, each by both addresses where
+// WhatsApp tells them. It needs Run to be connected.
+func (s *Session) Participants(ctx context.Context, group string) ([]record.Address, error) {
+	l := s.listener.Load()
+	if l == nil || !l.link.isUp() {
+		return nil, ErrNotRunning
+	}
+	who, _, err := l.participants(ctx, group)
+	return who, err
+}
+
+// Alive returns an error if events are stuck, or if the session neither hears
+// from WhatsApp nor tries to. Without Run there is nothing to be alive.
+func (s *Session) Alive() error {
+	l := s.listener.Load()
+	if l == nil {
+		return nil
+	}
+	if since := l.busy.Load(); since != 0 && time.Since(time.Unix(0, since)) > 2*time.Minute {
+		return errors.New("an event from WhatsApp is stuck")
+	}
+	return l.link.alive(time.Now())
+}

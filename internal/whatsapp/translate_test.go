@@ -1,0 +1,440 @@
+package whatsapp
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waWeb"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"muniment/internal/record"
+)
+
+var (
+	official = types.NewJID("120363000000000001", types.GroupServer)
+	annLID   = types.NewJID("1001", types.HiddenUserServer)
+	annPN    = types.NewJID("447700900101", types.DefaultUserServer)
+	boLID    = types.NewJID("1002", types.HiddenUserServer)
+	boPN     = types.NewJID("447700900102", types.DefaultUserServer)
+	catLID   = types.NewJID("1003", types.HiddenUserServer) // whose number is not known
+
+	ann = record.Address{JID: annLID.String(), Alt: annPN.String()}
+	bo  = record.Address{JID: boLID.String(), Alt: boPN.String()}
+	cat = record.Address{JID: catLID.String()}
+
+	noon = time.Unix(1_800_000_000, 0)
+)
+
+func testTranslator() translator {
+	alts := map[types.JID]types.JID{annLID: annPN, annPN: annLID, boLID: boPN, boPN: boLID}
+	return translator{
+		groups: map[string]bool{official.String(): true},
+		own:    map[string]bool{annLID.String(): true},
+		alt:    func(j types.JID) types.JID { return alts[j] },
+	}
+}
+
+// from makes the event of a message as whatsmeow does, Ann's second device
+// being the sender.
+func from(chat types.JID, m *waE2E.Message) *events.Message {
+	sender := annLID
+	sender.Device = 2
+	return (&events.Message{
+		Info: types.MessageInfo{
+			MessageSource: types.MessageSource{Chat: chat, Sender: sender, SenderAlt: annPN, IsGroup: true},
+			ID:            "ID1", PushName: "Ann", Timestamp: noon,
+		},
+		RawMessage: m,
+	}).UnwrapRaw()
+}
+
+func text(s string) *waE2E.Message { return &waE2E.Message{Conversation: &s} }
+
+func reply(s string, c *waE2E.ContextInfo) *waE2E.Message {
+	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &s, ContextInfo: c}}
+}
+
+func reaction(emoji string, key *waCommon.MessageKey) *waE2E.Message {
+	return &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{Key: key, Text: &emoji}}
+}
+
+func keyOf(fromMe bool, participant string) *waCommon.MessageKey {
+	return &waCommon.MessageKey{FromMe: &fromMe, ID: proto.String("ID0"), Participant: &participant}
+}
+
+func keys() *waE2E.SenderKeyDistributionMessage {
+	return &waE2E.SenderKeyDistributionMessage{AxolotlSenderKeyDistributionMessage: []byte("key")}
+}
+
+func TestTranslateMessage(t *testing.T) {
+	wrapped := func(m *waE2E.Message) *waE2E.FutureProofMessage { return &waE2E.FutureProofMessage{Message: m} }
+	edit := &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: keyOf(true, ""), EditedMessage: text("new")}
+	of := func(who record.Address) *record.Ref { return &record.Ref{ID: "ID0", Sender: who} }
+	unsupported := func(typ record.Type) record.Received {
+		return record.Received{Kind: record.Unsupported, Type: typ}
+	}
+	said := func(s string) record.Received {
+		return record.Received{Kind: record.Message, Type: record.Text, Text: s}
+	}
+	reacted := func(typ record.Type, emoji string, to record.Address) record.Received {
+		return record.Received{Kind: record.Reaction, Type: typ, Emoji: emoji, Target: of(to)}
+	}
+	for _, tt := range []struct {
+		name string
+		m    *waE2E.Message
+		want record.Received // without what all have in common
+	}{
+		{"text", text("Hello."), said("Hello.")},
+		{"text with a preview", reply("Hello.", nil), said("Hello.")},
+		{"disappearing text", &waE2E.Message{EphemeralMessage: wrapped(text("Hello."))}, said("Hello.")},
+		{"text of our own phone", &waE2E.Message{DeviceSentMessage: &waE2E.DeviceSentMessage{Message: text("Hello.")}}, said("Hello.")},
+		{"text with keys, as resent", &waE2E.Message{Conversation: proto.String("Hello."), SenderKeyDistributionMessage: keys()}, said("Hello.")},
+		{"text that is no UTF-8", text("a\xffb"), said("a\uFFFDb")},
+		{"mentions", reply("@1002 @447700900101", &waE2E.ContextInfo{MentionedJID: []string{"1002:3@lid", "447700900101@s.whatsapp.net", "1002@lid", "@", "1:2:3@x"}}),
+			record.Received{Kind: record.Message, Type: record.Text, Text: "@1002 @447700900101", Mentions: []string{boLID.String(), annPN.String()}}},
+		{"reaction to another's", reaction("📌", keyOf(false, "1002:5@lid")), reacted(record.ReactionAdded, "📌", bo)},
+		{"reaction to another's, named by number", reaction("📌", keyOf(false, boPN.String())),
+			reacted(record.ReactionAdded, "📌", record.Address{JID: bo.Alt, Alt: bo.JID})},
+		{"reaction to the reactor's own", reaction("📌", keyOf(true, "")), reacted(record.ReactionAdded, "📌", ann)},
+		{"reaction to the reactor's own, whatever the participant", reaction("📌", keyOf(true, boLID.String())), reacted(record.ReactionAdded, "📌", ann)},
+		{"reaction to the reactor's own, named by number", reaction("📌", keyOf(false, annPN.String())), reacted(record.ReactionAdded, "📌", ann)},
+		{"reaction taken back", reaction("", keyOf(false, boLID.String())), reacted(record.ReactionRemoved, "", bo)},
+		{"reaction to nobody's", reaction("📌", keyOf(false, "")), unsupported("reactionMessage")},
+		{"reaction to nothing", reaction("📌", nil), unsupported("reactionMessage")},
+		{"edit, wrapped", &waE2E.Message{EditedMessage: wrapped(&waE2E.Message{ProtocolMessage: edit})}, unsupported("message_edit")},
+		{"edit, bare", &waE2E.Message{ProtocolMessage: edit}, unsupported("message_edit")},
+		{"edit without its frame", &waE2E.Message{EditedMessage: wrapped(text("new"))}, unsupported("editedMessage")},
+		{"revoke", &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: keyOf(true, "")}}, unsupported("revoke")},
+		{"timer", &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum()}}, unsupported("ephemeral_setting")},
+		{"revoke and text at once", &waE2E.Message{Conversation: proto.String("x"), ProtocolMessage: edit}, unsupported("conversation+protocolMessage")},
+		{"image", &waE2E.Message{ImageMessage: &waE2E.ImageMessage{Caption: proto.String("x")}}, unsupported("imageMessage")},
+		{"image to be viewed once", &waE2E.Message{ViewOnceMessageV2: wrapped(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{}})}, unsupported("imageMessage")},
+		{"poll", &waE2E.Message{PollCreationMessageV3: &waE2E.PollCreationMessage{}}, unsupported("pollCreationMessageV3")},
+		{"nothing", &waE2E.Message{}, unsupported("empty")},
+		{"a kind of the future", future(), unsupported("unknown")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.want.Group, tt.want.ID, tt.want.Sender = official.String(), "ID1", ann
+			tt.want.PushName, tt.want.Sent = "Ann", noon.UTC()
+			got, is := testTranslator().message(from(official, tt.m))
+			if !is {
+				t.Fatal("no record")
+			}
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(record.Received{}, "Protobuf", "Quotations")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// future is a message of a kind that is not known.
+func future() *waE2E.Message {
+	var m waE2E.Message
+	m.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 9999, protowire.BytesType), []byte("x")))
+	return &m
+}
+
+func TestNoRecord(t *testing.T) {
+	almost := official
+	almost.Device = 1
+	for name, evt := range map[string]*events.Message{
+		"another group":        from(types.NewJID("120363000000000002", types.GroupServer), text("x")),
+		"a person":             from(boPN, text("x")),
+		"the group's number":   from(types.NewJID(official.User, types.DefaultUserServer), text("x")),
+		"not to the letter":    from(almost, text("x")),
+		"nowhere":              from(types.EmptyJID, text("x")),
+		"keys only":            from(official, &waE2E.Message{SenderKeyDistributionMessage: keys()}),
+		"keys and their frame": from(official, &waE2E.Message{SenderKeyDistributionMessage: keys(), MessageContextInfo: &waE2E.MessageContextInfo{}}),
+	} {
+		if r, is := testTranslator().message(evt); is || !reflect.DeepEqual(r, record.Received{}) {
+			t.Errorf("%s: a record: %v", name, r)
+		}
+	}
+}
+
+func TestQuotationsAreTakenOutAtAnyDepth(t *testing.T) {
+	inner := reply("Inner.", &waE2E.ContextInfo{StanzaID: proto.String("ID-inmost"), Participant: proto.String(catLID.String()), QuotedMessage: text("Inmost.")})
+	m := reply("Outer.", &waE2E.ContextInfo{
+		StanzaID: proto.String("ID-inner"), Participant: proto.String(boLID.String()), QuotedMessage: inner,
+		MentionedJID: []string{boLID.String()}, IsForwarded: proto.Bool(true),
+	})
+	before := proto.Clone(m)
+	r, is := testTranslator().message(from(official, m))
+	if !is {
+		t.Fatal("no record")
+	}
+	if !proto.Equal(before, m) {
+		t.Error("the event's message was altered")
+	}
+	want := []record.Quotation{
+		{Of: record.Ref{ID: "ID-inner", Sender: bo}, Text: "Inner."},
+		{Of: record.Ref{ID: "ID-inmost", Sender: cat}, Text: "Inmost."},
+	}
+	if diff := cmp.Diff(want, r.Quotations, cmpopts.IgnoreFields(record.Quotation{}, "Protobuf")); diff != "" {
+		t.Errorf("quotations (-want +got):\n%s", diff)
+	}
+	if r.Target == nil || *r.Target != want[0].Of {
+		t.Errorf("target %+v", r.Target)
+	}
+	kept := string(r.Protobuf)
+	if strings.Contains(kept, "Inner.") || strings.Contains(kept, "Inmost.") || strings.Contains(string(r.Quotations[0].Protobuf), "Inmost.") {
+		t.Error("a quotation was left in place")
+	}
+	var left waE2E.Message
+	if err := proto.Unmarshal(r.Protobuf, &left); err != nil {
+		t.Fatal(err)
+	}
+	if c := left.GetExtendedTextMessage().GetContextInfo(); !c.GetIsForwarded() || len(c.GetMentionedJID()) != 1 {
+		t.Errorf("what is no quotation was taken too: %v", c)
+	}
+}
+
+func TestQuotationOfNobody(t *testing.T) {
+	r, _ := testTranslator().message(from(official, reply("x", &waE2E.ContextInfo{StanzaID: proto.String("ID0"), Participant: proto.String("1.2.3@x")})))
+	if r.Target.Sender.JID != official.String() || r.Quotations[0].Of.Sender.JID != official.String() {
+		t.Errorf("target %+v, quotation of %+v, want the group in the sender's place", r.Target, r.Quotations[0].Of)
+	}
+}
+
+func TestEditFromOurPhoneKeepsItsOwnID(t *testing.T) {
+	edit := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: keyOf(true, ""), EditedMessage: text("new")}}
+	evt := from(official, edit)
+	evt.SourceWebMsg = &waWeb.WebMessageInfo{Key: &waCommon.MessageKey{ID: proto.String("ID7")}, Message: edit}
+	evt.Info.ID, evt.Message = "ID0", text("new") // as ParseWebMessage leaves it
+	r, is := testTranslator().message(evt)
+	if !is || r.ID != "ID7" || r.Kind != record.Unsupported || r.Type != "message_edit" || r.Text != "" {
+		t.Errorf("got %v %s %q", r, r.ID, r.Text)
+	}
+}
+
+func TestTranslateGroupChange(t *testing.T) {
+	base := func() *events.GroupInfo {
+		return &events.GroupInfo{JID: official, Sender: &boLID, SenderPN: &boPN, Timestamp: noon, ParticipantVersionID: "7"}
+	}
+	by := func(sender *types.JID, f func(*events.GroupInfo)) *events.GroupInfo {
+		evt := base()
+		evt.Sender, evt.SenderPN = sender, nil
+		f(evt)
+		return evt
+	}
+	moved := func(typ record.Type, sender record.Address, who ...record.Address) record.Received {
+		return record.Received{Kind: record.Participants, Type: typ, Group: official.String(), Sender: sender,
+			Own: sender == ann, Sent: noon.UTC(), Version: "7", Participants: who}
+	}
+	group := record.Address{JID: official.String()}
+	for _, tt := range []struct {
+		name string
+		evt  *events.GroupInfo
+		want []record.Received
+	}{
+		{"added", by(&boLID, func(e *events.GroupInfo) { e.Join = []types.JID{annLID, catLID} }), []record.Received{moved(record.Added, bo, ann, cat)}},
+		{"joined by oneself", by(&boLID, func(e *events.GroupInfo) { e.Join = []types.JID{boLID} }), []record.Received{moved(record.Joined, bo, bo)}},
+		{"joined by oneself, under the other address", by(&boPN, func(e *events.GroupInfo) { e.Join = []types.JID{boLID} }), []record.Received{moved(record.Joined, bo, bo)}},
+		{"joined by link", by(nil, func(e *events.GroupInfo) { e.Join, e.JoinReason = []types.JID{catLID, annLID}, "invite" }), []record.Received{moved(record.Joined, group, cat, ann)}},
+		{"joined, nobody says how", by(nil, func(e *events.GroupInfo) { e.Join = []types.JID{annLID} }), []record.Received{moved(record.Joined, ann, ann)}},
+		{"left", by(&annLID, func(e *events.GroupInfo) { e.Leave = []types.JID{annLID} }), []record.Received{moved(record.Left, ann, ann)}},
+		{"removed", by(&boLID, func(e *events.GroupInfo) { e.Leave = []types.JID{catLID} }), []record.Received{moved(record.Removed, bo, cat)}},
+		{"removed, nobody says by whom", by(nil, func(e *events.GroupInfo) { e.Leave = []types.JID{catLID, annLID} }), []record.Received{moved(record.Removed, group, cat, ann)}},
+		{"both at once", by(&boLID, func(e *events.GroupInfo) { e.Join, e.Leave = []types.JID{annLID}, []types.JID{catLID} }),
+			[]record.Received{moved(record.Added, bo, ann), moved(record.Removed, bo, cat)}},
+		{"another group", &events.GroupInfo{JID: types.NewJID("2", types.GroupServer), Join: []types.JID{annLID}}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, testTranslator().group(tt.evt)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOtherGroupChangesAreKept(t *testing.T) {
+	link := "https://chat.whatsapp.com/x"
+	evt := &events.GroupInfo{
+		JID: official, Sender: &boLID, SenderPN: &boPN, Timestamp: noon,
+		Name: &types.GroupName{Name: "New name"}, Topic: &types.GroupTopic{Topic: "About"}, Locked: &types.GroupLocked{IsLocked: true},
+		Announce: &types.GroupAnnounce{}, Ephemeral: &types.GroupEphemeral{}, MembershipApprovalMode: &types.GroupMembershipApprovalMode{},
+		Delete: &types.GroupDelete{}, Link: &types.GroupLinkChange{}, Unlink: &types.GroupLinkChange{}, NewInviteLink: &link,
+		Promote: []types.JID{annLID}, Demote: []types.JID{catLID}, Suspended: true, Unsuspended: true,
+		UnknownChanges: []*waBinary.Node{{
+			Tag: "Member-Add_mode\n", Attrs: waBinary.Attrs{"b": 2, "a": boLID},
+			Content: []waBinary.Node{{Tag: "x", Content: []byte("all")}, {Tag: "y", Content: "text"}},
+		}},
+	}
+	rs := testTranslator().group(evt)
+	var types []string
+	seen := make(map[string]bool)
+	for _, r := range rs {
+		types = append(types, string(r.Type))
+		if r.Kind != record.Unsupported || r.Sender != bo || len(r.Protobuf) == 0 || seen[r.ID] || !strings.HasPrefix(r.ID, "group:"+string(r.Type)+":1800000000:") {
+			t.Errorf("%s: %+v", r.Type, r)
+		}
+		seen[r.ID] = true
+	}
+	want := strings.Fields(`group_subject group_description group_locked group_announce group_ephemeral
+		group_membership_approval group_deleted group_linked group_unlinked group_invite_link group_suspended
+		group_unsuspended group_promote group_demote group_member_add_mode`)
+	if diff := cmp.Diff(want, types); diff != "" {
+		t.Errorf("types (-want +got):\n%s", diff)
+	}
+	const json = `{"type":"group_member_add_mode","group":"120363000000000001@g.us",` +
+		`"actor":{"jid":"1002@lid","alt":"447700900102@s.whatsapp.net"},"at":"2027-01-15T08:00:00Z",` +
+		`"change":{"attrs":{"a":"1002@lid","b":"2"},"content":[{"content":"YWxs","tag":"x"},{"content":"text","tag":"y"}],"tag":"Member-Add_mode\n"}}`
+	if got := string(rs[len(rs)-1].Protobuf); got != json {
+		t.Errorf("kept %s\nwant %s", got, json)
+	}
+	if diff := cmp.Diff(rs, testTranslator().group(evt)); diff != "" {
+		t.Errorf("the same again is not the same:\n%s", diff)
+	}
+	bare := testTranslator().group(&events.GroupInfo{JID: official, Timestamp: noon})
+	if len(bare) != 1 || bare[0].Type != "group_change" || bare[0].Sender.JID != official.String() {
+		t.Errorf("a change that says nothing: %+v", bare)
+	}
+}
+
+func TestTranslatePicture(t *testing.T) {
+	r, is := testTranslator().picture(&events.Picture{JID: official, Author: boLID, Timestamp: noon, PictureID: "p"})
+	if !is || r.Type != "group_picture" || r.Sender != bo || r.ID == "" {
+		t.Errorf("%v %+v", is, r)
+	}
+	if _, is := testTranslator().picture(&events.Picture{JID: boPN}); is {
+		t.Error("a person's picture is a record")
+	}
+}
+
+func TestUndecryptableCauses(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, evt := range []*events.UndecryptableMessage{
+		{},
+		{DecryptFailMode: events.DecryptFailHide},
+		{IsUnavailable: true},
+		{IsUnavailable: true, UnavailableType: events.UnavailableTypeViewOnce},
+	} {
+		cause := undecryptable(evt)
+		if cause == "" || seen[cause] {
+			t.Errorf("%+v: %q", evt, cause)
+		}
+		seen[cause] = true
+	}
+}
+
+// FuzzTranslate asks for what must hold of any message whatsoever.
+func FuzzTranslate(f *testing.F) {
+	for _, m := range []*waE2E.Message{
+		text("Hello."), reaction("📌", keyOf(true, "")), reaction("📌", keyOf(false, "1002@lid")), {SenderKeyDistributionMessage: keys()}, future(),
+		reply("x", &waE2E.ContextInfo{StanzaID: proto.String("ID0"), Participant: proto.String("1002@lid"), MentionedJID: []string{"1@lid"},
+			QuotedMessage: reply("y", &waE2E.ContextInfo{QuotedMessage: text("z")})}),
+		{EphemeralMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+			ContextInfo: &waE2E.ContextInfo{QuestionReplyQuotedMessage: &waE2E.ContextInfo_QuestionReplyQuotedMessage{QuotedQuestion: text("q")}}}}}},
+		{ProtocolMessage: &waE2E.ProtocolMessage{EditedMessage: reply("x", &waE2E.ContextInfo{Participant: proto.String("a.b.c@")})}},
+	} {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, true)
+		f.Add(b, false)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, listed bool) {
+		var m waE2E.Message
+		if proto.Unmarshal(b, &m) != nil {
+			return
+		}
+		chat := official
+		if !listed {
+			chat = boPN
+		}
+		evt := from(chat, &m)
+		before := proto.Clone(&m)
+		r, is := testTranslator().message(evt)
+		if proto.Equal(before, before) && !proto.Equal(before, &m) { // NaN is not equal to itself
+			t.Error("the event's message was altered")
+		}
+		if !is {
+			if !reflect.DeepEqual(r, record.Received{}) {
+				t.Errorf("no record, but %+v", r)
+			}
+			return
+		}
+		if !listed {
+			t.Fatal("a record of a chat that is not listed")
+		}
+		check(t, r)
+		again, _ := testTranslator().message(evt)
+		if !reflect.DeepEqual(r, again) {
+			t.Error("translated anew, it is another record")
+		}
+	})
+}
+
+func check(t *testing.T, r record.Received) {
+	t.Helper()
+	if r.Kind == "" || r.Type == "" || r.Group != official.String() || r.ID == "" || r.Sender != ann {
+		t.Errorf("incomplete: %+v", r)
+	}
+	if r.Target != nil && (r.Target.ID == "" || r.Target.Sender.JID == "") {
+		t.Errorf("target %+v", r.Target)
+	}
+	if !utf8.ValidString(r.Text + r.Emoji + strings.Join(r.Mentions, "")) {
+		t.Error("not UTF-8")
+	}
+	var kept waE2E.Message
+	if err := proto.Unmarshal(r.Protobuf, &kept); err != nil {
+		t.Fatal(err)
+	}
+	if n := countQuotations(kept.ProtoReflect()); n != 0 {
+		t.Errorf("%d quotations left in the record", n)
+	}
+	for _, q := range r.Quotations {
+		var c waE2E.ContextInfo
+		if err := proto.Unmarshal(q.Protobuf, &c); err != nil {
+			t.Fatal(err)
+		}
+		if n := countQuotations(c.ProtoReflect()); n != 1 {
+			t.Errorf("%d quotations in a quotation", n)
+		}
+		if q.Of.Sender.JID == "" || !utf8.ValidString(q.Text+q.Of.Sender.JID) {
+			t.Errorf("quotation of %+v", q.Of)
+		}
+	}
+}
+
+// countQuotations counts in a way of its own.
+func countQuotations(m protoreflect.Message) (n int) {
+	if c, ok := m.Interface().(*waE2E.ContextInfo); ok &&
+		(c.StanzaID != nil || c.Participant != nil || c.QuotedMessage != nil || c.QuestionReplyQuotedMessage != nil) {
+		n++
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				if f.MapValue().Message() != nil {
+					n += countQuotations(v.Message())
+				}
+				return true
+			})
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				n += countQuotations(v.List().Get(i).Message())
+			}
+		default:
+			n += countQuotations(v.Message())
+		}
+		return true
+	})
+	return n
+}
