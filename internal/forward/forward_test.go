@@ -442,3 +442,44 @@ func TestForget(t *testing.T) {
 }
 
 func logNothing() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// What a letter says of who marked it must not change between two attempts.
+func TestAMarkTakenBackTooLateStaysInTheLetter(t *testing.T) {
+	c := newCouncil(t)
+	c.says(ann, "M1")
+	c.reacts(bo, "M1", "📌")
+	c.passes(4 * time.Minute)
+	c.write(func(tx *sqlite.Tx) error {
+		_, err := Settle(tx, 1)
+		return err
+	})
+	before := c.conversation(1)
+	c.reacts(bo, "M1", "")
+	if diff := cmp.Diff(before, c.conversation(1)); diff != "" || len(before.Marks) != 1 {
+		t.Errorf("%d marks; (-before +after):\n%s", len(before.Marks), diff)
+	}
+}
+
+// An answer is shown with the beginning of what it answers, so its email holds
+// that message too.
+func TestAnEmailHoldsWhatItsMessagesAnswer(t *testing.T) {
+	c := newCouncil(t)
+	question := c.says(ann, "M1")
+	c.passes(time.Hour)
+	answer := c.receives(record.Received{Kind: record.Message, Type: record.Text, Sender: bo, Text: "Yes.",
+		Target: &record.Ref{ID: "M1", Sender: ann}})
+	c.write(func(tx *sqlite.Tx) error {
+		if _, err := tx.Exec("INSERT INTO conversation (id, target, state, pause_seconds, at_most) VALUES (7, x'', 'settled', 1, 1)"); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("INSERT INTO forwarded VALUES (7, ?)", answer); err != nil {
+			return err
+		}
+		for _, seq := range []record.Seq{question, answer} {
+			if got, err := EmailedWith(tx, seq); err != nil || !cmp.Equal(got, []int64{7}) {
+				t.Errorf("record %d is in the emails %v, err %v; want 7", seq, got, err)
+			}
+		}
+		return nil
+	})
+}
