@@ -1,0 +1,164 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"muniment/internal/archive"
+	"muniment/internal/config"
+	"muniment/internal/daemon"
+	"muniment/internal/disposal"
+	"muniment/internal/mail"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show how the record is kept: records, gaps, emails, holds, disposal",
+		Long: `Status shows whether the daemon runs and how it fares: what is in the archive, that
+everything received is accounted for, what is known to be missing, which emails
+wait or were refused, what is on hold and what is due to be destroyed. It shows no
+message, name or number.`,
+		Example: "  muniment status",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withArchive(c.Context(), func(cfg config.Config, home daemon.Home, db *sqlite.DB) error {
+				return db.Read(c.Context(), func(tx *sqlite.Tx) error {
+					return printStatus(c.OutOrStdout(), tx, cfg, home.Running())
+				})
+			})
+		},
+	}
+}
+
+func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) error {
+	state := "not running"
+	if running {
+		state = "running"
+	}
+	fmt.Fprintf(out, "Daemon     %s\n", state)
+	return errors.Join(
+		printRecordsStatus(out, tx, cfg),
+		printIntake(out, tx),
+		printGaps(out, tx),
+		printMail(out, tx),
+		printHolds(out, tx),
+		printDisposal(out, tx),
+	)
+}
+
+func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
+	a, err := archive.Load(tx, retention.Schedule{MessageYears: cfg.Retention.Years})
+	if err != nil {
+		return err
+	}
+	n, err := a.Count(tx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Records    %d kept, %d of them on hold; %d destroyed\n", n.Kept, n.OnHold, n.Destroyed)
+	if !n.LastCaptured.IsZero() {
+		fmt.Fprintf(out, "           the last captured on %s\n", moment(n.LastCaptured))
+	}
+	var kinds []string
+	for kind := range n.Unsupported {
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	for _, kind := range kinds {
+		fmt.Fprintf(out, "           %d kept but not shown by this version: %s\n", n.Unsupported[kind], kind)
+	}
+	return nil
+}
+
+func printIntake(out io.Writer, tx *sqlite.Tx) error {
+	intakes, err := archive.Intakes(tx)
+	if err != nil || len(intakes) == 0 {
+		return err
+	}
+	i := intakes[0]
+	fmt.Fprintf(out, "Received   since %s: %d = %d captured + %d duplicate + %d out of scope + %d failed\n",
+		moment(i.Started), i.Received, i.Captured, i.Duplicate, i.OutOfScope, i.Failed)
+	if n := i.Unaccounted(); n != 0 {
+		fmt.Fprintf(out, "           NOT ACCOUNTED FOR: %d\n", n)
+	}
+	return nil
+}
+
+func printGaps(out io.Writer, tx *sqlite.Tx) error {
+	gaps, err := archive.Gaps(tx)
+	if err != nil {
+		return err
+	}
+	open := 0
+	for _, g := range gaps {
+		if g.Closed.IsZero() {
+			open++
+		}
+	}
+	fmt.Fprintf(out, "Gaps       %d open, %d closed\n", open, len(gaps)-open)
+	for _, g := range gaps {
+		if g.Closed.IsZero() {
+			fmt.Fprintf(out, "           %s since %s: %s\n", g.Kind, moment(g.Opened), g.Cause)
+		}
+	}
+	return nil
+}
+
+func printMail(out io.Writer, tx *sqlite.Tx) error {
+	waiting, err := mail.List(tx, mail.Waiting)
+	if err != nil {
+		return err
+	}
+	refused, err := mail.List(tx, mail.Refused)
+	if err != nil {
+		return err
+	}
+	sent, err := mail.List(tx, mail.HandedOver)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Emails     %d handed over to the mail server, %d waiting, %d refused\n", len(sent), len(waiting), len(refused))
+	for _, it := range slices.Concat(waiting, refused) {
+		if it.Attempts > 0 {
+			fmt.Fprintf(out, "           %s %d, %s after %d attempts: %s\n", it.Kind, it.About, it.State, it.Attempts, printable(it.LastAnswer))
+		}
+	}
+	return nil
+}
+
+func printHolds(out io.Writer, tx *sqlite.Tx) error {
+	holds, err := archive.Holds(tx)
+	if err != nil {
+		return err
+	}
+	inForce := slices.DeleteFunc(holds, func(h archive.Hold) bool { return !h.Released.IsZero() })
+	fmt.Fprintf(out, "Holds      %d in force\n", len(inForce))
+	for _, h := range inForce {
+		fmt.Fprintf(out, "           hold %d on everything since %s\n", h.ID, day(h.Placed))
+	}
+	return nil
+}
+
+func printDisposal(out io.Writer, tx *sqlite.Tx) error {
+	lists, err := disposal.Lists(tx)
+	if err != nil {
+		return err
+	}
+	lists = slices.DeleteFunc(lists, func(l disposal.List) bool { return !l.Closed.IsZero() })
+	fmt.Fprintf(out, "Disposal   %d lists open\n", len(lists))
+	for _, l := range lists {
+		fmt.Fprintf(out, "           list %d: %d records, to be destroyed from %s\n", l.ID, l.Records, l.DestroyOn.Long())
+	}
+	return nil
+}
+
+// moment writes t in London time.
+func moment(t time.Time) string { return t.In(retention.London).Format("2 January 2006 at 15:04") }

@@ -1,0 +1,130 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/journal"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+	"muniment/internal/whatsapp"
+)
+
+// hooks is what the companion device's events cause here.
+func (d *Daemon) hooks() whatsapp.Hooks {
+	return whatsapp.Hooks{
+		Received: func() { d.received.Add(1) },
+		Capture:  d.capture,
+		Skip: func(ctx context.Context) error {
+			return d.counted(ctx, archive.WasOutOfScope, func(*sqlite.Tx) error { return nil })
+		},
+		Missing:      d.missing,
+		Connected:    d.connected,
+		Disconnected: d.disconnected,
+		LinkLost:     d.linkLost,
+	}
+}
+
+// capture commits a record and all that it causes in one transaction: who sent
+// it, its leaf, who is in the group, the email that a mark owes, and the account.
+// When it returns nil, all of it is on disk, and only then may the message be
+// acknowledged to WhatsApp. It may be called again with the same record.
+func (d *Daemon) capture(ctx context.Context, r record.Received) error {
+	outcome := archive.WasDuplicate
+	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		fresh, err := d.captureIn(tx, r)
+		if fresh {
+			outcome = archive.WasCaptured
+		}
+		return errors.Join(err, archive.Count(tx, d.intake, d.received.Load(), outcome))
+	})
+	if err != nil {
+		return d.failed(ctx, err)
+	}
+	if r.Kind == record.Reaction {
+		d.outbox.Wake()
+	}
+	d.log.Info("record received", "what", r, "outcome", outcome)
+	return nil
+}
+
+// captureIn captures r within tx and reports whether it is new.
+func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err error) {
+	if r.Kind == record.Participants && r.Type == record.Present {
+		if known, err := people.Known(tx, r); err != nil || known {
+			return false, err
+		}
+	}
+	c, err := d.archive.Capture(tx, d.now(), r)
+	if err != nil || !c.Fresh {
+		return false, err
+	}
+	switch r.Kind {
+	case record.Participants:
+		err = people.Changed(tx, r)
+	case record.Reaction:
+		err = d.forward.Reacted(tx, d.now(), r, c)
+	}
+	return true, err
+}
+
+// counted does f and adds one event with its outcome to the account.
+func (d *Daemon) counted(ctx context.Context, o archive.Outcome, f func(*sqlite.Tx) error) error {
+	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return errors.Join(f(tx), archive.Count(tx, d.intake, d.received.Load(), o))
+	})
+	if err != nil {
+		return d.failed(ctx, err)
+	}
+	return nil
+}
+
+// failed counts an event that could not be dealt with, if that much still can
+// be, and returns why.
+func (d *Daemon) failed(ctx context.Context, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return archive.Count(tx, d.intake, d.received.Load(), archive.HasFailed)
+	}); err != nil {
+		d.log.Error("failed event not counted", "err", err)
+	}
+	return why
+}
+
+// missing notes a message that cannot be read.
+func (d *Daemon) missing(ctx context.Context, group string, ref record.Ref, cause string) error {
+	d.log.Warn("a message could not be read; a gap is open", "cause", cause)
+	return d.counted(ctx, archive.HasFailed, func(tx *sqlite.Tx) error {
+		return d.archive.MissMessage(tx, d.now(), group, ref, cause)
+	})
+}
+
+func (d *Daemon) connected(ctx context.Context) error {
+	d.log.Info("connected to WhatsApp")
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return archive.CloseGap(tx, d.now()) })
+}
+
+func (d *Daemon) disconnected(ctx context.Context, cause string) error {
+	d.log.Warn("not connected to WhatsApp", "cause", cause)
+	return d.openGap(ctx, d.now(), cause)
+}
+
+func (d *Daemon) linkLost(ctx context.Context, cause string) error {
+	d.log.Error("the link to WhatsApp is lost: nothing is captured until somebody links again", "cause", cause)
+	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return d.journaled(tx, journal.LinkLost, journal.About{"cause": cause})
+	}); err != nil {
+		return err
+	}
+	return d.openGap(ctx, d.now(), cause)
+}
+
+func (d *Daemon) openGap(ctx context.Context, since time.Time, cause string) error {
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return archive.OpenGap(tx, d.now(), since, archive.NotConnected, cause)
+	})
+}

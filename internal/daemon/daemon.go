@@ -1,0 +1,325 @@
+// Package daemon wires the packages together and gives them their lifetime: it
+// captures what WhatsApp delivers, has letters composed and sent, and does the
+// nightly work.
+//
+// Everything that a schedule does here can be called at any other time: what is
+// due is computed from the archive, never from when a timer fired.
+package daemon
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/config"
+	"muniment/internal/disposal"
+	"muniment/internal/forward"
+	"muniment/internal/journal"
+	"muniment/internal/ledger"
+	"muniment/internal/letter"
+	"muniment/internal/mail"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+	"muniment/internal/verify"
+	"muniment/internal/whatsapp"
+)
+
+// Options say what the daemon is to do.
+type Options struct {
+	Config  config.Config
+	Log     *slog.Logger
+	Version string
+
+	// Now tells the time; nil: the machine's clock. The demonstration steps it.
+	Now func() time.Time
+	// HTTP reaches WhatsApp; nil: as the environment says.
+	HTTP *http.Client
+	// Demonstration says that nothing here is real. Without it, a directory
+	// that is marked as a demonstration's is refused.
+	Demonstration bool
+}
+
+// clock tells the time as the options say.
+func (o Options) clock() func() time.Time {
+	if o.Now == nil {
+		return time.Now
+	}
+	return o.Now
+}
+
+// Daemon is a council's instance, opened.
+type Daemon struct {
+	o        Options
+	home     Home
+	log      *slog.Logger
+	now      func() time.Time
+	db       *sqlite.DB
+	key      *ledger.Key
+	archive  *archive.Archive
+	session  *whatsapp.Session
+	forward  forward.Rules
+	disposal *disposal.Disposal
+	letters  letter.Writer
+	outbox   *mail.Outbox
+	release  func()
+
+	intake   int64        // this run's account
+	received atomic.Int64 // events at the door
+}
+
+// Open opens everything that Run needs and refuses, with a sentence saying what
+// to do, whatever is not ready for it. [whatsapp.ErrNotLinked] is among the
+// reasons.
+func Open(ctx context.Context, o Options) (_ *Daemon, err error) {
+	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock()}
+	if d.home.IsDemonstration() && !o.Demonstration {
+		return nil, ErrDemonstration
+	}
+	if d.db, err = d.home.OpenArchive(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	if d.release, err = d.home.Lock(); err != nil {
+		return nil, err
+	}
+	if d.session, err = d.home.openSession(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := d.ready(); err != nil {
+		return nil, err
+	}
+	if d.key, err = d.home.OpenKey(); err != nil {
+		return nil, err
+	}
+	if err := d.wire(ctx); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// ErrIncomplete is returned where the configuration lacks what Run needs.
+var ErrIncomplete = errors.New("not ready to run")
+
+// ready returns every reason why Run must not begin.
+func (d *Daemon) ready() error {
+	var reasons []error
+	if !d.session.Linked() {
+		reasons = append(reasons, fmt.Errorf("%w: run `muniment link` first", whatsapp.ErrNotLinked))
+	}
+	if err := d.o.Config.ReadyToRun(); err != nil {
+		reasons = append(reasons, fmt.Errorf("%w:\n%w", ErrIncomplete, err))
+	}
+	return errors.Join(reasons...)
+}
+
+// openSession opens the companion device.
+func (h Home) openSession(ctx context.Context, o Options) (*whatsapp.Session, error) {
+	var groups []string
+	for _, g := range o.Config.Groups {
+		groups = append(groups, g.JID)
+	}
+	return whatsapp.Open(ctx, whatsapp.Options{
+		Path: h.session(), KeyPath: h.bufferKey(), Groups: groups, HTTP: o.HTTP, Log: o.Log, Now: o.Now,
+	})
+}
+
+// wire makes the parts from the configuration.
+func (d *Daemon) wire(ctx context.Context) error {
+	c := d.o.Config
+	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		var err error
+		if d.archive, err = archive.Load(tx, retention.Schedule{MessageYears: c.Retention.Years}); err != nil {
+			return err
+		}
+		// Before anything is written with this clock.
+		return disposal.CheckClock(tx, d.now())
+	})
+	if err != nil {
+		return err
+	}
+	d.forward = forward.Rules{
+		Marks: record.Marks(c.Mark.Emoji), Roles: c.Mark.Roles, Settle: c.Mark.Settle,
+		Choice: record.Rule{Pause: c.Mark.Pause, AtMost: c.Mark.AtMost},
+		From:   c.Mail.From, To: c.Mail.ConversationsTo, Token: d.archive.Token(),
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("this machine's name: %w", err)
+	}
+	d.disposal = &disposal.Disposal{
+		DB: d.db, Archive: d.archive, Key: d.key, Log: d.log, Now: d.now,
+		Policy: disposal.Policy{
+			Approval: disposal.Approval(c.Disposal.Approval), Minute: c.Disposal.ApprovalMinute,
+			NoticeDays: c.Disposal.NoticeDays, From: c.Mail.From, To: c.Mail.Clerk,
+		},
+		Directory:    string(d.home),
+		Verify:       d.verify,
+		ScrubSession: d.session.ScrubBuffer,
+		Issuer: disposal.Issuer{
+			Council: c.Council.Name, PolicyTitle: c.Policy.Title, PolicyAdopted: longDate(c.Policy.Adopted),
+			PolicyMinute: c.Policy.Minute, PolicySection: c.Policy.Section,
+			Program: "muniment " + d.o.Version, Host: host,
+		},
+	}
+	d.letters = Letters(c, d.o.Demonstration)
+	transport, err := Transport(c)
+	if err != nil {
+		return err
+	}
+	d.outbox = mail.New(d.db, d.log, transport.Send, d.compose, d.now, c.Mail.PerHour)
+	return nil
+}
+
+// Letters returns the writer of the council's letters.
+func Letters(c config.Config, demonstration bool) letter.Writer {
+	groups := make(map[string]string)
+	for _, g := range c.Groups {
+		groups[g.JID] = g.Name
+	}
+	return letter.Writer{
+		Council: c.Council.Name, Groups: groups, Demonstration: demonstration,
+		PolicyTitle: c.Policy.Title, PolicySection: c.Policy.Section,
+		Schedule: retention.Schedule{MessageYears: c.Retention.Years},
+	}
+}
+
+// Transport returns the way to the council's mail server.
+func Transport(c config.Config) (*mail.Transport, error) {
+	t := &mail.Transport{
+		Server: c.Mail.Server, Security: mail.Security(c.Mail.Security),
+		Username: c.Mail.Username, Helo: c.Mail.Helo,
+	}
+	var err error
+	if t.Password, err = c.Mail.Password(); err != nil {
+		return nil, err
+	}
+	if c.Mail.CAFile == "" {
+		return t, nil
+	}
+	if t.Roots, err = x509.SystemCertPool(); err != nil {
+		return nil, fmt.Errorf("the system's certificates: %w", err)
+	}
+	pem, err := os.ReadFile(c.Mail.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("mail.ca_file: %w", err)
+	}
+	if !t.Roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("mail.ca_file: there is no certificate in %s", c.Mail.CAFile)
+	}
+	return t, nil
+}
+
+func longDate(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format("2 January 2006")
+}
+
+// verify checks the whole archive; a disposal run asks for it first.
+func (d *Daemon) verify(ctx context.Context) error {
+	r, err := verify.Run(ctx, d.db, d.key, nil, nil)
+	if err != nil {
+		return err
+	}
+	if !r.OK() {
+		return fmt.Errorf("%d faults; see `muniment verify`", len(r.Faults)+r.More)
+	}
+	return nil
+}
+
+// Close closes everything; Run must have returned.
+func (d *Daemon) Close() error {
+	var errs []error
+	if d.session != nil {
+		errs = append(errs, d.session.Close())
+	}
+	if d.db != nil {
+		errs = append(errs, d.db.Close())
+	}
+	if d.release != nil {
+		d.release()
+	}
+	return errors.Join(errs...)
+}
+
+// compose has the letter written that an item of the outbox stands for.
+func (d *Daemon) compose(ctx context.Context, it mail.Item) (msg []byte, err error) {
+	h := letter.Header{MessageID: it.MessageID, From: it.From, To: it.To, Date: it.ComposedAt}
+	if it.Kind == forward.Letter {
+		return d.composeConversation(ctx, h, it.About)
+	}
+	err = d.db.Read(ctx, func(tx *sqlite.Tx) error {
+		switch it.Kind {
+		case disposal.NoticeLetter:
+			n, err := d.disposal.Notice(tx, it.About)
+			if errors.Is(err, disposal.ErrNoList) { // it lapsed before it could be sent
+				return mail.ErrNothingToSend
+			} else if err != nil {
+				return err
+			}
+			msg, err = d.letters.Notice(tx, h, n)
+			return err
+		case disposal.CertificateLetter:
+			c, err := disposal.LoadCertificate(tx, it.About)
+			if err != nil {
+				return err
+			}
+			msg, err = d.letters.Certificate(h, c)
+			return err
+		}
+		return fmt.Errorf("there is no letter of the kind %q", it.Kind)
+	})
+	return msg, err
+}
+
+// composeConversation decides first, once and for good, which messages belong to
+// the conversation.
+func (d *Daemon) composeConversation(ctx context.Context, h letter.Header, id int64) (msg []byte, err error) {
+	err = d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		_, err := forward.Settle(tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = d.db.Read(ctx, func(tx *sqlite.Tx) error {
+		state, err := forward.StateOf(tx, id)
+		if err != nil {
+			return err
+		}
+		if state != forward.Settled {
+			return mail.ErrNothingToSend
+		}
+		c, err := forward.Load(tx, id)
+		if err != nil {
+			return err
+		}
+		if c.Continues != 0 {
+			h.InReplyTo = mail.MessageID(forward.Letter, c.Continues, d.archive.Token(), h.From)
+		}
+		msg, err = d.letters.Conversation(tx, h, c)
+		if errors.Is(err, letter.ErrNothingLeft) {
+			return mail.ErrNothingToSend
+		}
+		return err
+	})
+	return msg, err
+}
+
+// journaled writes an entry of the daemon's own.
+func (d *Daemon) journaled(tx *sqlite.Tx, a journal.Act, about journal.About) error {
+	return journal.Write(tx, journal.Entry{At: d.now(), Who: journal.Daemon, Act: a, About: about})
+}

@@ -1,0 +1,238 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
+
+	"muniment/internal/archive"
+	"muniment/internal/journal"
+	"muniment/internal/ledger"
+	"muniment/internal/mail"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+	"muniment/internal/systemd"
+)
+
+// heartbeat is how often the daemon notes that it is there. After a crash, the
+// gap begins at the last one.
+const heartbeat = time.Minute
+
+// abandonAfter is how long a message that was decrypted but never captured may
+// wait for WhatsApp, which keeps it for fourteen days, to deliver it again.
+const abandonAfter = 15 * 24 * time.Hour
+
+// Serve opens the daemon, runs it until ctx is done, and closes it. To be told to
+// stop is no error, however early.
+func Serve(ctx context.Context, o Options) error {
+	d, err := Open(ctx, o)
+	if err == nil {
+		err = errors.Join(d.Run(ctx), d.Close())
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Run does the daemon's work until ctx is done, and then stops cleanly. Losing
+// the link to WhatsApp does not end it.
+func (d *Daemon) Run(ctx context.Context) (err error) {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, work := range []func(context.Context) error{
+		func(ctx context.Context) error { return d.session.Run(ctx, d.hooks()) },
+		d.outbox.Run,
+		d.runSchedule,
+		d.beat,
+		func(ctx context.Context) error { return systemd.Watchdog(ctx, d.alive) },
+	} {
+		g.Go(func() error { return d.guarded(ctx, work) })
+	}
+	if err := systemd.Ready(); err != nil {
+		d.log.Warn("systemd does not hear us", "err", err)
+	}
+	d.log.Info("daemon started", "version", d.o.Version)
+	<-ctx.Done()
+	if err := systemd.Stopping(); err != nil {
+		d.log.Warn("systemd does not hear us", "err", err)
+	}
+	err = g.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, d.end())
+}
+
+// guarded does work and makes of a panic an error that ends the daemon, so that
+// systemd starts it anew. What the panic says is not told: it may be content.
+func (d *Daemon) guarded(ctx context.Context, work func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.log.Error("panic", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			err = errors.New("the program has a fault, see the log above")
+		}
+	}()
+	return work(ctx)
+}
+
+// begin opens this run's account, and a gap since the daemon was last there.
+func (d *Daemon) begin(ctx context.Context) error {
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		before, err := archive.Intakes(tx)
+		if err != nil {
+			return err
+		}
+		if len(before) > 0 {
+			if err := archive.OpenGap(tx, d.now(), before[0].Seen, archive.NotConnected, "muniment was not running"); err != nil {
+				return err
+			}
+		}
+		if d.intake, err = archive.BeginIntake(tx, d.now()); err != nil {
+			return err
+		}
+		return d.journaled(tx, journal.Started, journal.About{"version": d.o.Version, "configuration": d.o.Config.File})
+	})
+}
+
+// end closes the account and signs what the ledger holds. It has time of its
+// own: the daemon's context is done.
+func (d *Daemon) end() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		if err := archive.Alive(tx, d.now(), d.intake); err != nil {
+			return err
+		}
+		if err := d.journaled(tx, journal.Stopped, nil); err != nil {
+			return err
+		}
+		_, err := d.key.Sign(tx, d.now())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	d.log.Info("daemon stopped")
+	return nil
+}
+
+// runSchedule does the nightly work when the daemon starts, in case a night was
+// missed, and every night.
+func (d *Daemon) runSchedule(ctx context.Context) error {
+	c := cron.New(cron.WithLocation(retention.London), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
+	nightly := func() {
+		err := d.guarded(ctx, d.Nightly)
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("nightly work failed; it will be tried again", "err", err)
+		}
+	}
+	if _, err := c.AddFunc(d.o.Config.Schedule.Nightly, nightly); err != nil {
+		return fmt.Errorf("schedule.nightly: %w", err)
+	}
+	if !d.o.Demonstration { // its clock is stepped, and its nights with it
+		nightly()
+		c.Start()
+	}
+	<-ctx.Done()
+	<-c.Stop().Done()
+	return nil
+}
+
+// Nightly does what is due since last time: it gives up messages that will not
+// come again, draws up and carries out disposal lists, and signs the ledger.
+func (d *Daemon) Nightly(ctx context.Context) error {
+	abandoned, err := d.session.AbandonBuffered(ctx, abandonAfter)
+	if err != nil {
+		return err
+	}
+	if abandoned > 0 {
+		d.log.Warn("messages were decrypted, not captured, and never delivered again", "messages", abandoned)
+		if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+			return archive.OpenGap(tx, d.now(), d.now().Add(-abandonAfter), archive.Abandoned,
+				fmt.Sprintf("%d messages never delivered again", abandoned))
+		}); err != nil {
+			return err
+		}
+	}
+	err = errors.Join(d.disposal.Nightly(ctx), d.sign(ctx)) // the ledger is signed, whatever becomes of disposal
+	d.outbox.Wake()
+	return err
+}
+
+// sign signs the ledger, once a day.
+func (d *Daemon) sign(ctx context.Context) error {
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		last, err := ledger.LastSigned(tx)
+		if err != nil || !last.IsZero() && retention.DateOf(last) == retention.DateOf(d.now()) {
+			return err
+		}
+		_, err = d.key.Sign(tx, d.now())
+		return err
+	})
+}
+
+// Deliver hands over the emails that are due now. Run does it by itself.
+func (d *Daemon) Deliver(ctx context.Context) error { return d.outbox.DeliverDue(ctx) }
+
+// beat notes now and then that the daemon is there, and tells systemd how it is.
+func (d *Daemon) beat(ctx context.Context) error {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		if err := d.tellStatus(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("status not told", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := d.writable(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("the archive cannot be written to", "err", err)
+		}
+	}
+}
+
+func (d *Daemon) writable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return archive.Alive(tx, d.now(), d.intake) })
+}
+
+func (d *Daemon) tellStatus(ctx context.Context) error {
+	var acc archive.Account
+	var waiting []mail.Item
+	err := d.db.Read(ctx, func(tx *sqlite.Tx) (err error) {
+		if acc, err = d.archive.Count(tx); err != nil {
+			return err
+		}
+		waiting, err = mail.List(tx, mail.Waiting)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	link := "connected to WhatsApp"
+	if err := d.session.Alive(); err != nil {
+		link = err.Error()
+	}
+	return systemd.Status(fmt.Sprintf("%s; %d records kept; %d emails waiting", link, acc.Kept, len(waiting)))
+}
+
+// alive is what systemd's watchdog is fed on: the archive takes writes, and the
+// link listens or tries to.
+func (d *Daemon) alive() error {
+	err := errors.Join(d.writable(context.Background()), d.session.Alive())
+	if err != nil {
+		d.log.Error("not alive", "err", err)
+	}
+	return err
+}
