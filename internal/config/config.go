@@ -199,7 +199,7 @@ func Load(path string) (Config, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return Config{}, fmt.Errorf("there is no configuration at %s: copy configs/muniment.toml there and edit it: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
-		return Config{}, fmt.Errorf("the configuration may not be read: let the user muniment read it (chown root:muniment, chmod 0640): %w", err)
+		return Config{}, fmt.Errorf("the configuration may not be read: run this with sudo, or, if it is the service that says so, let its user read the file (chown root:muniment, chmod 0640): %w", err)
 	case err != nil:
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}

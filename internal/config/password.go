@@ -14,7 +14,8 @@ import (
 const credential = "smtp-password"
 
 // Password returns the password of the mail account: the one systemd hands
-// over, else the one in PasswordFile, which nobody but its owner may read.
+// over, else the one in PasswordFile or where the unit has it from, which nobody but its
+// owner may read.
 //
 // It is empty if there is no username: such a server asks for none. It is read
 // anew at each call and kept nowhere.
@@ -32,19 +33,27 @@ func (m Mail) Password() (string, error) {
 			return password, nil
 		}
 	}
-	if m.PasswordFile == "" {
-		return "", errors.New("there is no password for the mail account: put it in /etc/muniment/smtp-password for the service, " +
-			"or name a file that only its user can read in password_file under [mail]; if the server asks for none, remove username")
+	file := m.PasswordFile
+	if file == "" {
+		file = serviceFile
 	}
-	password, err := readPassword(m.PasswordFile, true)
-	if err != nil {
+	password, err := readPassword(file, true)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("there is no password for the mail account: put it in %s; if the server asks for none, remove username under [mail]", file)
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("the password of the mail account is in %s, which this user may not read: run this with sudo", file)
+	case err != nil:
 		return "", err
-	}
-	if password == "" {
-		return "", fmt.Errorf("the password file %s is empty: write the password of the mail account into it", m.PasswordFile)
+	case password == "":
+		return "", fmt.Errorf("the password file %s is empty: write the password of the mail account into it", file)
 	}
 	return password, nil
 }
+
+// serviceFile is where the unit has systemd take the password from. Only root
+// may read it.
+const serviceFile = "/etc/muniment/smtp-password"
 
 // readPassword returns the one line that the file at path consists of. Files
 // that we ask to be private are refused if they are not; what systemd hands over

@@ -33,7 +33,7 @@ func (c Config) ReadyToRun() error {
 			refuse("group %d has no name: put what emails and certificates are to call it in name under its [[group]] in %s", i+1, c.File)
 		}
 		if g.Purpose == "" {
-			refuse("group %d has no purpose: put what the council has it for in purpose under its [[group]] in %s (REQUIREMENTS C24)", i+1, c.File)
+			refuse("group %d has no purpose: put what the council has it for in purpose under its [[group]] in %s", i+1, c.File)
 		}
 	}
 
@@ -42,7 +42,7 @@ func (c Config) ReadyToRun() error {
 		key{"given_on", !c.Notice.GivenOn.IsZero()},
 		key{"method", c.Notice.Method != ""},
 	); missing != "" {
-		refuse("the privacy notice is not recorded: give it to everyone in the group, then put %s under [notice] in %s (REQUIREMENTS N3: never covert)", missing, c.File)
+		refuse("the privacy notice is not recorded: give it to everyone in the group, then put %s under [notice] in %s; the record is never kept covertly", missing, c.File)
 	}
 
 	if missing := missing(
@@ -55,7 +55,7 @@ func (c Config) ReadyToRun() error {
 	}
 
 	if c.Disposal.Approval != "" && c.Policy.Minute == "" {
-		refuse("destruction is approved but no policy is named: put minute under [policy] in %s; no certificate is issued without it", c.File)
+		refuse("destruction is approved, but the minute that adopted the policy is not given: put minute under [policy] in %s; no certificate is issued without it", c.File)
 	}
 	return errors.Join(reasons...)
 }

@@ -38,17 +38,17 @@ func TestReadyToRun(t *testing.T) {
 		{"a group without a name", func(c *Config) { c.Groups[0].Name = "" },
 			"group 1 has no name: put what emails and certificates are to call it in name under its [[group]] in /etc/muniment/muniment.toml"},
 		{"a group without a purpose", func(c *Config) { c.Groups = append(c.Groups, Group{JID: "2@g.us", Name: "Officers"}) },
-			"group 2 has no purpose: put what the council has it for in purpose under its [[group]] in /etc/muniment/muniment.toml (REQUIREMENTS C24)"},
+			"group 2 has no purpose: put what the council has it for in purpose under its [[group]] in /etc/muniment/muniment.toml"},
 		{"no notice", func(c *Config) { c.Notice = Notice{} },
-			"the privacy notice is not recorded: give it to everyone in the group, then put version, given_on and method under [notice] in /etc/muniment/muniment.toml (REQUIREMENTS N3: never covert)"},
+			"the privacy notice is not recorded: give it to everyone in the group, then put version, given_on and method under [notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
 		{"a notice without its date", func(c *Config) { c.Notice.GivenOn = time.Time{} },
-			"the privacy notice is not recorded: give it to everyone in the group, then put given_on under [notice] in /etc/muniment/muniment.toml (REQUIREMENTS N3: never covert)"},
+			"the privacy notice is not recorded: give it to everyone in the group, then put given_on under [notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
 		{"no email", func(c *Config) { c.Mail = defaults().Mail },
 			"email is not set up: put server, from, conversations_to and clerk under [mail] in /etc/muniment/muniment.toml"},
 		{"nobody to tell", func(c *Config) { c.Mail.Clerk = "" },
 			"email is not set up: put clerk under [mail] in /etc/muniment/muniment.toml"},
 		{"destruction under no policy", func(c *Config) { c.Disposal.Approval = ApprovalEach },
-			"destruction is approved but no policy is named: put minute under [policy] in /etc/muniment/muniment.toml; no certificate is issued without it"},
+			"destruction is approved, but the minute that adopted the policy is not given: put minute under [policy] in /etc/muniment/muniment.toml; no certificate is issued without it"},
 		{"destruction under a policy", func(c *Config) { c.Disposal.Approval = ApprovalEach; c.Policy.Minute = "24/037" }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestReadyToRunTellsEveryReasonAtOnce(t *testing.T) {
 		got = append(got, beginning)
 	}
 	want := "the council's name is not given, the council's mail domain is not given, group 1 has no name, " +
-		"group 1 has no purpose, the privacy notice is not recorded, email is not set up, destruction is approved but no policy is named"
+		"group 1 has no purpose, the privacy notice is not recorded, email is not set up, destruction is approved, but the minute that adopted the policy is not given"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("reasons: %s\nwant: %s", strings.Join(got, ", "), want)
 	}

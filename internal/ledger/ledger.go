@@ -14,7 +14,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"mime/quotedprintable"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -226,6 +229,31 @@ func (k *Key) Open(signed string) (Checkpoint, error) {
 	}
 	c.Root = Hash(raw)
 	return c, nil
+}
+
+// copied matches a checkpoint in a text that went through somebody's hands:
+// indented, quoted, with its signature wrapped, or with another dash before it.
+var copied = regexp.MustCompile(`(?m)^[ \t|>]*(\S+)[ \t]*\n[ \t|>]*(\d+)[ \t]*\n[ \t|>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t|>]*\n)*[ \t|>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s|>]+)`)
+
+// Find returns the checkpoint in a text: a file into which it was pasted, a
+// certificate as JSON, or a whole email. It says nothing of the signature.
+func Find(text string) (note string, ok bool) {
+	text = strings.TrimPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "\ufeff")
+	readings := []string{text, strings.ReplaceAll(text, `\n`, "\n")}
+	if b, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(text))); err == nil {
+		readings = append(readings, strings.ReplaceAll(string(b), "\r\n", "\n"))
+	}
+	for _, r := range readings {
+		if m := copied.FindStringSubmatch(r); m != nil {
+			signature := strings.Join(strings.FieldsFunc(m[5], func(c rune) bool { return !inBase64(c) }), "")
+			return fmt.Sprintf("%s\n%s\n%s\n\n— %s %s\n", m[1], m[2], m[3], m[4], signature), true
+		}
+	}
+	return "", false
+}
+
+func inBase64(c rune) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '='
 }
 
 // Checkpoints returns the stored checkpoints' signed texts, oldest first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"mime/quotedprintable"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -128,4 +129,59 @@ func naive(leaves []ledger.Hash) ledger.Hash {
 
 func node(l, r ledger.Hash) ledger.Hash {
 	return sha256.Sum256(append(append([]byte{1}, l[:]...), r[:]...))
+}
+
+// A checkpoint goes through people's hands: mail programs, editors, paste.
+func TestFindInWhatWasCopied(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.key")
+	if err := ledger.NewKey(path, "muniment"); err != nil {
+		t.Fatal(err)
+	}
+	key, err := ledger.LoadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := create(t)
+	var note string
+	write(t, db, func(tx *sqlite.Tx) error {
+		if _, _, err := ledger.Append(tx, func(int64) []byte { return nil }); err != nil {
+			return err
+		}
+		c, err := key.Sign(tx, time.Now())
+		note = c.Note
+		return err
+	})
+	var qp strings.Builder
+	w := quotedprintable.NewWriter(&qp)
+	w.Write([]byte("Subject: Certificate\n\nSome words.\n\n" + note + "\nMore words.\n"))
+	w.Close()
+	wrapped := note[:len(note)-40] + "\n" + note[len(note)-40:]
+	for name, text := range map[string]string{
+		"as it is":                   note,
+		"without its last newline":   strings.TrimSuffix(note, "\n"),
+		"from Windows":               "\ufeff" + strings.ReplaceAll(note, "\n", "\r\n"),
+		"among other words":          "Dear clerk,\n\n" + note + "\n\nYours",
+		"indented":                   "  " + strings.ReplaceAll(note, "\n", "\n  "),
+		"quoted in a reply":          "> " + strings.ReplaceAll(note, "\n", "\n> "),
+		"with a wrapped signature":   wrapped,
+		"with a hyphen for the dash": strings.Replace(note, "—", "-", 1),
+		"with blank lines around":    "\n\n" + note + "\n\n",
+		"in a certificate's JSON":    `{"checkpoint":"` + strings.ReplaceAll(note, "\n", `\n`) + `"}`,
+		"in an email":                qp.String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, ok := ledger.Find(text)
+			if !ok {
+				t.Fatalf("not found in:\n%s", text)
+			}
+			if _, err := key.Open(found); err != nil {
+				t.Errorf("found\n%s\nwhich is not\n%s", found, note)
+			}
+		})
+	}
+	for _, text := range []string{"", "nonsense", "muniment\n5\nshort\n\n— muniment xyz\n"} {
+		if found, ok := ledger.Find(text); ok {
+			t.Errorf("found %q in %q", found, text)
+		}
+	}
 }
