@@ -42,7 +42,7 @@ var layers = map[string][]string{
 	"internal/daemon": {"record", "retention", "people", "archive", "mail", "forward", "disposal", "letter", "verify",
 		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite"},
 	"cmd/muniment": {"record", "retention", "people", "archive", "mail", "disposal", "letter", "verify",
-		"whatsapp", "config", "systemd", "journal", "sqlite", "daemon", "standin"},
+		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite", "daemon", "standin"},
 }
 
 // owners lists, for each third-party module that shapes the program, the only

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,21 +18,24 @@ import (
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/letter"
+	"muniment/internal/mail"
+	"muniment/internal/people"
+	"muniment/internal/sqlite"
 )
 
 // errNotReady is returned when a check found something wrong; it has been told.
-var errNotReady = errors.New("not ready; see above")
+var errNotReady = errors.New("not ready: see what is NOT RIGHT above")
 
 func (a *app) checkCommand() *cobra.Command {
 	var noEmail bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check configuration, archive, clock, disk and the way to council email",
-		Long: `Check looks at everything that the daemon needs, and sends a test email to the
-council's mailbox and to the clerk (not with --no-email). Each line says what was
-found, and what to do if it is not right.`,
-		Example: `  sudo -u muniment muniment check
-  sudo -u muniment muniment check --no-email`,
+		Short: "Check configuration, archive, link, clock, disk and the way to council email",
+		Long: `Check looks at what the daemon needs, and sends a test email to the council's
+mailbox and to the clerk (not with --no-email). Each line says what was found, and
+what to do if it is not right.`,
+		Example: `  sudo muniment check
+  sudo muniment check --no-email`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.load()
@@ -36,14 +43,20 @@ found, and what to do if it is not right.`,
 				return err
 			}
 			k := &checklist{out: c.OutOrStdout()}
-			k.add("configuration", "read from "+cfg.File, cfg.ReadyToRun())
+			incomplete := daemon.Complete(cfg, now())
+			k.add("configuration", "read from "+cfg.File, incomplete)
 			checkArchive(c.Context(), k, cfg)
+			checkLink(c.Context(), k, cfg)
 			checkClock(k)
 			checkDisk(k, cfg.StateDirectory)
-			checkMail(c.Context(), k, cfg, !noEmail)
-			if k.failed {
+			a.checkMail(c.Context(), k, cfg, !noEmail)
+			switch {
+			case incomplete != nil:
+				return usageError{errNotReady}
+			case k.failed:
 				return errNotReady
 			}
+			fmt.Fprintln(k.out, "Ready.")
 			return nil
 		},
 	}
@@ -57,21 +70,74 @@ type checklist struct {
 	failed bool
 }
 
+// add tells what was found, or each reason why it is not right.
 func (k *checklist) add(what, found string, err error) {
-	if err != nil {
-		k.failed = true
-		fmt.Fprintf(k.out, "NOT RIGHT  %s: %v\n", what, err)
+	if err == nil {
+		fmt.Fprintf(k.out, "ok         %s: %s\n", what, found)
 		return
 	}
-	fmt.Fprintf(k.out, "ok         %s: %s\n", what, found)
+	k.failed = true
+	for reason := range strings.Lines(err.Error()) {
+		fmt.Fprintf(k.out, "NOT RIGHT  %s: %s\n", what, strings.TrimSpace(reason))
+	}
 }
 
+// checkArchive opens the archive, its key and the member register, and looks at
+// who else could.
 func checkArchive(ctx context.Context, k *checklist, cfg config.Config) {
-	db, err := daemon.Home(cfg.StateDirectory).OpenArchive(ctx)
-	if err == nil {
-		err = db.Close()
+	home := daemon.Home(cfg.StateDirectory)
+	db, err := home.OpenArchive(ctx)
+	if err != nil {
+		k.add("archive", "", err)
+		return
 	}
-	k.add("archive", "in "+cfg.StateDirectory, err)
+	_, err = home.OpenKey()
+	k.add("archive", "in "+cfg.StateDirectory, errors.Join(err, private(cfg.StateDirectory)))
+	var members []people.Member
+	err = db.Read(ctx, func(tx *sqlite.Tx) (err error) {
+		members, err = people.Members(tx)
+		return err
+	})
+	if err == nil && len(members) == 0 {
+		err = errors.New("nobody is on the member register, so that nobody can mark and no name is known: sudo muniment member add")
+	}
+	k.add("members", fmt.Sprintf("%d on the register", len(members)), errors.Join(err, db.Close()))
+}
+
+// private returns which files others than their owner can open.
+func private(directory string) error {
+	var open []error
+	err := filepath.WalkDir(directory, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		} else if err == nil && info.Mode().Perm()&0o077 != 0 {
+			open = append(open, fmt.Errorf("%s can be opened by others (mode %04o): chmod go= %s", path, info.Mode().Perm(), path))
+		}
+		return err
+	})
+	return errors.Join(append(open, err)...)
+}
+
+// checkLink asks the session whether there is a link. While the daemon runs, it
+// is the daemon's.
+func checkLink(ctx context.Context, k *checklist, cfg config.Config) {
+	home := daemon.Home(cfg.StateDirectory)
+	if home.Running() {
+		k.add("link", "in use by the daemon, which is running", nil)
+		return
+	}
+	l, err := daemon.OpenLink(ctx, daemon.Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		if !l.Linked() {
+			err = errors.New("this machine is not linked to a WhatsApp account: sudo muniment link")
+		}
+		err = errors.Join(err, l.Close())
+	}
+	k.add("link", "there is one", err)
 }
 
 // checkClock asks the kernel whether something keeps the clock right.
@@ -84,47 +150,83 @@ func checkClock(k *checklist) {
 	k.add("clock", time.Now().UTC().Format("2006-01-02 15:04:05 UTC")+", synchronised", err)
 }
 
-// leastDisk is how much room there should be: years of one group's text, and
-// what a disposal run needs to rebuild indexes.
+// leastDisk is how much room there should be, in bytes: years of one group's
+// text, and what a disposal run needs to rebuild the archive's file.
 const leastDisk = 1 << 30
 
 func checkDisk(k *checklist, directory string) {
-	var fs syscall.Statfs_t
-	err := syscall.Statfs(directory, &fs)
-	free := fs.Bavail * uint64(fs.Bsize)
-	if err == nil && free < leastDisk {
-		err = fmt.Errorf("only %d MB are free where %s lies: make room, at least 1,000 MB", free>>20, directory)
+	var disk syscall.Statfs_t
+	err := syscall.Statfs(directory, &disk)
+	free := disk.Bavail * uint64(disk.Bsize)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%s: %w", directory, err)
+	case free < leastDisk:
+		err = fmt.Errorf("only %d MB are free where %s lies: make room, at least 1 GB", free>>20, directory)
 	}
-	k.add("disk", fmt.Sprintf("%d MB free", free>>20), err)
+	k.add("disk", fmt.Sprintf("%d GB free", free>>30), err)
 }
 
+// mailPatience is how long the mail server may take.
+const mailPatience = 20 * time.Second
+
 // checkMail logs in to the mail server and, if it may, sends the test email.
-func checkMail(ctx context.Context, k *checklist, cfg config.Config, send bool) {
-	if cfg.Mail.Server == "" {
-		k.add("email", "", errors.New("no mail server is configured"))
+func (a *app) checkMail(ctx context.Context, k *checklist, cfg config.Config, send bool) {
+	if cfg.Mail.Server == "" || cfg.Mail.From == "" {
+		k.add("email", "", errors.New("it is not set up in the configuration"))
 		return
 	}
-	transport, err := daemon.Transport(cfg)
+	transport, err := daemon.Transport(cfg, a.password)
 	if err != nil {
 		k.add("email", "", err)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, mailPatience)
+	defer cancel()
 	probe, err := transport.Check(ctx)
 	k.add("email", fmt.Sprintf("%s answers over %s; its certificate is valid until %s",
-		cfg.Mail.Server, probe.TLS, probe.Expires.Format("2 January 2006")), err)
+		cfg.Mail.Server, probe.TLS, probe.Expires.Format("2 January 2006")), hinted(err, cfg.Mail))
 	if err != nil || !send {
 		return
 	}
 	letters := daemon.Letters(cfg, false)
 	for _, to := range slices.Compact([]string{cfg.Mail.ConversationsTo, cfg.Mail.Clerk}) {
-		at := time.Now()
-		msg, err := letters.Test(letter.Header{
-			MessageID: fmt.Sprintf("check.%d@%s", at.UnixNano(), cfg.Council.Domains[0]),
-			From:      cfg.Mail.From, To: to, Date: at,
-		}, letter.Connection{Server: cfg.Mail.Server, TLS: probe.TLS})
-		if err == nil {
-			_, err = transport.Send(ctx, cfg.Mail.From, to, msg)
-		}
-		k.add("test email", "handed over for "+to+": see that it arrives", err)
+		err := sendTest(ctx, transport, &letters, cfg, to, probe.TLS)
+		k.add("test email to "+to, "handed over: see that it arrives", err)
 	}
+}
+
+// hinted adds to why the mail server could not be used what is most often the
+// reason.
+func hinted(err error, m config.Mail) error {
+	hint := ""
+	switch {
+	case err == nil:
+		return nil
+	case strings.HasSuffix(m.Server, ":465") && m.Security == config.SecuritySTARTTLS:
+		hint = `port 465 usually wants security = "tls"`
+	case strings.HasSuffix(m.Server, ":587") && m.Security == config.SecurityTLS:
+		hint = `port 587 usually wants security = "starttls"`
+	case strings.Contains(err.Error(), "unknown authority"):
+		hint = "if the certificate is of the council's own making, name its authority's in ca_file under [mail]"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, hint)
+}
+
+// sendTest sends the test email to one of the council's addresses.
+func sendTest(ctx context.Context, transport *mail.Transport, letters *letter.Writer, cfg config.Config, to, tls string) error {
+	if !cfg.Council.Owns(to) || !cfg.Council.Owns(cfg.Mail.From) {
+		return errors.New("it is not at one of the council's domains, and emails go to no other")
+	}
+	at := now()
+	msg, err := letters.Test(letter.Header{
+		MessageID: fmt.Sprintf("check.%d@%s", at.UnixNano(), cfg.Council.Domains[0]),
+		From:      cfg.Mail.From, To: to, Date: at,
+	}, letter.Connection{Server: cfg.Mail.Server, TLS: tls})
+	if err == nil {
+		_, err = transport.Send(ctx, cfg.Mail.From, to, msg)
+	}
+	return err
 }

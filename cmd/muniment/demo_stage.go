@@ -43,15 +43,12 @@ const (
 // newStage builds everything in dir, up to a configuration that lacks a group.
 func newStage(ctx context.Context, dir string) (s *stage, err error) {
 	s = &stage{dir: dir, clock: &steppedClock{now: storyBegins}}
-	if err := os.WriteFile(filepath.Join(dir, demoMark), []byte("DEMONSTRATION: nothing in this directory is real.\n"), 0o600); err != nil {
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.logTo, err = os.OpenFile(filepath.Join(dir, "daemon.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
+	if s.logTo, err = os.OpenFile(filepath.Join(dir, demoLog), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
 		return nil, err
 	}
 	s.log = systemd.NewLogger(s.logTo)
@@ -59,13 +56,13 @@ func newStage(ctx context.Context, dir string) (s *stage, err error) {
 		return nil, err
 	}
 	s.server.Trust()
-	if err := s.server.CAFile(filepath.Join(dir, "mail-ca.pem")); err != nil {
+	if err := s.server.CAFile(filepath.Join(dir, demoCA)); err != nil {
 		return nil, err
 	}
-	if s.post, err = s.server.OpenPost(filepath.Join(dir, "mailbox"), demoUser, demoPassword); err != nil {
+	if s.post, err = s.server.OpenPost(filepath.Join(dir, demoMailbox), demoUser, demoPassword); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "smtp-password"), []byte(demoPassword+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, demoSMTP), []byte(demoPassword+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	s.cast = newCast(s.server)
@@ -81,9 +78,9 @@ func newStage(ctx context.Context, dir string) (s *stage, err error) {
 
 // configure writes the configuration and reads it, as a sysadmin's is read.
 func (s *stage) configure() error {
-	text := fmt.Sprintf(demoConfig, filepath.Join(s.dir, "archive"), s.cast.official.JID(),
-		s.post.Addr(), filepath.Join(s.dir, "smtp-password"), filepath.Join(s.dir, "mail-ca.pem"))
-	path := filepath.Join(s.dir, "muniment.toml")
+	text := fmt.Sprintf(demoConfig, filepath.Join(s.dir, demoArchive), s.cast.official.JID(),
+		s.post.Addr(), filepath.Join(s.dir, demoSMTP), filepath.Join(s.dir, demoCA))
+	path := filepath.Join(s.dir, demoSettings)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"muniment/internal/daemon"
 	"muniment/internal/disposal"
@@ -48,6 +49,7 @@ var register = []struct{ name, role, number string }{
 	{"Cllr Ivy Jones", "councillor", "+447700900108"},
 	{"Cllr Kit Lowe", "councillor", "+447700900109"},
 	{"Jo Marsh", "clerk", "+447700900110"},
+	{"Parish office phone", "officer", "+447700900000"}, // the linked account itself, as the README says
 }
 
 func newCast(server *standin.Server) cast {
@@ -69,14 +71,25 @@ func (s *stage) at(day, hour, minute int) {
 
 // said tells what was said, and waits until it is captured.
 func (s *stage) said(ctx context.Context, n narrator, m *standin.Message, who string) error {
-	n.says("  %s  %-14s %s", s.clock.Now().In(retention.London).Format("15:04"), who, m.Text())
+	n.chats(s.clock.Now(), who, m.Text())
 	return s.captured(ctx)
+}
+
+func (s *stage) welcome(_ context.Context, n narrator) error {
+	n.says("DEMONSTRATION: people, messages and clock are not real; the program is.")
+	if n.pause > 0 {
+		n.says("It takes half a minute; Ctrl-C stops it. The emails are longer than a screen: scroll back to read them.")
+	}
+	n.says("")
+	n.says("Cranford Parish Council has nine councillors, Ann (who is in the chair), " +
+		"Bo, Cy, Dee, Ed, Fay, Gus, Ivy and Kit, and a clerk, Jo.")
+	return nil
 }
 
 func (s *stage) setUp(ctx context.Context, n narrator) error {
 	n.scene("Monday 7 September 2026: the council links")
-	n.says("The sysadmin ran `muniment init` and now runs `muniment link`. A QR code appears; the")
-	n.says("clerk scans it with the council's phone, which lists the machine as \"Council record\".")
+	n.says("The sysadmin ran `muniment init` and now runs `muniment link`. A QR code appears; the clerk " +
+		"scans it with the council's phone, which lists the machine as \"Council record\".")
 	link, err := daemon.OpenLink(ctx, s.options())
 	if err != nil {
 		return err
@@ -92,11 +105,11 @@ func (s *stage) setUp(ctx context.Context, n narrator) error {
 	if err := s.open(ctx, s.fillRegister); err != nil {
 		return err
 	}
-	n.says("%d people are put on the member register: emails will show names, never numbers.", len(register))
+	n.says("All %d people, and the council's own phone, are put on the member register: emails will show names, never numbers.", len(register)-1)
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	n.says("The daemon runs. Everyone in the group was told beforehand: it refuses to start otherwise.")
+	n.says("The daemon runs. Everyone in the group was given the privacy notice beforehand: it refuses to start otherwise.")
 	return s.captured(ctx)
 }
 
@@ -133,13 +146,13 @@ func (s *stage) firstDay(ctx context.Context, n narrator) error {
 		return err
 	}
 	c.cy.Reacts(key, "👍")
-	n.says("  09:31  %-14s reacts 👍 to Ann's message", "Cy")
+	n.chats(s.clock.Now(), "Cy", "reacts 👍 to Ann's message")
 	if err := s.captured(ctx); err != nil {
 		return err
 	}
 	n.says("")
-	n.says("Each message is on disk, with a leaf in the archive's ledger, before WhatsApp is told that")
-	n.says("it was received. Were the machine to lose power at any moment, nothing would be lost.")
+	n.says("Each message is safe on disk, and entered in a ledger that would show any later change, before " +
+		"WhatsApp is told that it was received. Were the machine to lose power at any moment, nothing would be lost.")
 	return nil
 }
 
@@ -154,15 +167,15 @@ func (s *stage) secondDay(ctx context.Context, n narrator) error {
 	c := s.cast
 	s.at(2, 19, 3)
 	c.kit.In(c.ringers).Says(ringersSecret)
-	n.says("  19:03  Kit writes in another group that the council's phone happens to be in.")
+	n.line("  19:03  Kit writes in another group that the council's phone happens to be in.")
 	c.gus.Tells(c.phone, directSecret)
-	n.says("  19:03  Gus writes to the council's phone directly.")
+	n.line("  19:03  Gus writes to the council's phone directly.")
 	if err := s.captured(ctx); err != nil {
 		return err
 	}
 	s.at(2, 19, 20)
 	c.kit.Joins(c.official)
-	n.says("  19:20  Kit joins the official group.")
+	n.line("  19:20  Kit joins the official group.")
 	if err := s.captured(ctx); err != nil {
 		return err
 	}
@@ -171,9 +184,8 @@ func (s *stage) secondDay(ctx context.Context, n narrator) error {
 		return err
 	}
 	n.says("")
-	n.says("The other two messages reached this machine, for WhatsApp delivers all that the phone gets.")
-	n.says("They were counted, and nothing of them was kept: all %d files here were searched for their", files)
-	n.says("words just now, and hold none.")
+	n.says("The other two messages reached this machine, for WhatsApp delivers all that the phone gets. "+
+		"They were counted, and nothing of them was kept: all %d files here were searched for their words just now, and hold none.", files)
 	return nil
 }
 
@@ -205,13 +217,13 @@ func (s *stage) thirdDay(ctx context.Context, n narrator) error {
 	}
 	s.at(3, 17, 20)
 	c.ann.Reacts(rail, "📌")
-	n.says("  17:20  %-14s reacts 📌 to Dee's message", "Ann")
+	n.chats(s.clock.Now(), "Ann", "reacts 📌 to Dee's message")
 	if err := s.captured(ctx); err != nil {
 		return err
 	}
 	n.says("")
-	n.says("That is all that Ann has to do. For three minutes she could take it back; then the whole")
-	n.says("conversation goes to the council's mailbox, over verified TLS. This is the email:")
+	n.says("That is all that Ann has to do. For three minutes she could take it back; then the whole " +
+		"conversation goes to the council's mailbox, encrypted on its way. This is the email:")
 	s.at(3, 17, 23)
 	return s.showMail(ctx, n, 1)
 }
@@ -231,12 +243,25 @@ func (s *stage) showMail(ctx context.Context, n narrator, want int) error {
 	}
 	n.rest()
 	n.says("")
-	n.says("  | Subject: %s", subject)
-	n.says("  |")
+	n.quotes("Subject: " + subject)
+	n.quotes("")
 	for line := range strings.Lines(text) {
-		n.says("  | %s", strings.TrimRight(line, "\r\n"))
+		n.quotes(strings.TrimRight(line, "\r\n"))
 	}
 	return nil
+}
+
+// quotes shows a line of an email as it stands, or folded where it is too long
+// for a terminal: a subject, or a signature.
+func (n narrator) quotes(line string) {
+	const bar = "  | "
+	if utf8.RuneCountInString(bar+line) <= emailColumns {
+		n.line("%s", strings.TrimRight(bar+line, " "))
+		return
+	}
+	for _, l := range fold(bar, bar+"  ", line, emailColumns) {
+		n.line("%s", l)
+	}
 }
 
 // plainText returns the subject and the text/plain part of an email.
@@ -282,7 +307,7 @@ func (s *stage) verify(ctx context.Context, n narrator) error {
 		if err != nil {
 			return err
 		}
-		return printReport(n.out, r)
+		return printReport(n, r)
 	})
 }
 
@@ -295,8 +320,8 @@ const (
 
 func (s *stage) sixYears(ctx context.Context, n narrator) error {
 	n.scene("Six years pass")
-	n.says("Every night the daemon looks for what falls due in thirty days. The demonstration steps")
-	n.says("the clock from night to night; each night's work is really done.")
+	n.says("Every night the daemon looks for what falls due in thirty days. The demonstration steps " +
+		"the clock from night to night; each night's work is really done.")
 	n.says("")
 	day := retention.DateOf(s.clock.Now()).AddDays(1)
 	for ; day < noticeNight; day = day.AddDays(1) {
@@ -304,13 +329,15 @@ func (s *stage) sixYears(ctx context.Context, n narrator) error {
 			return err
 		}
 		if strings.HasSuffix(string(day), "-01-01") {
-			n.says("  %s: nothing is due", day.Long())
+			n.line("  %s: nothing is due", day.Long())
 		}
 	}
 	if err := s.night(ctx, noticeNight); err != nil {
 		return err
 	}
-	n.says("  %s: the first day's messages will be due in thirty days. The clerk gets notice:", noticeNight.Long())
+	n.line("  %s: the first day's messages will be due in thirty days.", noticeNight.Long())
+	n.says("")
+	n.says("The clerk gets notice:")
 	return s.showMail(ctx, n, 2)
 }
 
@@ -331,13 +358,16 @@ func (s *stage) destruction(ctx context.Context, n narrator) error {
 		}
 	}
 	before := len(s.post.Emails())
-	n.says("The clerk knows of nothing that speaks against it. (If she did: `muniment hold place --all`,")
-	n.says("and nothing at all would be destroyed.) The council's approval stands, by its minute.")
+	n.says("The clerk knows of nothing that speaks against it. (If she did: `muniment hold place --all`, " +
+		"and nothing at all would be destroyed.) The council approved in advance, by its minute.")
 	if err := s.night(ctx, destructionNight); err != nil {
 		return err
 	}
 	n.says("")
-	n.says("  %s: what was said on the first day is destroyed. The certificate:", destructionNight.Long())
+	n.line("  %s: what was said on the first day is destroyed.", destructionNight.Long())
+	n.says("")
+	n.says("The clerk gets a certificate. It is long, because it is evidence: years later it must show by itself " +
+		"what was destroyed, on whose authority, how, and how that was checked.")
 	return s.showMail(ctx, n, before+1)
 }
 
@@ -348,8 +378,8 @@ func (s *stage) farewell(ctx context.Context, n narrator) error {
 	if err != nil {
 		return err
 	}
-	n.says("All %d files of the demonstration were searched once more for the words of the first day", files)
-	n.says("and of the private messages. There are none.")
+	n.says("All %d files of the demonstration were searched once more for the words of the first day "+
+		"and of the private messages. There are none.", files)
 	n.says("")
 	if err := s.end(); err != nil {
 		return err
@@ -357,7 +387,7 @@ func (s *stage) farewell(ctx context.Context, n narrator) error {
 	if err := s.verify(ctx, n); err != nil {
 		return err
 	}
-	certificate := filepath.Join(s.dir, "certificate-1.json")
+	certificate := filepath.Join(s.dir, demoCertificate)
 	if err := s.open(ctx, func(db *sqlite.DB) error { return saveCertificate(ctx, db, certificate) }); err != nil {
 		return err
 	}
@@ -366,14 +396,14 @@ func (s *stage) farewell(ctx context.Context, n narrator) error {
 		program = "go run ./cmd/muniment"
 	}
 	n.says("")
-	n.says("The emails      %s", filepath.Join(s.post.Dir(), "*.eml"))
-	n.says("The archive     %s", s.config.StateDirectory)
-	n.says("The certificate %s", certificate)
+	n.line("The emails      %s", filepath.Join(s.post.Dir(), "*.eml"))
+	n.line("The archive     %s", s.config.StateDirectory)
+	n.line("The certificate %s", certificate)
 	n.says("")
 	n.says("Try next:")
 	n.says("")
 	for _, command := range []string{"records", "status", "verify", "disposal list"} {
-		n.says("  %s %s --config %s", program, command, s.config.File)
+		n.line("  %s %s --config %s", program, command, s.config.File)
 	}
 	n.says("")
 	n.says("Nothing of this was real. The README says how to begin in earnest.")

@@ -12,10 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/internal/archive"
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/disposal"
 	"muniment/internal/people"
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
@@ -40,32 +42,64 @@ func (a *app) disposalListCommand() *cobra.Command {
 		Example: "  muniment disposal list",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withArchive(c.Context(), func(_ config.Config, _ daemon.Home, db *sqlite.DB) error {
-				return db.Read(c.Context(), func(tx *sqlite.Tx) error { return listDisposals(c, tx) })
+			return a.withArchive(c.Context(), func(cfg config.Config, _ daemon.Home, db *sqlite.DB) error {
+				return db.Read(c.Context(), func(tx *sqlite.Tx) error { return listDisposals(c.OutOrStdout(), cfg, tx) })
 			})
 		},
 	}
 }
 
-func listDisposals(c *cobra.Command, tx *sqlite.Tx) error {
+// listDisposals shows every list and what became of it, or why it waits.
+func listDisposals(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
 	lists, err := disposal.Lists(tx)
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 3, ' ', 0)
+	lapses, err := disposal.Lapses(tx)
+	if err != nil {
+		return err
+	}
+	records, err := archive.Load(tx, retention.Schedule{MessageYears: cfg.Retention.Years})
+	if err != nil {
+		return err
+	}
+	policy := disposal.Policy{Approval: disposal.Approval(cfg.Disposal.Approval), Minute: cfg.Disposal.ApprovalMinute,
+		NoticeDays: cfg.Disposal.NoticeDays}
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "LIST\tDRAWN UP\tDESTROY FROM\tRECORDS\tAPPROVED\tSTATE")
 	for _, l := range lists {
-		approved := "-"
-		if !l.Approved.IsZero() {
-			approved = fmt.Sprintf("%s by %s", day(l.Approved), l.ApprovedBy)
+		n, state := l.Records, ""
+		switch lapse, lapsed := lapses[l.ID]; {
+		case l.Closed.IsZero():
+			d := disposal.Disposal{Archive: records, Policy: policy, Now: now}
+			if state, err = d.Outlook(tx, l); err != nil {
+				return err
+			}
+		case lapsed:
+			n, state = lapse.Records, fmt.Sprintf("lapsed %s: %s", day(l.Closed), lapse.Why)
+		default:
+			n, state = l.Destroyed, fmt.Sprintf("destroyed %s, certificate %d", day(l.Closed), l.Run)
 		}
-		state := "open"
-		if !l.Closed.IsZero() {
-			state = "closed " + day(l.Closed)
-		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", l.ID, day(l.DrawnUp), l.DestroyOn.Long(), l.Records, approved, state)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", l.ID, day(l.DrawnUp), l.DestroyOn.Long(), n, approvalOf(l, policy), printable(state))
 	}
 	return w.Flush()
+}
+
+// approvalOf says on what the destruction of l rests: of a run what it rested on,
+// of an open list what it would rest on now.
+func approvalOf(l disposal.List, p disposal.Policy) string {
+	minute, standing := strings.CutPrefix(l.Authority, "standing approval, ")
+	switch {
+	case standing:
+		return printable(minute)
+	case !l.Approved.IsZero():
+		return fmt.Sprintf("%s by %s", day(l.Approved), printable(l.ApprovedBy))
+	case l.Closed.IsZero() && p.Approval == disposal.Standing && p.Minute != "":
+		return "minute " + printable(p.Minute)
+	case l.Closed.IsZero() && p.Approval == disposal.Each:
+		return "not yet"
+	}
+	return "-"
 }
 
 func (a *app) disposalApproveCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -74,16 +75,39 @@ list of which notice was given before: a new list is drawn up, with a new notice
 		RunE: func(c *cobra.Command, args []string) error {
 			id, _ := strconv.ParseInt(args[0], 10, 64) // checked by Args
 			return a.withArchive(c.Context(), func(_ config.Config, _ daemon.Home, db *sqlite.DB) error {
-				if err := db.Write(c.Context(), func(tx *sqlite.Tx) error {
-					return archive.ReleaseHold(tx, now(), id, by.who, by.reason)
+				var holds []archive.Hold
+				if err := db.Write(c.Context(), func(tx *sqlite.Tx) (err error) {
+					if err := archive.ReleaseHold(tx, now(), id, by.who, by.reason); err != nil {
+						return err
+					}
+					holds, err = archive.Holds(tx)
+					return err
 				}); err != nil {
 					return err
 				}
-				fmt.Fprintf(c.OutOrStdout(), "Hold %d is released.\n", id)
+				fmt.Fprintf(c.OutOrStdout(), "Hold %d is released.\n%s\n", id, stillHeld(holds))
 				return nil
 			})
 		},
 	}, true)
+}
+
+// stillHeld says which of the holds still stop destruction.
+func stillHeld(holds []archive.Hold) string {
+	var ids []string
+	for _, h := range holds {
+		if h.Released.IsZero() {
+			ids = append(ids, strconv.FormatInt(h.ID, 10))
+		}
+	}
+	switch n := len(ids); n {
+	case 0:
+		return "No hold is in force: what it kept goes on a new disposal list when it is due."
+	case 1:
+		return fmt.Sprintf("Hold %s is still in force: nothing is destroyed.", ids[0])
+	default:
+		return fmt.Sprintf("Holds %s and %s are still in force: nothing is destroyed.", strings.Join(ids[:n-1], ", "), ids[n-1])
+	}
 }
 
 // oneNumber wants exactly one argument, a whole number.
@@ -116,9 +140,9 @@ func (a *app) holdListCommand() *cobra.Command {
 					for _, h := range holds {
 						released := "in force"
 						if !h.Released.IsZero() {
-							released = fmt.Sprintf("%s by %s: %s", day(h.Released), h.ReleasedBy, h.ReleaseReason)
+							released = fmt.Sprintf("%s by %s: %s", day(h.Released), printable(h.ReleasedBy), printable(h.ReleaseReason))
 						}
-						fmt.Fprintf(w, "%d\teverything\t%s\t%s\t%s\t%s\n", h.ID, day(h.Placed), h.PlacedBy, h.Reason, released)
+						fmt.Fprintf(w, "%d\teverything\t%s\t%s\t%s\t%s\n", h.ID, day(h.Placed), printable(h.PlacedBy), printable(h.Reason), released)
 					}
 					return w.Flush()
 				})

@@ -15,7 +15,7 @@ func (a *app) initCommand() *cobra.Command {
 		Long: `Init makes the state directory that the configuration names, an empty archive in
 it, and the key that signs the archive's ledger. It never touches an archive that
 is there already.`,
-		Example: `  sudo -u muniment muniment init
+		Example: `  sudo muniment init
   muniment init --config ./muniment.toml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -27,7 +27,7 @@ is there already.`,
 			if home.IsDemonstration() {
 				return daemon.ErrDemonstration
 			}
-			if err := home.Make(c.Context(), now(), osUser()); err != nil {
+			if err := home.Make(c.Context(), now(), systemUser); err != nil {
 				return err
 			}
 			key, err := home.OpenKey()
@@ -41,7 +41,7 @@ checks its signatures, somewhere else, such as with the council's papers:
 
     %s
 
-Next: muniment link
+Next: sudo muniment link
 `, cfg.StateDirectory, key.Public())
 			return nil
 		},

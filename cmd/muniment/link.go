@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/mdp/qrterminal/v3"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"muniment/internal/daemon"
 	"muniment/internal/systemd"
@@ -23,39 +30,88 @@ func (a *app) linkCommand() *cobra.Command {
 Linked devices, Link a device. The phone will list this machine as "Council record".
 Then it lists the groups that the account is in.
 
+A code is good for some seconds only, and a new one follows. With --text, standard
+output has the codes and nothing else; what else there is to say goes to standard
+error.
+
 Messages that arrive meanwhile are not acknowledged: WhatsApp delivers them again
 to "muniment run".`,
-		Example: `  sudo -u muniment muniment link
-  sudo -u muniment muniment link --text | head -n 1 | qrencode -t PNG -o code.png`,
+		Example: `  sudo muniment link
+  sudo muniment link --text | while read -r code; do qrencode -t UTF8 "$code"; done`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withSession(c, func(s *daemon.Link) error {
-				out := c.OutOrStdout()
-				err := s.Pair(c.Context(), func(code string) {
-					if text {
-						fmt.Fprintln(out, code)
-						return
-					}
-					qrterminal.GenerateHalfBlock(code, qrterminal.L, out)
-					fmt.Fprintln(out, "Scan this with the council's phone: WhatsApp, Settings, Linked devices, Link a device.")
-					fmt.Fprintln(out)
-				})
-				if errors.Is(err, whatsapp.ErrAlreadyLinked) {
-					return fmt.Errorf("%w: to link anew, first remove \"Council record\" under Linked devices on the phone", err)
-				} else if err != nil {
-					return err
-				}
-				fmt.Fprint(out, "Linked. The account is in these groups:\n\n")
-				if err := listGroups(c, out, s); err != nil {
-					return err
-				}
-				fmt.Fprintf(out, "\nPut the official group under [[group]] in %s.\n", a.configPath)
-				return nil
-			})
+			return a.withSession(c, func(s *daemon.Link) error { return a.link(c, s, text) })
 		},
 	}
 	c.Flags().BoolVar(&text, "text", false, "print each code as a line of text, for other QR tools")
 	return c
+}
+
+// link shows codes until one is scanned, and then the groups.
+//
+// Whatever reads the codes may go away before the phone has scanned one, such as
+// `head -n 1`. The linking goes on, since half of one is no use to anybody: so
+// neither a broken pipe nor a failed write ends it.
+func (a *app) link(c *cobra.Command, s *daemon.Link, text bool) error {
+	signal.Ignore(syscall.SIGPIPE)
+	out := c.OutOrStdout()
+	said := out // what is no code
+	if text {
+		said = c.ErrOrStderr()
+	}
+	if !s.Linked() {
+		fmt.Fprintln(c.ErrOrStderr(), "Connecting to WhatsApp …")
+	}
+	err := s.Pair(c.Context(), func(code string) {
+		if text {
+			fmt.Fprintln(out, code)
+		} else {
+			showCode(out, code)
+		}
+	})
+	switch {
+	case errors.Is(err, whatsapp.ErrAlreadyLinked):
+		return fmt.Errorf("%w: to link anew, first remove \"Council record\" under Linked devices on the phone", err)
+	case err != nil && c.Context().Err() != nil && !s.Linked():
+		return errors.New("stopped; nothing was linked")
+	case err != nil:
+		return err
+	}
+	fmt.Fprint(said, "Linked. The account is in these groups:\n\n")
+	if err := listGroups(c, said, s); errors.Is(err, syscall.EPIPE) {
+		fmt.Fprintln(c.ErrOrStderr(), "Linked. `sudo muniment groups` lists the account's groups.")
+	} else if err != nil {
+		return fmt.Errorf("this machine is linked, but: %w", err)
+	}
+	fmt.Fprintf(said, "\nPut the official group under [[group]] in %s.\n", a.configPath)
+	return nil
+}
+
+// showCode shows a code to be scanned. That the window is too small for it is
+// said below it, where it can be read: the code's upper part has scrolled away.
+func showCode(out io.Writer, code string) {
+	var b bytes.Buffer
+	qrterminal.GenerateHalfBlock(code, qrterminal.L, &b)
+	high := bytes.Count(b.Bytes(), []byte("\n")) + 5 // with what is said below, and the prompt
+	first, _, _ := strings.Cut(b.String(), "\n")
+	wide := utf8.RuneCountInString(first) + 4
+	fmt.Fprintln(&b, "Scan this with the council's phone: in WhatsApp, Settings,")
+	fmt.Fprintln(&b, "Linked devices, Link a device.")
+	if columns, lines, ok := window(out); ok && (lines < high || columns < wide) {
+		fmt.Fprintf(&b, "Make the window at least %d lines high and %d columns wide.\n", high, wide)
+	}
+	fmt.Fprintln(&b)
+	_, _ = b.WriteTo(out) // see link
+}
+
+// window returns how large the terminal is that w writes to, if it is one.
+func window(w io.Writer) (columns, lines int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, 0, false
+	}
+	columns, lines, err := term.GetSize(int(f.Fd()))
+	return columns, lines, err == nil
 }
 
 func (a *app) groupsCommand() *cobra.Command {
@@ -65,7 +121,7 @@ func (a *app) groupsCommand() *cobra.Command {
 		Long: `Groups lists the groups that the linked account is in, with the identifier that
 the configuration needs. It is for the sysadmin's eyes: an old group's identifier
 holds a telephone number.`,
-		Example: "  sudo -u muniment muniment groups",
+		Example: "  sudo muniment groups",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withSession(c, func(s *daemon.Link) error { return listGroups(c, c.OutOrStdout(), s) })
@@ -89,7 +145,7 @@ func (a *app) withSession(c *cobra.Command, f func(*daemon.Link) error) error {
 func listGroups(c *cobra.Command, out io.Writer, s *daemon.Link) error {
 	groups, err := s.Groups(c.Context())
 	if errors.Is(err, whatsapp.ErrNotLinked) {
-		return fmt.Errorf("%w: run `muniment link` first", err)
+		return fmt.Errorf("%w: run `sudo muniment link` first", err)
 	} else if err != nil {
 		return err
 	}

@@ -84,6 +84,9 @@ func (e usageError) Unwrap() error { return e.error }
 // app is what commands share.
 type app struct {
 	configPath string
+	// password is how to come by the mail account's, if root's rights had to be
+	// given up; else nil.
+	password func() (string, error)
 }
 
 func newRoot() *cobra.Command {
@@ -123,12 +126,15 @@ Exit codes: 0 done; 1 failed; 2 wrong use or a faulty or incomplete configuratio
 	return root
 }
 
-// noArgs refuses what is not a command, with the exit code for wrong use.
+// noArgs refuses arguments, with the exit code for wrong use.
 func noArgs(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
+	switch {
+	case len(args) == 0:
+		return nil
+	case c.HasSubCommands():
 		return usageError{fmt.Errorf("unknown command %q; see `%s --help`", args[0], c.CommandPath())}
 	}
-	return nil
+	return usageError{fmt.Errorf("%s takes no arguments; see `%s --help`", c.CommandPath(), c.CommandPath())}
 }
 
 // group makes a command that only holds others.
@@ -139,11 +145,23 @@ func group(c *cobra.Command, commands ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// load reads the configuration.
+// load reads the configuration. A command that root runs becomes, from then on,
+// the user that the archive belongs to: a file made by root would lock the
+// service out.
 func (a *app) load() (config.Config, error) {
 	c, err := config.Load(a.configPath)
 	if err != nil {
 		return config.Config{}, usageError{err}
+	}
+	uid, gid, ok := daemon.Home(c.StateDirectory).Owner()
+	if !ok || uid == 0 || os.Geteuid() != 0 {
+		return c, nil
+	}
+	password, unread := c.Mail.Password() // which only root may read
+	a.password = func() (string, error) { return password, unread }
+	err = errors.Join(syscall.Setgroups([]int{gid}), syscall.Setgid(gid), syscall.Setuid(uid))
+	if err != nil {
+		return config.Config{}, fmt.Errorf("become the user that %s belongs to: %w", c.StateDirectory, err)
 	}
 	return c, nil
 }
@@ -162,6 +180,9 @@ func (a *app) withArchive(ctx context.Context, f func(c config.Config, home daem
 	return errors.Join(f(c, home, db), db.Close())
 }
 
+// systemUser is who began this program, before it became somebody else.
+var systemUser = osUser()
+
 // actor is who acts and why, as every acting command is told.
 type actor struct{ who, reason string }
 
@@ -170,20 +191,15 @@ type actor struct{ who, reason string }
 func (who *actor) flags(c *cobra.Command, required bool) *cobra.Command {
 	c.Flags().StringVar(&who.who, "for", "", "the `name` of the person on whose word this is done")
 	c.Flags().StringVar(&who.reason, "reason", "", "why, as it will stand in the journal")
-	if required {
-		before := c.RunE
-		c.RunE = func(c *cobra.Command, args []string) error {
-			if who.who == "" || who.reason == "" {
-				return usageError{errors.New("say on whose word and why: --for NAME --reason TEXT; both are kept in the journal")}
-			}
-			return before(c, args)
-		}
-		return c
-	}
 	before := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if required && (who.who == "" || who.reason == "") {
+			return usageError{errors.New("say on whose word and why: --for NAME --reason TEXT; both are kept in the journal")}
+		}
 		if who.who == "" {
-			who.who = osUser()
+			who.who = systemUser
+		} else if err := plainName("--for", who.who); err != nil {
+			return usageError{err}
 		}
 		return before(c, args)
 	}
@@ -191,6 +207,9 @@ func (who *actor) flags(c *cobra.Command, required bool) *cobra.Command {
 }
 
 func osUser() string {
+	if name := os.Getenv("SUDO_USER"); name != "" && os.Geteuid() == 0 {
+		return name + " (system user)"
+	}
 	if u, err := user.Current(); err == nil {
 		return u.Username + " (system user)"
 	}

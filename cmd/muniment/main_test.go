@@ -42,6 +42,12 @@ func TestScripts(t *testing.T) {
 			config := strings.ReplaceAll(scriptConfig, "$WORK", env.WorkDir)
 			return os.WriteFile(filepath.Join(env.WorkDir, "muniment.toml"), []byte(config), 0o600)
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"eachonce": eachOnce},
 	})
 }

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"muniment/internal/archive"
 	"muniment/internal/config"
@@ -26,7 +28,8 @@ func (a *app) recordsCommand() *cobra.Command {
 		Use:   "records",
 		Short: "Show the records in the archive",
 		Long: `Records shows every record in order of capture, and what remains of destroyed
-ones. That somebody looked, who and why, is kept in the journal.
+ones. That somebody looked is kept in the journal: on whose word and why, as given
+with --for and --reason, or else only which user of this machine it was.
 
 With --json it prints one object a line, with these fields. Times are UTC; what
 does not apply is null.
@@ -48,11 +51,14 @@ does not apply is null.
   media        not captured by this version: always null
   on_hold      whether it is kept from destruction
   destroyed    the date of its destruction; then only seq, on_hold and this are set`,
-		Example: `  muniment records --json --for "Jo Marsh" --reason "request FOI-2026-003"
-  muniment records | less`,
+		Example: `  sudo muniment records --for "Jo Marsh" --reason "request FOI-2026-003" | less
+  sudo muniment records --json --for "Jo Marsh" --reason "request FOI-2026-003"`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withArchive(c.Context(), func(cfg config.Config, _ daemon.Home, db *sqlite.DB) error {
+				if atTerminal(c.ErrOrStderr()) {
+					fmt.Fprint(c.ErrOrStderr(), unexplained(by, c.Flags().Changed("for")))
+				}
 				if err := db.Write(c.Context(), func(tx *sqlite.Tx) error {
 					return journal.Write(tx, journal.Entry{At: now(), Who: by.who, Act: journal.Viewed, Reason: by.reason,
 						About: journal.About{"records": "all"}})
@@ -67,6 +73,25 @@ does not apply is null.
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	return by.flags(c, false)
+}
+
+// unexplained says what the journal will lack of a look at the records; nothing
+// where it lacks nothing. Looking is not refused: other programs read the
+// records too, and the system's user is known in any case.
+func unexplained(by actor, named bool) string {
+	switch {
+	case by.reason == "":
+		return fmt.Sprintf("The journal will say that %s looked, and give no reason: use --for and --reason.\n", by.who)
+	case !named:
+		return fmt.Sprintf("The journal will say that %s looked: use --for to say on whose word.\n", by.who)
+	}
+	return ""
+}
+
+// atTerminal reports whether somebody reads at a terminal what is written to w.
+func atTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // printRecords prints every record and stub to out.
@@ -85,7 +110,15 @@ func printRecords(out io.Writer, tx *sqlite.Tx, cfg config.Config, asJSON bool) 
 		enc.SetEscapeHTML(false)
 		show = func(_ io.Writer, s shownRecord) error { return enc.Encode(s) }
 	}
-	return archive.Each(tx, func(r archive.Record) error { return show(out, showRecord(r, names, groups)) })
+	none := true
+	err = archive.Each(tx, func(r archive.Record) error {
+		none = false
+		return show(out, showRecord(r, names, groups))
+	})
+	if err == nil && none && !asJSON {
+		_, err = fmt.Fprintln(out, "There are no records yet.")
+	}
+	return err
 }
 
 // shownRecord is a record as this command shows it: names, never addresses.
@@ -109,6 +142,7 @@ type shownRecord struct {
 
 	sent   time.Time
 	people []string // of a change of participants
+	caused bool     // by Member, as far as WhatsApp said
 }
 
 func showRecord(r archive.Record, names *people.Names, groups map[string]string) shownRecord {
@@ -126,6 +160,9 @@ func showRecord(r archive.Record, names *people.Names, groups map[string]string)
 	for _, p := range r.Participants {
 		s.people = append(s.people, names.OfJID(p.JID))
 	}
+	// Of a change that names nobody as its cause, the group stands as the sender.
+	s.caused = r.Type != record.Added && r.Type != record.Removed ||
+		!strings.HasPrefix(sender, "Unidentified ") || sender != names.OfJID(r.Group)
 	if s.Text == nil && s.people != nil {
 		s.Text = given(strings.Join(s.people, ", "))
 	}
@@ -147,8 +184,12 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 	if s.Destroyed != nil {
 		fmt.Fprintf(&b, "%6d  destroyed on %s", s.Seq, s.Destroyed.Long())
 	} else {
-		fmt.Fprintf(&b, "%6d  %s  %s: ", s.Seq, s.sent.In(retention.London).Format("2 Jan 2006 15:04"), printable(*s.Member))
-		b.WriteString(s.says())
+		fmt.Fprintf(&b, "%6d  %s  ", s.Seq, s.sent.In(retention.London).Format("2 Jan 2006 15:04"))
+		if *s.Kind == record.Participants {
+			b.WriteString(s.moved())
+		} else {
+			fmt.Fprintf(&b, "%s: %s", printable(*s.Member), s.says())
+		}
 		if s.OnHold {
 			b.WriteString("  [on hold]")
 		}
@@ -181,10 +222,36 @@ func (s shownRecord) says() string {
 			return "took back the reaction to " + to
 		}
 		return fmt.Sprintf("reacted %s to %s", emoji, to)
-	case record.Participants:
-		return fmt.Sprintf("(in the group: %s) %s", *s.Type, text)
 	}
 	return fmt.Sprintf("(kept, not shown by this version: %s)", *s.Type)
+}
+
+// moved puts a change of who is in the group in words.
+func (s shownRecord) moved() string {
+	if *s.Type == record.Present {
+		return "In the group: " + printable(strings.Join(s.people, ", "))
+	}
+	who, was := "nobody", "was" // of whom no address was given
+	if last := len(s.people) - 1; last == 0 {
+		who = s.people[0]
+	} else if last > 0 {
+		who, was = strings.Join(s.people[:last], ", ")+" and "+s.people[last], "were"
+	}
+	var what string
+	switch *s.Type {
+	case record.Joined:
+		what = "joined the group"
+	case record.Left:
+		what = "left the group"
+	case record.Added, record.Removed:
+		what = fmt.Sprintf("%s %s", was, *s.Type)
+		if s.caused {
+			what += " by " + *s.Member
+		}
+	default:
+		what = fmt.Sprintf("(%s)", *s.Type)
+	}
+	return printable(who + " " + what)
 }
 
 // printable makes text from outside fit for a terminal: one line, no control

@@ -22,7 +22,7 @@ been given.
 The service of systemd/muniment.service runs it. Its log goes to standard error and
 holds no message, name or number.`,
 		Example: `  systemctl start muniment
-  sudo -u muniment muniment run`,
+  sudo muniment run`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.load()
@@ -30,7 +30,7 @@ holds no message, name or number.`,
 				return err
 			}
 			return daemon.Serve(c.Context(), daemon.Options{
-				Config: cfg, Log: systemd.NewLogger(c.ErrOrStderr()), Version: version(),
+				Config: cfg, Password: a.password, Log: systemd.NewLogger(c.ErrOrStderr()), Version: version(),
 			})
 		},
 	}

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +13,7 @@ import (
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/disposal"
+	"muniment/internal/journal"
 	"muniment/internal/mail"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -21,11 +22,11 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Show how the record is kept: records, gaps, emails, holds, disposal",
-		Long: `Status shows whether the daemon runs and how it fares: what is in the archive, that
-everything received is accounted for, what is known to be missing, which emails
-wait or were refused, what is on hold and what is due to be destroyed. It shows no
-message, name or number.`,
+		Short: "Show how the record is kept: link, records, gaps, emails, holds, disposal",
+		Long: `Status shows whether the link stands, whether the daemon runs and how it fares:
+what is in the archive, that everything received is accounted for, what is known
+to be missing, which emails wait or were refused, what is on hold and what is due
+to be destroyed. It shows no message, name or number.`,
 		Example: "  muniment status",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -38,20 +39,64 @@ message, name or number.`,
 	}
 }
 
+// printStatus prints all or, where something cannot be read, nothing: half a
+// status would look like a whole one.
 func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) error {
 	state := "not running"
 	if running {
 		state = "running"
 	}
-	fmt.Fprintf(out, "Daemon     %s\n", state)
-	return errors.Join(
-		printRecordsStatus(out, tx, cfg),
-		printIntake(out, tx),
-		printGaps(out, tx),
-		printMail(out, tx),
-		printHolds(out, tx),
-		printDisposal(out, tx),
-	)
+	var b strings.Builder
+	if err := printLink(&b, tx, running); err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, "Daemon     %s\n", state)
+	if err := printRecordsStatus(&b, tx, cfg); err != nil {
+		return err
+	}
+	for _, part := range []func(io.Writer, *sqlite.Tx) error{printIntake, printGaps, printMail, printHolds, printDisposal} {
+		if err := part(&b, tx); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// printLink says how the link to WhatsApp stands, as the journal tells.
+func printLink(out io.Writer, tx *sqlite.Tx, running bool) error {
+	linked, since, err := journal.LastOf(tx, journal.Linked)
+	if err != nil {
+		return err
+	}
+	lost, lostAt, err := journal.LastOf(tx, journal.LinkLost)
+	if err != nil {
+		return err
+	}
+	gaps, err := archive.Gaps(tx)
+	if err != nil {
+		return err
+	}
+	open := slices.IndexFunc(gaps, func(g archive.Gap) bool { return g.Kind == archive.NotConnected && g.Closed.IsZero() })
+	switch {
+	case lost > linked:
+		fmt.Fprintf(out, "Link       lost since %s: link again with `muniment link`\n", moment(lostAt))
+	case linked == 0:
+		fmt.Fprintln(out, "Link       never linked")
+	case running && open >= 0:
+		fmt.Fprintf(out, "Link       linked since %s, but not connected since %s\n", moment(since), moment(gaps[open].Opened))
+	default:
+		fmt.Fprintf(out, "Link       linked since %s\n", moment(since))
+	}
+	return nil
+}
+
+// count writes n things, of which one is called so.
+func count[N int | int64](n N, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
@@ -84,8 +129,9 @@ func printIntake(out io.Writer, tx *sqlite.Tx) error {
 		return err
 	}
 	i := intakes[0]
-	fmt.Fprintf(out, "Received   since %s: %d = %d captured + %d duplicate + %d out of scope + %d failed\n",
-		moment(i.Started), i.Received, i.Captured, i.Duplicate, i.OutOfScope, i.Failed)
+	fmt.Fprintf(out, "Received   since %s: %d = %d captured + %d duplicate + %d failed\n",
+		moment(i.Started), i.Received, i.Captured, i.Duplicate, i.Failed)
+	fmt.Fprintf(out, "           + %d not of the group (other chats, and deliveries without a message)\n", i.OutOfScope)
 	if n := i.Unaccounted(); n != 0 {
 		fmt.Fprintf(out, "           NOT ACCOUNTED FOR: %d\n", n)
 	}
@@ -127,8 +173,8 @@ func printMail(out io.Writer, tx *sqlite.Tx) error {
 	}
 	fmt.Fprintf(out, "Emails     %d handed over to the mail server, %d waiting, %d refused\n", len(sent), len(waiting), len(refused))
 	for _, it := range slices.Concat(waiting, refused) {
-		if it.Attempts > 0 {
-			fmt.Fprintf(out, "           %s %d, %s after %d attempts: %s\n", it.Kind, it.About, it.State, it.Attempts, printable(it.LastAnswer))
+		if it.Attempts > 0 || it.LastAnswer != "" { // or kept back
+			fmt.Fprintf(out, "           %s %d, %s after %s: %s\n", it.Kind, it.About, it.State, count(it.Attempts, "attempt"), printable(it.LastAnswer))
 		}
 	}
 	return nil
@@ -153,9 +199,9 @@ func printDisposal(out io.Writer, tx *sqlite.Tx) error {
 		return err
 	}
 	lists = slices.DeleteFunc(lists, func(l disposal.List) bool { return !l.Closed.IsZero() })
-	fmt.Fprintf(out, "Disposal   %d lists open\n", len(lists))
+	fmt.Fprintf(out, "Disposal   %s open\n", count(len(lists), "list"))
 	for _, l := range lists {
-		fmt.Fprintf(out, "           list %d: %d records, to be destroyed from %s\n", l.ID, l.Records, l.DestroyOn.Long())
+		fmt.Fprintf(out, "           list %d: %s, to be destroyed from %s\n", l.ID, count(l.Records, "record"), l.DestroyOn.Long())
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"muniment/internal/config"
 	"muniment/internal/daemon"
+	"muniment/internal/ledger"
 	"muniment/internal/sqlite"
 	"muniment/internal/verify"
 )
@@ -29,37 +31,62 @@ ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints.
 It needs no rest: the daemon may run meanwhile.
 
 With --checkpoint it also compares the archive with a checkpoint from elsewhere,
-such as one in a certificate that was emailed. That shows that even somebody with
+such as the one in a certificate: save the email, or the five lines. That shows that even somebody with
 this machine's keys has not rewritten what was there then.
 
 Exit code 3 means that something is wrong; what, is printed.`,
 		Example: `  muniment verify
-  muniment verify --checkpoint certificate-checkpoint.txt`,
+  muniment verify --checkpoint certificate.eml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			var others []string
-			if checkpoint != "" {
-				b, err := os.ReadFile(checkpoint)
-				if err != nil {
-					return fmt.Errorf("read the checkpoint: %w", err)
-				}
-				others = append(others, string(b))
+			others, err := readCheckpoint(checkpoint)
+			if err != nil {
+				return err
 			}
-			return a.withArchive(c.Context(), func(_ config.Config, home daemon.Home, db *sqlite.DB) error {
-				key, err := home.OpenKey()
-				if err != nil {
-					return err
-				}
-				r, err := verify.Run(c.Context(), db, key, others, verifyProgress())
-				if err != nil {
-					return err
-				}
-				return printReport(c.OutOrStdout(), r)
-			})
+			r, err := a.verify(c.Context(), others)
+			if err != nil {
+				return err
+			}
+			return printReport(c.OutOrStdout(), r)
 		},
 	}
 	c.Flags().StringVar(&checkpoint, "checkpoint", "", "compare with the signed checkpoint in this `file` too")
 	return c
+}
+
+// readCheckpoint finds the checkpoint in a file that somebody made of an email or
+// a certificate.
+func readCheckpoint(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("read the checkpoint: %w", err)}
+	}
+	note, ok := ledger.Find(string(b))
+	if !ok {
+		return nil, usageError{fmt.Errorf("there is no checkpoint in %s: it has five lines, from \"muniment\" to the one that begins \"— muniment\"; copy them again, or give the whole email or certificate", path)}
+	}
+	return []string{note}, nil
+}
+
+// verify verifies the archive. What keeps it from being read at all is a finding
+// like any other.
+func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err error) {
+	err = a.withArchive(ctx, func(_ config.Config, home daemon.Home, db *sqlite.DB) error {
+		key, err := home.OpenKey()
+		if err != nil {
+			r.Faults = []string{fmt.Sprintf("the key that checks the ledger's signatures is damaged or missing: %v", err)}
+			return nil
+		}
+		r, err = verify.Run(ctx, db, key, others, verifyProgress())
+		return err
+	})
+	if err != nil && sqlite.Damaged(err) {
+		return verify.Report{Faults: []string{err.Error()}}, nil
+	}
+	return r, err
 }
 
 // verifyProgress shows progress at a terminal, and nothing elsewhere.
@@ -94,6 +121,6 @@ func printReport(out io.Writer, r verify.Report) error {
 	if r.More > 0 {
 		fmt.Fprintf(out, "  and %d more\n", r.More)
 	}
-	fmt.Fprint(out, "\nStop the service, keep the state directory as it is, and tell the clerk.\n")
+	fmt.Fprint(out, "\nIf nothing but the checkpoint given is wrong, first make sure that it was copied whole\nand is of this archive. Else: stop the service, keep the state directory as it is, and tell the clerk.\n")
 	return errDamaged
 }

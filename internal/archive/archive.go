@@ -75,7 +75,7 @@ type Captured struct {
 // WhatsApp delivers at least once, so capturing again is not an error: Capture
 // returns the Seq there is, that of a stub too, and Fresh is false.
 func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Captured, error) {
-	sender, err := people.Identify(tx, r.Sender, r.PushName)
+	sender, err := people.Identify(tx, now, r.Sender, r.PushName)
 	if err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
@@ -83,7 +83,7 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 	if err := reassign(tx, sender); err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
-	origins, err := a.origins(tx, r, sender)
+	origins, err := a.origins(tx, now, r, sender)
 	if err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
@@ -97,7 +97,7 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
 	if r.Target != nil {
-		if c.Target, err = a.originOfRef(tx, r.Group, *r.Target); err != nil {
+		if c.Target, err = a.originOfRef(tx, now, r.Group, *r.Target); err != nil {
 			return Captured{}, fmt.Errorf("capture: %w", err)
 		}
 	}
@@ -128,16 +128,19 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	if err != nil {
 		return 0, err
 	}
-	due, dueFrom, err := a.due(tx, now, r, c.Target)
+	if err := a.tellPeriod(tx, now); err != nil {
+		return 0, err
+	}
+	t, err := a.term(tx, now, r, c.Target)
 	if err != nil {
 		return 0, err
 	}
-	digests, err := a.insertQuotations(tx, seq, r, due)
+	digests, err := a.insertQuotations(tx, now, seq, r, t.due)
 	if err != nil {
 		return 0, err
 	}
 	for _, jid := range r.Mentions { // so that a mention can be shown as a name
-		if _, err := people.Identify(tx, record.Address{JID: jid}, ""); err != nil {
+		if _, err := people.Identify(tx, now, record.Address{JID: jid}, ""); err != nil {
 			return 0, err
 		}
 	}
@@ -150,12 +153,12 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	_, err = tx.Exec(`
 		INSERT INTO record (seq, origin, kind, type, group_jid, id, person, sender, sender_alt, push_name, own,
 			sent, captured, text, emoji, target, mentions, participants, version, protobuf,
-			class, due, due_from, salt, leaf)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			class, due, due_from, years, salt, leaf)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		seq, origin, r.Kind, r.Type, r.Group, r.ID, c.Person, r.Sender.JID, r.Sender.Alt, r.PushName, r.Own,
 		sqlite.FormatTime(r.Sent), sqlite.FormatTime(now), r.Text, r.Emoji, c.Target,
 		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(r.Protobuf),
-		retention.Messages, due, dueFrom, salt, leaf,
+		retention.Messages, t.due, t.from, t.years, salt, leaf,
 	)
 	if err != nil {
 		return 0, fmt.Errorf("insert record %d: %w", seq, err)
@@ -171,44 +174,79 @@ func nextSeq(tx *sqlite.Tx) (seq record.Seq, err error) {
 	return seq, err
 }
 
-// due returns the date from which r may be destroyed. A reaction is of its
-// message's family and follows its clock (REQUIREMENTS.md 3.1); while the
-// message is not known, its own.
-func (a *Archive) due(tx *sqlite.Tx, now time.Time, r record.Received, target []byte) (due retention.Date, from string, err error) {
-	own := a.schedule.Due(retention.From(r.Sent, now))
-	if r.Kind != record.Reaction || target == nil {
-		return own, "own", nil
+// FirstPeriod is for how many years messages are kept until the journal says
+// otherwise. The archive is laid out with it.
+const FirstPeriod = 6
+
+// tellPeriod journals the period for which messages are kept where it is another
+// than at the last capture. The due dates of what is captured from now on rest on
+// it, and are verified by it.
+func (a *Archive) tellPeriod(tx *sqlite.Tx, now time.Time) error {
+	var before int
+	if err := tx.QueryRow("SELECT years FROM archive").Scan(&before); err != nil {
+		return err
 	}
-	if due, _, err = a.dueOf(tx, target); err != nil {
-		return "", "", err
-	} else if due != "" {
-		return due, "parent", nil
+	if before == a.schedule.MessageYears {
+		return nil
 	}
-	return own, "own", nil
+	if _, err := tx.Exec("UPDATE archive SET years = ?", a.schedule.MessageYears); err != nil {
+		return err
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.PeriodChanged,
+		About: journal.About{"before": before, "years": a.schedule.MessageYears}})
 }
 
-// dueOf returns the due date of the message with that origin, and whether it is
-// destroyed; empty if it is not known.
-func (a *Archive) dueOf(tx *sqlite.Tx, origin []byte) (due retention.Date, destroyed bool, err error) {
-	err = tx.QueryRow("SELECT due FROM record WHERE origin = ?", origin).Scan(&due)
+// The clocks that a due date follows.
+const (
+	ownClock    = "own"
+	parentClock = "parent"
+)
+
+// term is for how long a record is kept.
+type term struct {
+	due   retention.Date // from whose start it may be destroyed, by
+	years int
+	from  string // which clock
+}
+
+// term returns for how long r is kept. A reaction is of its message's family and
+// follows its clock (REQUIREMENTS.md 3.1); while the message is not known, its own.
+func (a *Archive) term(tx *sqlite.Tx, now time.Time, r record.Received, target []byte) (term, error) {
+	if r.Kind == record.Reaction && target != nil {
+		if t, _, err := a.termOf(tx, target); err != nil || t.due != "" {
+			return t, err
+		}
+	}
+	const kept = time.Millisecond // as exactly as the record says them
+	return term{
+		due:   a.schedule.Due(retention.From(r.Sent.Truncate(kept), now.Truncate(kept))),
+		years: a.schedule.MessageYears, from: ownClock,
+	}, nil
+}
+
+// termOf returns for how long the message with that origin is kept, and whether it
+// is destroyed already; an empty term if it is not known.
+func (a *Archive) termOf(tx *sqlite.Tx, origin []byte) (t term, destroyed bool, err error) {
+	t.from = parentClock
+	err = tx.QueryRow("SELECT due, years FROM record WHERE origin = ?", origin).Scan(&t.due, &t.years)
 	if !errors.Is(err, sql.ErrNoRows) {
-		return due, false, err
+		return t, false, err
 	}
 	var sentOn retention.Date
 	err = tx.QueryRow("SELECT sent_on FROM stub WHERE origin = ?", origin).Scan(&sentOn)
 	if errors.Is(err, sql.ErrNoRows) {
-		return "", false, nil
+		return term{}, false, nil
 	} else if err != nil {
-		return "", false, err
+		return term{}, false, err
 	}
-	return a.schedule.Due(sentOn.Start()), true, nil
+	return term{due: a.schedule.Due(sentOn.Start()), years: a.schedule.MessageYears, from: parentClock}, true, nil
 }
 
 // parentArrived sets the clock of reactions and quotations that came before the
 // message they belong to: once, and journaled.
 func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, origin []byte) error {
 	reactions, err := tx.Exec(`
-		UPDATE record SET due = (SELECT due FROM record WHERE seq = ?1), due_from = 'parent'
+		UPDATE record SET (due, years) = (SELECT due, years FROM record WHERE seq = ?1), due_from = 'parent'
 		WHERE target = ?2 AND kind = ?3 AND due_from = 'own'`, seq, origin, record.Reaction)
 	if err != nil {
 		return err
@@ -230,17 +268,18 @@ func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, or
 // insertQuotations keeps the quotations in r, each on the clock of the message
 // it quotes; where that is not known, on the reply's. Of a message that is
 // destroyed nothing is kept but the digest.
-func (a *Archive) insertQuotations(tx *sqlite.Tx, seq record.Seq, r record.Received, replyDue retention.Date) ([][sha256.Size]byte, error) {
+func (a *Archive) insertQuotations(tx *sqlite.Tx, now time.Time, seq record.Seq, r record.Received, replyDue retention.Date) ([][sha256.Size]byte, error) {
 	var digests [][sha256.Size]byte
 	for n, q := range r.Quotations {
-		origin, err := a.originOfRef(tx, r.Group, q.Of)
+		origin, err := a.originOfRef(tx, now, r.Group, q.Of)
 		if err != nil {
 			return nil, err
 		}
-		due, destroyed, err := a.dueOf(tx, origin)
+		original, destroyed, err := a.termOf(tx, origin)
 		if err != nil {
 			return nil, err
 		}
+		due := original.due
 		if due == "" {
 			due = replyDue
 		}
@@ -262,13 +301,13 @@ func (a *Archive) insertQuotations(tx *sqlite.Tx, seq record.Seq, r record.Recei
 
 // origins returns every origin that r can have been captured under: WhatsApp may
 // have named its sender by another address then.
-func (a *Archive) origins(tx *sqlite.Tx, r record.Received, sender people.Identity) ([][]byte, error) {
+func (a *Archive) origins(tx *sqlite.Tx, now time.Time, r record.Received, sender people.Identity) ([][]byte, error) {
 	if r.Kind != record.Participants {
 		return a.originsOf(r.Kind, r.Group, sender, r.ID), nil
 	}
 	var who []string
 	for _, p := range r.Participants {
-		if _, err := people.Identify(tx, p, ""); err != nil { // so that they have names
+		if _, err := people.Identify(tx, now, p, ""); err != nil { // so that they have names
 			return nil, err
 		}
 		who = append(who, p.JID)
@@ -288,8 +327,8 @@ func (a *Archive) originsOf(kind record.Kind, group string, sender people.Identi
 
 // originOfRef returns the origin of the message that ref names: the one that is
 // in the archive, else the one that others named before.
-func (a *Archive) originOfRef(tx *sqlite.Tx, group string, ref record.Ref) ([]byte, error) {
-	sender, err := people.Identify(tx, ref.Sender, "")
+func (a *Archive) originOfRef(tx *sqlite.Tx, now time.Time, group string, ref record.Ref) ([]byte, error) {
+	sender, err := people.Identify(tx, now, ref.Sender, "")
 	if err != nil {
 		return nil, err
 	}

@@ -151,7 +151,7 @@ func newCouncil(b *testing.B) *council {
 			return err
 		}
 		for i := range councillors {
-			is, err := people.Identify(tx, councillor(i), "")
+			is, err := people.Identify(tx, time.Now(), councillor(i), "")
 			if err != nil {
 				return err
 			}

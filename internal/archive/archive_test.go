@@ -295,6 +295,23 @@ func TestARecordIsNeverAltered(t *testing.T) {
 	}
 }
 
+// A due date is fixed at capture; only that of a reaction changes, when its message
+// arrives.
+func TestADueDateIsFixed(t *testing.T) {
+	o := newOffice(t)
+	o.captures(says(ann, "A1", "first"))
+	o.captures(reacts(bo, "B1", "👍", ann, "A1"))
+	for _, change := range []string{"due = '2026-03-03'", "years = 1", "due_from = 'parent'", "due_from = 'own'", "due = '2026-03-03', due_from = 'own'"} {
+		err := o.db.Write(context.Background(), func(tx *sqlite.Tx) error {
+			_, err := tx.Exec("UPDATE record SET " + change)
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "fixed once") {
+			t.Errorf("UPDATE SET %s: %v; want a refusal", change, err)
+		}
+	}
+}
+
 // Whatever bytes a member sends, what is kept gives the same leaf again.
 func TestAnyBytesAreKeptAsTheyCame(t *testing.T) {
 	o := newOffice(t)
@@ -786,6 +803,47 @@ func TestAccount(t *testing.T) {
 	}
 }
 
+func TestAccountOnHold(t *testing.T) {
+	o := newOffice(t)
+	o.captures(says(ann, "A1", "x"))
+	o.captures(says(ann, "A2", "y"))
+	id := o.holds("flood inquiry")
+	if a := o.account(); a.Kept != 2 || a.OnHold != 2 {
+		t.Errorf("account: %+v; want 2 kept, on hold", a)
+	}
+	o.releases(id)
+	if a := o.account(); a.OnHold != 0 {
+		t.Errorf("account: %+v; want none on hold", a)
+	}
+}
+
+// What of a protobuf is searched for after destruction.
+func TestTextsInAProtobuf(t *testing.T) {
+	const title = "Überschwemmung am Bach: what to do ☔"
+	for _, tt := range []struct {
+		name, protobuf, known string
+		want                  []string
+	}{
+		{"nothing", "", "", nil},
+		{"numbers only", "\x08\x01\x10\xff\xff\x03" + strings.Repeat("\x80", 60), "", nil},
+		{"too short", "\x0a\x05hello\x12\x17" + strings.Repeat("x", 23), "", nil},
+		{"a title between bytes", "\x0a\x03" + title + "\xff\x00", "", []string{title}},
+		{"two", title + "\x01" + title, "", []string{title, title}},
+		{"what is known is not told again", "\x0a\x03" + title + "\x12\x03" + title[:30], title, []string{title[:30]}},
+		{"of two lines", "\x01first line of the text\nsecond\x01", "", []string{"first line of the text\nsecond"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, b := range texts([]byte(tt.protobuf), tt.known) {
+				got = append(got, string(b))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("texts (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAround(t *testing.T) {
 	o := newOffice(t)
 	var thread record.Received
@@ -836,6 +894,7 @@ func TestHeld(t *testing.T) {
 	o.captures(quotes(ann, "3EB0AAAAAAAA", "The surviving text ☔", bo, "3EB0BBBBBBBB", "The quoted text"))
 	for fragment, want := range map[string]bool{
 		"surviving text ☔": true, "quoted text": true, "3EB0AAAAAAAA": true, "3EB0BBBBBBBB": true, "pb The": true,
+		bo.JID: true, ann.JID: true, official: true,
 		"destroyed text": false, "Surviving": false,
 	} {
 		o.write(func(tx *sqlite.Tx) error {

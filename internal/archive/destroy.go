@@ -1,22 +1,30 @@
 package archive
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
+	"unicode"
+	"unicode/utf8"
 
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
+// isDue is true of a record, on date ?1, whose time is over both by the period that
+// it was captured under and by the one of today, ?2 years: where these differ, the
+// longer counts. (Around 29 February that may be a day late, never early.)
+const isDue = "due <= ?1 AND (years >= ?2 OR date(due, '-1 day', '+' || (?2 - years) || ' years', '+1 day') <= ?1)"
+
 // Due returns the numbers of the records, in order, that may be destroyed from
 // the given date on and are not on hold. Those are left out for which skip is
 // true, and reactions to them, which go when they go.
-func Due(tx *sqlite.Tx, on retention.Date, skip func(record.Seq) bool) ([]record.Seq, error) {
+func (a *Archive) Due(tx *sqlite.Tx, on retention.Date, skip func(record.Seq) bool) ([]record.Seq, error) {
 	rows, err := tx.Query(`
 		SELECT seq, CASE kind WHEN 'reaction' THEN coalesce((SELECT t.seq FROM record t WHERE t.origin = record.target), 0) ELSE 0 END
-		FROM record WHERE due <= ? AND NOT `+onHold+" ORDER BY seq", on)
+		FROM record WHERE `+isDue+" AND NOT "+onHold+" ORDER BY seq", on, a.schedule.MessageYears)
 	if err != nil {
 		return nil, fmt.Errorf("records due on %s: %w", on, err)
 	}
@@ -46,8 +54,11 @@ type Destroyed struct {
 	Seq   record.Seq
 	ID    string
 	Salts [][]byte // of the record and of the quotations that went with it
-	// Content is what it said and quoted. Of a record that this program does
-	// not read, that is the protobuf.
+	// PushName is the sender's own name for himself, unless he is the council:
+	// that name the device keeps.
+	PushName string
+	// Content is what it said and quoted, and whatever text there is in its
+	// protobuf. Of a record that this program does not read, that is all of it.
 	Content [][]byte
 }
 
@@ -61,11 +72,12 @@ type Destroyed struct {
 func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]Destroyed, error) {
 	rows, err := tx.Query(`
 		DELETE FROM record
-		WHERE (seq IN (SELECT value FROM json_each(?1))
+		WHERE (seq IN (SELECT value FROM json_each(?3))
 			OR (kind = 'reaction' AND target IN (
-				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?1)) AND due <= ?2)))
-			AND due <= ?2 AND NOT `+onHold+`
-		RETURNING seq, origin, leaf, class, kind, sent, id, text, protobuf, salt`, toJSON(seqs), d.On)
+				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND `+isDue+`)))
+			AND `+isDue+` AND NOT `+onHold+`
+		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt`,
+		d.On, a.schedule.MessageYears, toJSON(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("destroy records: %w", err)
 	}
@@ -78,7 +90,7 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 		if _, err := tx.Exec(`
 			INSERT INTO stub (seq, origin, sent_on, class, rule, destroyed_on, run, authority, leaf)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			g.Seq, g.origin, g.sentOn, g.class, a.schedule.Rule(), d.On, d.Run, d.Authority, g.leaf); err != nil {
+			g.Seq, g.origin, g.sentOn, g.class, a.schedule.RuleFor(g.years), d.On, d.Run, d.Authority, g.leaf); err != nil {
 			return nil, fmt.Errorf("leave stub of record %d: %w", g.Seq, err)
 		}
 		if err := g.destroyQuotations(tx); err != nil {
@@ -95,6 +107,7 @@ type gone struct {
 	origin []byte
 	leaf   int64
 	class  retention.Class
+	years  int
 	sentOn retention.Date
 }
 
@@ -104,8 +117,10 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		var g gone
 		var kind record.Kind
 		var sent, text string
+		var own bool
 		var protobuf, salt []byte
-		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &kind, &sent, &g.ID, &text, &protobuf, &salt); err != nil {
+		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
+			&text, &protobuf, &salt); err != nil {
 			return nil, err
 		}
 		at, err := sqlite.ParseTime(sent)
@@ -114,30 +129,59 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		}
 		g.sentOn = retention.DateOf(at)
 		g.Salts = [][]byte{salt}
-		g.Content = [][]byte{[]byte(text)}
+		g.Content = append(texts(protobuf, text), []byte(text))
 		if kind == record.Unsupported {
 			g.Content = append(g.Content, protobuf)
+		}
+		if own {
+			g.PushName = ""
 		}
 		all = append(all, g)
 	}
 	return all, rows.Err()
 }
 
+// minText is how many bytes of a protobuf must be text to be taken for such.
+const minText = 24
+
+// texts returns what reads as text in a protobuf: captions, the title of a link's
+// page, file names. What is known already is left out.
+func texts(protobuf []byte, known string) (found [][]byte) {
+	if len(known) >= minText {
+		protobuf = bytes.ReplaceAll(protobuf, []byte(known), []byte{0})
+	}
+	from := 0
+	for at := 0; at <= len(protobuf); {
+		c, size := utf8.DecodeRune(protobuf[at:])
+		if at < len(protobuf) && (c != utf8.RuneError || size > 1) && (unicode.IsPrint(c) || c == '\n') {
+			at += size
+			continue
+		}
+		if at-from >= minText {
+			found = append(found, protobuf[from:at:at])
+		}
+		at += max(size, 1)
+		from = at
+	}
+	return found
+}
+
 // destroyQuotations destroys the quotations of the record in later messages, of
 // which the digests stay, and those that it carried itself.
 func (g *gone) destroyQuotations(tx *sqlite.Tx) error {
-	rows, err := tx.Query("SELECT salt, text FROM quotation WHERE (origin = ? OR record = ?) AND salt IS NOT NULL", g.origin, g.Seq)
+	rows, err := tx.Query("SELECT salt, text, protobuf FROM quotation WHERE (origin = ? OR record = ?) AND salt IS NOT NULL", g.origin, g.Seq)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var salt, text []byte
-		if err := rows.Scan(&salt, &text); err != nil {
+		var salt, text, protobuf []byte
+		if err := rows.Scan(&salt, &text, &protobuf); err != nil {
 			return err
 		}
 		g.Salts = append(g.Salts, salt)
 		g.Content = append(g.Content, text)
+		g.Content = append(g.Content, texts(protobuf, string(text))...)
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
@@ -153,13 +197,22 @@ func (g *gone) destroyQuotations(tx *sqlite.Tx) error {
 
 // Destroyable reports whether any of the given records may be destroyed from the
 // given date on: is due and not on hold.
-func Destroyable(tx *sqlite.Tx, on retention.Date, seqs []record.Seq) (is bool, err error) {
-	if err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM record
-			WHERE seq IN (SELECT value FROM json_each(?)) AND due <= ? AND NOT `+onHold+`)`, toJSON(seqs), on).Scan(&is); err != nil {
+func (a *Archive) Destroyable(tx *sqlite.Tx, on retention.Date, seqs []record.Seq) (is bool, err error) {
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND "+isDue+" AND NOT "+onHold+")",
+		on, a.schedule.MessageYears, toJSON(seqs)).Scan(&is); err != nil {
 		return false, fmt.Errorf("records due on %s: %w", on, err)
 	}
 	return is, nil
+}
+
+// AllDue reports whether every one of the given records that is still here is due
+// on the given date, on hold or not.
+func (a *Archive) AllDue(tx *sqlite.Tx, on retention.Date, seqs []record.Seq) (are bool, err error) {
+	if err := tx.QueryRow("SELECT NOT EXISTS (SELECT 1 FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND NOT ("+isDue+"))",
+		on, a.schedule.MessageYears, toJSON(seqs)).Scan(&are); err != nil {
+		return false, fmt.Errorf("records due on %s: %w", on, err)
+	}
+	return are, nil
 }
 
 // Stub is what remains of a destroyed record: nothing of what it said or of who
@@ -223,8 +276,10 @@ func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
 	err := tx.QueryRow(`
 		SELECT EXISTS (SELECT 1 FROM record WHERE instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM quotation WHERE salt IS NOT NULL
-				AND (instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1)))
-			OR EXISTS (SELECT 1 FROM record WHERE instr(CAST(push_name AS BLOB), ?1))
+				AND (instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)))
+			OR EXISTS (SELECT 1 FROM record WHERE instr(CAST(push_name AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)
+				OR instr(CAST(sender_alt AS BLOB), ?1) OR instr(CAST(mentions AS BLOB), ?1) OR instr(CAST(participants AS BLOB), ?1)
+				OR instr(CAST(group_jid AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM stub WHERE instr(CAST(rule AS BLOB), ?1) OR instr(CAST(authority AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1))`, fragment).Scan(&held)
 	if err != nil {

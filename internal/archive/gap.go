@@ -17,7 +17,8 @@ type GapKind string
 
 // The kinds of gaps.
 const (
-	NotConnected GapKind = "not connected" // a time
+	NotConnected GapKind = "not connected" // a time; WhatsApp keeps what is sent, and delivers it afterwards
+	NotLinked    GapKind = "not linked"    // a time; what was sent is missing for good
 	NotDecrypted GapKind = "not decrypted" // a message
 	Abandoned    GapKind = "abandoned"     // decrypted, never captured, never sent again
 )
@@ -35,7 +36,7 @@ type Gap struct {
 // decrypted. It is closed when the message is captured after all. A message
 // that has been captured already is not missing.
 func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref record.Ref, cause string) error {
-	sender, err := people.Identify(tx, ref.Sender, "")
+	sender, err := people.Identify(tx, now, ref.Sender, "")
 	if err != nil {
 		return fmt.Errorf("open gap: %w", err)
 	}
@@ -77,7 +78,7 @@ func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) er
 	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM gap WHERE kind = ? AND closed_at IS NULL)", kind).Scan(&open); err != nil {
 		return fmt.Errorf("open gap: %w", err)
 	}
-	if open && kind == NotConnected {
+	if open && (kind == NotConnected || kind == NotLinked) {
 		return nil
 	}
 	if _, err := tx.Exec("INSERT INTO gap (kind, group_jid, opened_at, cause) VALUES (?, '', ?, ?)",
@@ -88,9 +89,11 @@ func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) er
 		About: journal.About{"since": sqlite.FormatTime(since), "cause": cause}})
 }
 
-// CloseGap notes that what was sent while not connected has been received.
+// CloseGap notes that we are connected again: no more is missed, and what was
+// sent while not connected is received now. What was sent while not linked stays
+// missing, as the gap's kind says.
 func CloseGap(tx *sqlite.Tx, now time.Time) error {
-	return closeGaps(tx, now, NotConnected, "1")
+	return errors.Join(closeGaps(tx, now, NotConnected, "1"), closeGaps(tx, now, NotLinked, "1"))
 }
 
 func closeGaps(tx *sqlite.Tx, now time.Time, kind GapKind, which string, args ...any) error {

@@ -11,16 +11,19 @@ import (
 
 	"muniment/internal/ledger"
 	"muniment/internal/record"
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
 // Leaf is what a record or stub answers for in the ledger.
 type Leaf struct {
-	Seq    record.Seq
-	Leaf   int64
-	Stub   bool        // Hash is not known any more
-	Hash   ledger.Hash // computed anew from what the record says now
-	Faults []string    // of the record's quotations
+	Seq     record.Seq
+	Leaf    int64
+	Stub    bool        // Hash is not known any more
+	Hash    ledger.Hash // computed anew from what the record says now
+	Years   int         // the period that it says it was captured under,
+	Follows bool        // unless it is its message's, which is here
+	Faults  []string    // of the record's quotations and due date
 }
 
 // Leaves calls f for every record and stub, in the order of the ledger.
@@ -28,10 +31,14 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 	rows, err := tx.Query(`
 		SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
 			text, emoji, target, mentions, participants, version, protobuf, salt,
-			(SELECT count(*) FROM quotation q WHERE q.record = seq)
+			(SELECT count(*) FROM quotation q WHERE q.record = seq),
+			due, due_from, years,
+			CASE kind WHEN 'reaction' THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
+			CASE kind WHEN 'reaction' THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END
 		FROM record
 		UNION ALL
-		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0 FROM stub
+		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
+			'', '', 0, NULL, NULL FROM stub
 		ORDER BY leaf`)
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
@@ -55,9 +62,10 @@ func scanLeaf(tx *sqlite.Tx, rows *sql.Rows) (Leaf, error) {
 	var sent, captured, mentions, participants string
 	var origin, target, salt []byte
 	var quotations int
+	var k kept
 	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
 		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
-		&r.Protobuf, &salt, &quotations); err != nil {
+		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years, &k.parent, &k.gone); err != nil {
 		return Leaf{}, err
 	}
 	if l.Stub {
@@ -78,9 +86,33 @@ func scanLeaf(tx *sqlite.Tx, rows *sql.Rows) (Leaf, error) {
 	errs[3] = json.Unmarshal([]byte(participants), &r.Participants)
 	if errors.Join(errs[:]...) != nil {
 		l.Faults = append(l.Faults, "it cannot be read: it was altered")
+	} else if !k.agrees(r, at) {
+		l.Faults = append(l.Faults, "it is not kept for as long as it should be: its due date was altered")
 	}
+	l.Years, l.Follows = k.years, k.parent.Valid
 	l.Hash = ledger.LeafHash(salt, record.Canonical(l.Seq, origin, at, r, target, digests))
 	return l, nil
+}
+
+// kept is for how long a record says that it is kept, and what that rests on.
+type kept struct {
+	term
+	parent sql.NullString // of a reaction: the due date and the years of its message,
+	gone   sql.NullString // or the date of a destroyed one
+}
+
+// agrees reports whether the due date is the one that follows from the rest.
+func (k kept) agrees(r record.Received, captured time.Time) bool {
+	by := retention.Schedule{MessageYears: k.years}
+	switch {
+	case k.parent.Valid:
+		return k.from == parentClock && k.parent.String == fmt.Sprintf("%s %d", k.due, k.years)
+	case k.from == ownClock:
+		return k.due == by.Due(retention.From(r.Sent, captured))
+	default:
+		sentOn, err := retention.ParseDate(k.gone.String)
+		return err == nil && k.due == by.Due(sentOn.Start())
+	}
 }
 
 // quotationDigests returns the digests that a reply commits to, and what does

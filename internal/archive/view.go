@@ -175,6 +175,14 @@ func Find(tx *sqlite.Tx, origin []byte) (record.Seq, error) {
 	return seq, nil
 }
 
+// Origin returns the origin of the record or stub seq.
+func Origin(tx *sqlite.Tx, seq record.Seq) (origin []byte, err error) {
+	if err := tx.QueryRow("SELECT origin FROM record WHERE seq = ?1 UNION ALL SELECT origin FROM stub WHERE seq = ?1", seq).Scan(&origin); err != nil {
+		return nil, fmt.Errorf("origin of record %d: %w", seq, err)
+	}
+	return origin, nil
+}
+
 // Around returns what a conversation around the message seq can be made of: the
 // n messages of its group before and after it, and its whole reply tree.
 func Around(tx *sqlite.Tx, seq record.Seq, n int) ([]record.Line, error) {
@@ -231,15 +239,17 @@ type Account struct {
 func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 	acc := Account{Unsupported: map[string]int64{}}
 	var last string
-	if err := tx.QueryRow("SELECT count(*), count(*) FILTER (WHERE "+onHold+"), coalesce(max(captured), ''), (SELECT count(*) FROM stub) FROM record").
-		Scan(&acc.Kept, &acc.OnHold, &last, &acc.Destroyed); err != nil {
+	// Each part alone: SQLite then counts the entries of the smallest index.
+	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM record WHERE "+onHold+"), "+
+		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record ORDER BY seq DESC LIMIT 1), '')").
+		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &last); err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)
 	}
 	var err error
 	if acc.LastCaptured, err = sqlite.ParseTime(last); err != nil {
 		return Account{}, err
 	}
-	rows, err := tx.Query("SELECT type, count(*) FROM record WHERE kind = ? GROUP BY type", record.Unsupported)
+	rows, err := tx.Query("SELECT type, count(*) FROM record WHERE kind = 'unsupported' GROUP BY type") // as its index has it
 	if err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)
 	}

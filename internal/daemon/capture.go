@@ -54,7 +54,7 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 // captureIn captures r within tx and reports whether it is new.
 func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err error) {
 	if r.Kind == record.Participants && r.Type == record.Present {
-		if known, err := people.Known(tx, r); err != nil || known {
+		if known, err := people.Known(tx, d.now(), r); err != nil || known {
 			return false, err
 		}
 	}
@@ -64,9 +64,11 @@ func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err er
 	}
 	switch r.Kind {
 	case record.Participants:
-		err = people.Changed(tx, r)
+		err = people.Changed(tx, d.now(), r)
 	case record.Reaction:
 		err = d.forward.Reacted(tx, d.now(), r, c)
+	case record.Message, record.Unsupported:
+		err = d.forward.Arrived(tx, d.now(), c)
 	}
 	return true, err
 }
@@ -83,8 +85,12 @@ func (d *Daemon) counted(ctx context.Context, o archive.Outcome, f func(*sqlite.
 }
 
 // failed counts an event that could not be dealt with, if that much still can
-// be, and returns why.
+// be, and returns why. An event that came too late, while the daemon stops, will
+// be counted when it comes again.
 func (d *Daemon) failed(ctx context.Context, why error) error {
+	if errors.Is(why, context.Canceled) {
+		return why
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
@@ -105,12 +111,13 @@ func (d *Daemon) missing(ctx context.Context, group string, ref record.Ref, caus
 
 func (d *Daemon) connected(ctx context.Context) error {
 	d.log.Info("connected to WhatsApp")
+	d.connectedAt.CompareAndSwap(0, time.Now().UnixNano())
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return archive.CloseGap(tx, d.now()) })
 }
 
 func (d *Daemon) disconnected(ctx context.Context, cause string) error {
 	d.log.Warn("not connected to WhatsApp", "cause", cause)
-	return d.openGap(ctx, d.now(), cause)
+	return d.openGap(ctx, archive.NotConnected, cause)
 }
 
 func (d *Daemon) linkLost(ctx context.Context, cause string) error {
@@ -120,11 +127,11 @@ func (d *Daemon) linkLost(ctx context.Context, cause string) error {
 	}); err != nil {
 		return err
 	}
-	return d.openGap(ctx, d.now(), cause)
+	return d.openGap(ctx, archive.NotLinked, cause)
 }
 
-func (d *Daemon) openGap(ctx context.Context, since time.Time, cause string) error {
+func (d *Daemon) openGap(ctx context.Context, kind archive.GapKind, cause string) error {
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return archive.OpenGap(tx, d.now(), since, archive.NotConnected, cause)
+		return archive.OpenGap(tx, d.now(), d.now(), kind, cause)
 	})
 }

@@ -42,6 +42,9 @@ type Options struct {
 	Now func() time.Time
 	// HTTP reaches WhatsApp; nil: as the environment says.
 	HTTP *http.Client
+	// Password tells the mail account's; nil: the configuration's way. A
+	// command that gives up root's rights reads it before.
+	Password func() (string, error)
 	// Demonstration says that nothing here is real. Without it, a directory
 	// that is marked as a demonstration's is refused.
 	Demonstration bool
@@ -73,6 +76,8 @@ type Daemon struct {
 
 	intake   int64        // this run's account
 	received atomic.Int64 // events at the door
+
+	connectedAt atomic.Int64 // when this run was first connected, Unix nanoseconds; 0: not yet
 }
 
 // Open opens everything that Run needs and refuses, with a sentence saying what
@@ -118,17 +123,29 @@ func (d *Daemon) ready() error {
 	if !d.session.Linked() {
 		reasons = append(reasons, fmt.Errorf("%w: run `muniment link` first", whatsapp.ErrNotLinked))
 	}
-	if err := d.o.Config.ReadyToRun(); err != nil {
+	if err := Complete(d.o.Config, d.now()); err != nil {
 		reasons = append(reasons, fmt.Errorf("%w:\n%w", ErrIncomplete, err))
 	}
 	return errors.Join(reasons...)
+}
+
+// Complete returns every reason why the configuration does not suffice for Run
+// now, a line each.
+func Complete(c config.Config, now time.Time) error {
+	err := c.ReadyToRun()
+	if given := c.Notice.GivenOn; given.After(now.Add(24 * time.Hour)) {
+		err = errors.Join(err, fmt.Errorf("the privacy notice is to be given on %s, which is in the future: the record may not begin before everyone has it", longDate(given)))
+	}
+	return err
 }
 
 // openSession opens the companion device.
 func (h Home) openSession(ctx context.Context, o Options) (*whatsapp.Session, error) {
 	var groups []string
 	for _, g := range o.Config.Groups {
-		groups = append(groups, g.JID)
+		if g.JID != "" { // link and groups are there to tell it
+			groups = append(groups, g.JID)
+		}
 	}
 	return whatsapp.Open(ctx, whatsapp.Options{
 		Path: h.session(), KeyPath: h.bufferKey(), Groups: groups, HTTP: o.HTTP, Log: o.Log, Now: o.Now,
@@ -174,11 +191,11 @@ func (d *Daemon) wire(ctx context.Context) error {
 		},
 	}
 	d.letters = Letters(c, d.o.Demonstration)
-	transport, err := Transport(c)
+	transport, err := Transport(c, d.o.Password)
 	if err != nil {
 		return err
 	}
-	d.outbox = mail.New(d.db, d.log, transport.Send, d.compose, d.now, c.Mail.PerHour)
+	d.outbox = mail.New(d.db, d.log, c.Council.Owns, transport.Send, d.compose, d.now, c.Mail.PerHour)
 	return nil
 }
 
@@ -195,14 +212,18 @@ func Letters(c config.Config, demonstration bool) letter.Writer {
 	}
 }
 
-// Transport returns the way to the council's mail server.
-func Transport(c config.Config) (*mail.Transport, error) {
+// Transport returns the way to the council's mail server; for password see
+// [Options].
+func Transport(c config.Config, password func() (string, error)) (*mail.Transport, error) {
+	if password == nil {
+		password = c.Mail.Password
+	}
 	t := &mail.Transport{
 		Server: c.Mail.Server, Security: mail.Security(c.Mail.Security),
 		Username: c.Mail.Username, Helo: c.Mail.Helo,
 	}
 	var err error
-	if t.Password, err = c.Mail.Password(); err != nil {
+	if t.Password, err = password(); err != nil {
 		return nil, err
 	}
 	if c.Mail.CAFile == "" {

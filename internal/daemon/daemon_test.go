@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -12,6 +13,9 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/daemon"
+	"muniment/internal/forward"
+	"muniment/internal/mail"
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
@@ -196,7 +200,7 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("a demonstration's directory", func(t *testing.T) {
 		w.must(w.home().MarkDemonstration())
-		defer os.Remove(filepath.Join(w.path("state"), "DEMONSTRATION"))
+		defer os.Remove(filepath.Join(w.path("state"), daemon.DemonstrationMark))
 		if _, err := daemon.Open(t.Context(), w.options()); !errors.Is(err, daemon.ErrDemonstration) {
 			t.Errorf("opened with %v", err)
 		}
@@ -275,6 +279,95 @@ func TestSystemdAndStop(t *testing.T) {
 	wait("STOPPING=1")
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("it took %s to stop", took)
+	}
+}
+
+// Said and marked after linking and before the daemon first ran: who is in the
+// group is not known yet.
+func TestMarkedBeforeTheFirstRun(t *testing.T) {
+	w := found(t)
+	m := w.ann.Says("Said before the first run.")
+	w.bo.Reacts(m, "📌")
+	stop := w.run()
+	defer stop()
+	w.must(w.server.WaitSettled(w.soon()))
+	if e := w.emailed(1)[0]; !bytes.Contains(e, []byte(m.Text())) {
+		t.Errorf("the email does not hold the message:\n%s", e)
+	}
+}
+
+// The mail server was away, the letter is composed, and then somebody comes onto
+// the register: what goes is what would have gone.
+func TestALetterIsComposedOnce(t *testing.T) {
+	w := found(t)
+	w.must(os.WriteFile(w.path("smtp-password"), []byte("wrong\n"), 0o600))
+	stop := w.run()
+	w.bo.Reacts(w.stranger.Says("The handrail is loose."), "📌")
+	w.must(w.server.WaitSettled(w.soon()))
+	w.mail(func(it mail.Item) bool { return strings.Contains(it.LastAnswer, "check user name and password") })
+	stop()
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			a, err := people.ParseNumber("07700 900199")
+			if err != nil {
+				return err
+			}
+			return people.AddMember(tx, time.Now(), "the test", "", people.Member{Name: "Cllr Zed Young", Role: "councillor"}, a)
+		})
+	})
+	w.must(os.WriteFile(w.path("smtp-password"), []byte("secret\n"), 0o600))
+	stop = w.run()
+	defer stop()
+	if e := w.emailed(1)[0]; !bytes.Contains(e, []byte("Zed the Stranger")) || bytes.Contains(e, []byte("Cllr Zed Young")) {
+		t.Errorf("composed anew:\n%s", e)
+	}
+}
+
+// The council has another domain: what waits for the old one is kept back, and
+// goes once that is the council's again.
+func TestEmailsStayWithinTheDomains(t *testing.T) {
+	const old, other = "cranford-pc.example", "cranford.gov.example"
+	w := found(t)
+	w.edit(`settle = "1s"`, `settle = "3s"`)
+	stop := w.run()
+	w.bo.Reacts(w.ann.Says("The handrail."), "📌")
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	configuration, err := os.ReadFile(w.path("muniment.toml"))
+	w.must(err)
+	w.must(os.WriteFile(w.path("muniment.toml"), bytes.ReplaceAll(configuration, []byte(old), []byte(other)), 0o600))
+	stop = w.run()
+	it := w.mail(func(it mail.Item) bool { return it.LastAnswer != "" })
+	if it.State != mail.Waiting || it.Attempts != 0 || it.LastAnswer != "its recipient is not at one of the council's domains" {
+		t.Errorf("kept back: %+v", it)
+	}
+	stop()
+	if n := len(w.post.Emails()); n != 0 {
+		t.Errorf("%d emails went outside the domains", n)
+	}
+	w.must(os.WriteFile(w.path("muniment.toml"), configuration, 0o600))
+	stop = w.run()
+	defer stop()
+	w.emailed(1)
+}
+
+// mail waits until the first conversation's email is as it should be, and returns
+// it.
+func (w *town) mail(is func(mail.Item) bool) (it mail.Item) {
+	w.t.Helper()
+	ctx := w.soon()
+	for {
+		w.read(func(tx *sqlite.Tx) (err error) {
+			it, err = mail.Find(tx, forward.Letter, 1)
+			return err
+		})
+		if is(it) {
+			return it
+		}
+		if ctx.Err() != nil {
+			w.t.Fatalf("the email is %+v", it)
+		}
+		time.Sleep(10 * time.Millisecond) // the outbox tells nobody
 	}
 }
 

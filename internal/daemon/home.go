@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,8 +29,12 @@ func (h Home) bufferKey() string { return filepath.Join(string(h), "buffer.key")
 func (h Home) ledgerKey() string { return filepath.Join(string(h), "ledger.key") }
 func (h Home) lock() string      { return filepath.Join(string(h), "lock") }
 
-// demonstration marks a directory that holds nothing real.
-func (h Home) demonstration() string { return filepath.Join(string(h), "DEMONSTRATION") }
+// demonstration marks a directory that holds nothing real. The demonstration
+// marks its own directory likewise, so that neither is taken for the real thing.
+func (h Home) demonstration() string { return filepath.Join(string(h), DemonstrationMark) }
+
+// DemonstrationMark is the name of the file that marks a demonstration.
+const DemonstrationMark = "DEMONSTRATION.txt"
 
 // ErrDemonstration is returned where a demonstration's directory is about to be
 // used for real.
@@ -38,20 +43,47 @@ var ErrDemonstration = errors.New("this directory holds a demonstration; choose 
 // ErrBusy is returned where another command uses the link already.
 var ErrBusy = errors.New("muniment is running already with this directory: only one of run, link and groups can use the link at a time (stop the service first: systemctl stop muniment)")
 
-// Make lays out a new archive in the directory, with its keys.
+// Make lays out a new archive in the directory, with its keys. It is built under
+// another name, so that an interrupted Make can be done again.
 func (h Home) Make(ctx context.Context, now time.Time, who string) error {
 	if err := os.MkdirAll(string(h), 0o700); err != nil {
 		return fmt.Errorf("make the state directory: %w", err)
 	}
-	db, err := sqlite.Create(ctx, h.archive())
+	if _, err := os.Stat(h.archive()); err == nil {
+		return fmt.Errorf("there is an archive at %s already", h.archive())
+	}
+	building := h.archive() + ".new"
+	for _, leftover := range []string{building, building + "-wal", building + "-shm"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make the archive: %w", err)
+		}
+	}
+	if _, err := ledger.LoadKey(h.ledgerKey()); err != nil {
+		if err := h.newKey(); err != nil {
+			return err
+		}
+	}
+	db, err := sqlite.Create(ctx, building)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	if err := ledger.NewKey(h.ledgerKey(), "muniment"); err != nil {
+	err = db.Write(ctx, func(tx *sqlite.Tx) error { return archive.Lay(tx, now, who) })
+	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	return db.Write(ctx, func(tx *sqlite.Tx) error { return archive.Lay(tx, now, who) })
+	if err := os.Rename(building, h.archive()); err != nil {
+		return fmt.Errorf("make the archive: %w", err)
+	}
+	return nil
+}
+
+// newKey makes the ledger's key. Without an archive, a file that is no key can
+// only be left from an interrupted Make.
+func (h Home) newKey() error {
+	if err := os.Remove(h.ledgerKey()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make the ledger's key: %w", err)
+	}
+	return ledger.NewKey(h.ledgerKey(), "muniment")
 }
 
 // MarkDemonstration marks the directory as one that holds nothing real.
@@ -71,13 +103,43 @@ func (h Home) IsDemonstration() bool {
 // OpenArchive opens the archive's database; its error says what to do where
 // there is none.
 func (h Home) OpenArchive(ctx context.Context) (*sqlite.DB, error) {
+	if err := h.accessible(); err != nil {
+		return nil, err
+	}
 	db, err := sqlite.Open(ctx, h.archive())
 	if errors.Is(err, sqlite.ErrNoArchive) {
 		return nil, fmt.Errorf("%w in %s: run `muniment init` first", err, string(h))
-	} else if errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("%w: run this as the user who owns %s, such as `sudo -u muniment muniment …`", err, string(h))
 	}
 	return db, err
+}
+
+// accessible refuses to begin where a file cannot be opened, and says whose it
+// is: SQLite would only say that it cannot.
+func (h Home) accessible() error {
+	for _, path := range []string{string(h), h.archive(), h.session(), h.bufferKey(), h.ledgerKey(), h.lock()} {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%s may not be opened by this user: run this with sudo; if that does not help, chown -R it to the user that the service runs as", path)
+		}
+		if err == nil {
+			f.Close()
+		}
+	}
+	return nil
+}
+
+// Owner returns the user and group that the state directory belongs to; false if
+// there is none yet.
+func (h Home) Owner() (uid, gid int, ok bool) {
+	info, err := os.Stat(string(h))
+	if err != nil {
+		return 0, 0, false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return int(stat.Uid), int(stat.Gid), true
 }
 
 // OpenKey reads the key that signs the ledger's checkpoints.
@@ -86,37 +148,31 @@ func (h Home) OpenKey() (*ledger.Key, error) { return ledger.LoadKey(h.ledgerKey
 // Lock takes the link for one command; release gives it back. The lock goes
 // with the process, however it ends.
 func (h Home) Lock() (release func(), err error) {
-	f, err := h.tryLock(unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	f, err := os.OpenFile(h.lock(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the link: %w", err)
+	}
+	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	if err == nil {
+		return func() { f.Close() }, nil
+	}
+	f.Close()
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return nil, ErrBusy
-	} else if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", string(h), err)
 	}
-	return func() { f.Close() }, nil
+	return nil, fmt.Errorf("lock the link: %w", err)
 }
 
 // Running reports whether a command uses the link now, the daemon as a rule. It
 // only asks: a command that begins meanwhile is not disturbed.
 func (h Home) Running() bool {
-	lock := unix.Flock_t{Type: unix.F_WRLCK}
-	f, err := h.tryLock(unix.F_OFD_GETLK, &lock)
+	f, err := os.Open(h.lock())
 	if err != nil {
 		return false
 	}
-	f.Close()
-	return lock.Type != unix.F_UNLCK
-}
-
-func (h Home) tryLock(command int, lock *unix.Flock_t) (*os.File, error) {
-	f, err := os.OpenFile(h.lock(), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.FcntlFlock(f.Fd(), command, lock); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	defer f.Close()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock) == nil && lock.Type != unix.F_UNLCK
 }
 
 // Link is the companion device opened for pairing and for looking, not for

@@ -23,9 +23,14 @@ import (
 // gap begins at the last one.
 const heartbeat = time.Minute
 
-// abandonAfter is how long a message that was decrypted but never captured may
-// wait for WhatsApp, which keeps it for fourteen days, to deliver it again.
-const abandonAfter = 15 * 24 * time.Hour
+// A message that was decrypted but never captured is given up when it is older
+// than WhatsApp keeps one, and when this run has been connected for long enough
+// to have been given what was waiting: to give it up earlier would have it
+// acknowledged, when it comes, as one that was dealt with.
+const (
+	abandonAfter = 31 * 24 * time.Hour
+	queueDrained = time.Hour
+)
 
 // Serve opens the daemon, runs it until ctx is done, and closes it. To be told to
 // stop is no error, however early.
@@ -149,22 +154,26 @@ func (d *Daemon) runSchedule(ctx context.Context) error {
 // Nightly does what is due since last time: it gives up messages that will not
 // come again, draws up and carries out disposal lists, and signs the ledger.
 func (d *Daemon) Nightly(ctx context.Context) error {
-	abandoned, err := d.session.AbandonBuffered(ctx, abandonAfter)
-	if err != nil {
-		return err
-	}
-	if abandoned > 0 {
-		d.log.Warn("messages were decrypted, not captured, and never delivered again", "messages", abandoned)
-		if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-			return archive.OpenGap(tx, d.now(), d.now().Add(-abandonAfter), archive.Abandoned,
-				fmt.Sprintf("%d messages never delivered again", abandoned))
-		}); err != nil {
-			return err
-		}
-	}
-	err = errors.Join(d.disposal.Nightly(ctx), d.sign(ctx)) // the ledger is signed, whatever becomes of disposal
+	err := errors.Join(d.abandon(ctx), d.disposal.Nightly(ctx), d.sign(ctx)) // none waits for another
 	d.outbox.Wake()
 	return err
+}
+
+// abandon gives up messages that will not come again, and says so.
+func (d *Daemon) abandon(ctx context.Context) error {
+	since := d.connectedAt.Load()
+	if since == 0 || time.Since(time.Unix(0, since)) < queueDrained {
+		return nil
+	}
+	n, err := d.session.AbandonBuffered(ctx, abandonAfter)
+	if err != nil || n == 0 {
+		return err
+	}
+	d.log.Warn("messages were decrypted, not captured, and never delivered again", "messages", n)
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return archive.OpenGap(tx, d.now(), d.now().Add(-abandonAfter), archive.Abandoned,
+			fmt.Sprintf("%d messages never delivered again", n))
+	})
 }
 
 // sign signs the ledger, once a day.

@@ -82,6 +82,8 @@ type town struct {
 	ann, bo  *standin.Member // on the member register
 	stranger *standin.Member // in the group, on no register
 	log      *safeBuffer
+
+	expectUncleanStop bool // the archive cannot be written to
 }
 
 const townConfig = `
@@ -193,7 +195,7 @@ func (w *town) run() (stop func()) {
 	w.must(w.server.WaitOnline(w.soon()))
 	return sync.OnceFunc(func() {
 		cancel()
-		if err := errors.Join(<-done, d.Close()); err != nil {
+		if err := errors.Join(<-done, d.Close()); (err != nil) != w.expectUncleanStop {
 			w.t.Errorf("stop: %v", err)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"muniment/internal/archive"
@@ -50,8 +52,11 @@ type Certificate struct {
 	Files      int            `json:"files_searched"`
 	Bytes      int64          `json:"bytes_searched"`
 	Found      int            `json:"fragments_found"` // always 0: else there is no certificate
-	Emails     []EmailedCopy  `json:"emailed_copies"`
-	Checkpoint string         `json:"checkpoint"` // signed; it covers the journal's account of this run
+	// FoundBefore is what an earlier search found, where the run was interrupted
+	// since and could not search for it again.
+	FoundBefore int           `json:"fragments_found_before_interruption"`
+	Emails      []EmailedCopy `json:"emailed_copies"`
+	Checkpoint  string        `json:"checkpoint"` // signed; it covers the journal's account of this run
 }
 
 // EmailedCopy is an email that holds destroyed records. It lies in the council's
@@ -65,14 +70,16 @@ type EmailedCopy struct {
 
 // certify writes the certificate of a run, as JSON, and journals the run's end.
 func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, error) {
-	c := Certificate{Number: r.id, Issuer: d.Issuer, List: l.ID, Authority: r.authority, Finished: d.Now(),
+	c := Certificate{Number: r.id, Issuer: d.Issuer, List: l.ID, Authority: r.authority, Finished: d.Now().UTC(),
 		Searched: s.records, Files: s.files, Bytes: s.bytes}
 	var started string
 	var unsearched int
 	if err := tx.QueryRow("SELECT started_at, unsearched FROM disposal_run WHERE id = ?", r.id).Scan(&started, &unsearched); err != nil {
 		return "", fmt.Errorf("certificate of run %d: %w", r.id, err)
 	}
-	c.Unsearched = unsearched - s.records
+	if c.Unsearched = unsearched - s.records; c.Unsearched > 0 {
+		c.FoundBefore = r.residue
+	}
 	var err error
 	if c.Started, err = sqlite.ParseTime(started); err != nil {
 		return "", err
@@ -89,14 +96,21 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 	c.Kept = len(kept)
 	if c.Destroyed, err = archive.StubsOf(tx, r.id); err != nil {
 		return "", err
+	} else if c.Destroyed == nil {
+		c.Destroyed = []archive.Stub{} // in JSON, none is a list too
 	}
+	var rules []string
 	for i, stub := range c.Destroyed {
 		if i == 0 || stub.SentOn < c.SentFrom {
 			c.SentFrom = stub.SentOn
 		}
 		c.SentTo = max(c.SentTo, stub.SentOn)
-		c.Class, c.Rule = string(stub.Class), stub.Rule
+		c.Class = string(stub.Class)
+		if !slices.Contains(rules, stub.Rule) { // the period may have been changed between two of them
+			rules = append(rules, stub.Rule)
+		}
 	}
+	c.Rule = strings.Join(rules, "; ")
 	if c.Emails, err = emailedCopies(tx, c.Destroyed); err != nil {
 		return "", err
 	}
@@ -130,7 +144,7 @@ func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
 			}
 		}
 	}
-	var copies []EmailedCopy
+	copies := []EmailedCopy{} // in JSON, none is a list too
 	for _, id := range order {
 		it, err := mail.Find(tx, forward.Letter, id)
 		if err != nil {

@@ -171,7 +171,7 @@ func (c *council) delivers() {
 		return []byte("letter"), nil
 	}
 	send := func(context.Context, string, string, []byte) (string, error) { return "250 taken", c.answer }
-	out := mail.New(c.db, c.d.Log, send, compose, func() time.Time { return c.now }, 10_000)
+	out := mail.New(c.db, c.d.Log, func(string) bool { return true }, send, compose, func() time.Time { return c.now }, 10_000)
 	if err := out.DeliverDue(context.Background()); err != nil {
 		c.Fatal(err)
 	}
@@ -379,6 +379,7 @@ func (cert Certificate) expect(t *testing.T, c *council, newer record.Seq) {
 		NoticeOn: time.Date(2032, 2, 2, 3, 0, 0, 0, time.UTC), Started: night, Finished: night,
 		Class: "WA-MSG", Rule: "WA-MSG: 6 years from the date of the message",
 		SentFrom: "2026-03-02", SentTo: "2026-03-02", Searched: 3,
+		Emails: []EmailedCopy{}, // in JSON an empty list, not null
 	}
 	if diff := cmp.Diff(want, cert); diff != "" {
 		t.Errorf("certificate (-want +got)\n%s", diff)
@@ -506,7 +507,7 @@ func TestTheNoticeIsRefused(t *testing.T) {
 	c.answer = errors.New("no route to host")
 	c.nightsUntil("2032-02-02")
 	c.write(func(tx *sqlite.Tx) error { // a mail.Failure can only be made by a server
-		_, err := tx.Exec("UPDATE outbox SET state = ? WHERE kind = ?", mail.Refused, NoticeLetter)
+		_, err := tx.Exec("UPDATE outbox SET state = ?, message = NULL WHERE kind = ?", mail.Refused, NoticeLetter)
 		return err
 	})
 	c.answer = nil
@@ -609,7 +610,6 @@ func (c *council) begun() {
 		c.Fatalf("destroyed %d, err %v", len(gone), err)
 	}
 	c.restarts()
-	c.now = c.now.AddDate(0, 0, -1)
 }
 
 func TestAnInterruptedRunIsTakenUpAgain(t *testing.T) {
@@ -618,7 +618,7 @@ func TestAnInterruptedRunIsTakenUpAgain(t *testing.T) {
 	c.begun()
 	c.expectVerified()
 	c.expectKept(70)
-	c.nightsUntil("2032-03-03")
+	c.nightsUntil("2032-03-04")
 	c.expectKept(0)
 	if cert := c.certified(1); len(cert.Destroyed) != 120 || cert.Searched != 70 || cert.Unsearched != 50 {
 		t.Errorf("destroyed %d, searched for %d, not for %d; want 120, 70, 50", len(cert.Destroyed), cert.Searched, cert.Unsearched)
@@ -675,7 +675,7 @@ func TestAHoldDuringARun(t *testing.T) {
 			if released {
 				c.releases(hold)
 			}
-			c.nightsUntil("2032-03-04")
+			c.nightsUntil("2032-03-05")
 			c.expectKept(70)
 			if cert := c.certified(1); len(cert.Destroyed) != 50 || cert.Kept != 70 {
 				t.Errorf("destroyed %d, kept %d; want 50, 70", len(cert.Destroyed), cert.Kept)
@@ -736,6 +736,9 @@ func TestResidue(t *testing.T) {
 	}
 }
 
+// What was found and is not known any more after a restart does not hold the run up
+// for ever: the certificate says what could not be searched for, and that something
+// had been found.
 func TestResidueIsNotForgotten(t *testing.T) {
 	c := newCouncil(t)
 	c.says(ann, "3EB0AAAAAAAAAAAAAAAA", culvert)
@@ -747,13 +750,9 @@ func TestResidueIsNotForgotten(t *testing.T) {
 		t.Fatal("residue was not found")
 	}
 	c.restarts()
-	for range 2 {
-		if err := c.night(); err == nil || !strings.Contains(err.Error(), "cannot be searched for again") {
-			t.Errorf("after the restart: %v", err)
-		}
-	}
-	if _, err := c.certificate(1); !errors.Is(err, ErrNoCertificate) {
-		t.Errorf("certificate: %v; want none", err)
+	c.nightsUntil("2032-03-04")
+	if cert := c.certified(1); cert.Searched != 0 || cert.Unsearched != 1 || cert.FoundBefore == 0 {
+		t.Errorf("searched for %d, not for %d, found before %d", cert.Searched, cert.Unsearched, cert.FoundBefore)
 	}
 }
 
@@ -822,7 +821,7 @@ func TestEmailedCopies(t *testing.T) {
 		if err := people.AddMember(tx, c.now, "sysadmin", "elected", people.Member{Name: "Bo", Role: "councillor"}, bo); err != nil {
 			return err
 		}
-		return people.Changed(tx, record.Received{Type: record.Present, Group: official, Participants: []record.Address{ann, bo}})
+		return people.Changed(tx, c.now, record.Received{Type: record.Present, Group: official, Participants: []record.Address{ann, bo}})
 	})
 	c.says(ann, "A1", culvert)
 	c.says(ann, "A2", fence)

@@ -1,11 +1,10 @@
 package disposal
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"muniment/internal/archive"
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
 	"muniment/internal/mail"
@@ -23,35 +22,59 @@ func (d Doubt) Error() string { return string(d) }
 // archive knows before somebody must say that it is right (REQUIREMENTS.md 3.5).
 const maxSilence = 7 * 24 * time.Hour
 
-// CheckClock compares the clock with the latest thing in the archive and
-// journals a jump. It is called before anything new is written with that clock:
-// when the daemon starts and every night.
+// CheckClock goes through the times at which anything was written since the clock
+// was last confirmed or doubted, in the order of the ledger, and up to now, and
+// journals every jump. It is called when the daemon starts and every night. It looks
+// at each step, since whatever is written with a wrong clock makes the next one
+// small.
 func CheckClock(tx *sqlite.Tx, now time.Time) error {
-	last, err := lastKnown(tx)
-	if err != nil || last.IsZero() {
+	times, err := knownTimes(tx)
+	if err != nil || len(times) == 0 {
 		return err
 	}
-	if !now.Before(last.Add(-time.Minute)) && now.Sub(last) <= maxSilence {
-		return nil
+	times = append(times, now)
+	for i, to := range times[1:] {
+		from := times[i]
+		if !to.Before(from.Add(-time.Minute)) && to.Sub(from) <= maxSilence {
+			continue
+		}
+		if err := journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.ClockJumped,
+			About: journal.About{"from": sqlite.FormatTime(from), "to": sqlite.FormatTime(to)}}); err != nil {
+			return err
+		}
 	}
-	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.ClockJumped,
-		About: journal.About{"from": sqlite.FormatTime(last), "to": sqlite.FormatTime(now)}})
+	return nil
 }
 
-// lastKnown returns the latest time that the archive knows of.
-func lastKnown(tx *sqlite.Tx) (time.Time, error) {
-	entry, err := journal.Last(tx)
+// knownTimes returns when entries and checkpoints were written since the clock was
+// last confirmed or doubted, in the order of the ledger.
+func knownTimes(tx *sqlite.Tx) (times []time.Time, err error) {
+	jumped, _, err := journal.LastOf(tx, journal.ClockJumped)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
-	signed, err := ledger.LastSigned(tx)
+	confirmed, _, err := journal.LastOf(tx, journal.ClockConfirmed)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
-	if signed.After(entry) {
-		return signed, nil
+	entries, err := journal.Times(tx, max(jumped, confirmed))
+	if err != nil || len(entries) == 0 {
+		return nil, err
 	}
-	return entry, nil
+	signed, err := ledger.SignedSince(tx, entries[0].Leaf)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		for len(signed) > 0 && signed[0].Size <= e.Leaf { // made before this entry
+			times, signed = append(times, signed[0].At), signed[1:]
+		}
+		times = append(times, e.At)
+	}
+	for _, s := range signed {
+		times = append(times, s.At)
+	}
+	return times, nil
 }
 
 // ConfirmClock records that a named person has found the clock right.
@@ -121,7 +144,7 @@ func (d *Disposal) allOnHold(tx *sqlite.Tx, l List) error {
 	if err != nil {
 		return err
 	}
-	if some, err := archive.Destroyable(tx, retention.DateOf(d.Now()), seqs); err != nil {
+	if some, err := d.Archive.Destroyable(tx, retention.DateOf(d.Now()), seqs); err != nil {
 		return err
 	} else if !some {
 		return Doubt("everything on it is on hold")
@@ -131,7 +154,7 @@ func (d *Disposal) allOnHold(tx *sqlite.Tx, l List) error {
 
 // lapse closes the open lists that will never be run.
 func (d *Disposal) lapse(tx *sqlite.Tx) error {
-	lists, err := scanLists(tx.Query(listColumns + " WHERE closed_at IS NULL AND id NOT IN (SELECT list FROM disposal_run)"))
+	lists, err := scanLists(tx.Query(listColumns + " WHERE closed_at IS NULL AND run IS NULL"))
 	if err != nil {
 		return err
 	}
@@ -154,33 +177,74 @@ func (d *Disposal) lapse(tx *sqlite.Tx) error {
 	return nil
 }
 
+// Outlook says what is to become of the open list l as things stand now, for a
+// reader: it will lapse, or why it waits, or that it is to be destroyed.
+func (d *Disposal) Outlook(tx *sqlite.Tx, l List) (string, error) {
+	if l.Run == 0 {
+		if why, err := d.lapsed(tx, l); err != nil {
+			return "", err
+		} else if why != "" {
+			return "lapses tonight: " + why, nil
+		}
+	}
+	err := d.Doubts(tx, l)
+	doubt := Doubt("")
+	switch {
+	case errors.As(err, &doubt):
+		return "waits: " + string(doubt), nil
+	case err != nil:
+		return "", err
+	case l.Run != 0:
+		return fmt.Sprintf("run %d has begun and is not finished", l.Run), nil
+	}
+	return "to be destroyed tonight, if the archive verifies", nil
+}
+
 // lapsed says why l will never be run; empty if it may be. What it holds still
 // goes on another list, with a notice of its own.
 func (d *Disposal) lapsed(tx *sqlite.Tx, l List) (why string, err error) {
 	if l.Records == 0 {
 		return "all on it went with the messages that it belonged to", nil
 	}
-	if released, err := releasedSince(tx, l.DrawnUp); err != nil {
+	if released, err := releasedSince(tx, l.ID); err != nil {
 		return "", err
 	} else if released {
-		return "a hold was released since it was drawn up", nil
+		return "a hold was released since it was drawn up; a new list follows", nil
+	}
+	seqs, err := Items(tx, l.ID)
+	if err != nil {
+		return "", err
+	}
+	if due, err := d.Archive.AllDue(tx, l.DestroyOn, seqs); err != nil {
+		return "", err
+	} else if !due {
+		return "not all on it is due on its day any more: a longer period was adopted, or a message arrived late; a new list follows", nil
 	}
 	notice, err := mail.Find(tx, NoticeLetter, l.ID)
 	if err != nil {
 		return "", fmt.Errorf("notice of list %d: %w", l.ID, err)
 	}
 	if notice.State == mail.Refused && retention.DateOf(d.Now()) >= l.DestroyOn {
-		return "the mail server refused its notice", nil
+		return "the mail server refused its notice; a new list follows", nil
 	}
 	return "", nil
 }
 
-// releasedSince reports whether a hold was released since then: what was on hold
-// is never destroyed under a list that gave notice before (C9).
-func releasedSince(tx *sqlite.Tx, then time.Time) (bool, error) {
-	holds, err := archive.Holds(tx)
-	if err != nil {
+// releasedSince reports whether a hold was released since the list was drawn up:
+// what was on hold is never destroyed under a list that gave notice before (C9). The
+// journal knows which came first, whatever the clock said at the time; of a list
+// that it does not know the worst is supposed.
+func releasedSince(tx *sqlite.Tx, list int64) (bool, error) {
+	released, _, err := journal.LastOf(tx, journal.HoldReleased)
+	if err != nil || released == 0 {
 		return false, err
 	}
-	return slices.ContainsFunc(holds, func(h archive.Hold) bool { return !h.Released.Before(then) }), nil
+	var drawnUp int64
+	err = journal.Of(tx, journal.ListDrawnUp, func(e journal.Entry, _ int64) error {
+		if e.About.Number("list") == list {
+			drawnUp = e.ID
+		}
+		return nil
+	})
+	return released > drawnUp, err
 }

@@ -80,6 +80,10 @@ type List struct {
 	Approved   time.Time
 	Closed     time.Time // run, or lapsed
 	Records    int       // still on it
+
+	Run       int64  // that destroyed it, or is doing so; 0: none
+	Authority string // on which the run rests
+	Destroyed int    // by the run, once it is finished
 }
 
 // DrawUp lists what falls due within the period of notice and stands on no list
@@ -91,7 +95,7 @@ func (d *Disposal) DrawUp(tx *sqlite.Tx) (list int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	due, err := archive.Due(tx, on, func(s record.Seq) bool { return listed[s] })
+	due, err := d.Archive.Due(tx, on, func(s record.Seq) bool { return listed[s] })
 	if err != nil || len(due) == 0 {
 		return 0, err
 	}
@@ -156,8 +160,9 @@ func scanSeqs(rows *sql.Rows, err error) ([]record.Seq, error) {
 
 const listColumns = `SELECT id, drawn_up_at, destroy_on, coalesce(approved_by, ''), coalesce(approver, ''),
 	coalesce(approved_at, ''), coalesce(closed_at, ''),
-	(SELECT count(*) FROM disposal_item i WHERE i.list = disposal_list.id)
-	FROM disposal_list`
+	(SELECT count(*) FROM disposal_item i WHERE i.list = disposal_list.id),
+	coalesce(run, 0), coalesce(authority, ''), coalesce(json_array_length(certificate, '$.destroyed'), 0)
+	FROM disposal_list LEFT JOIN (SELECT id AS run, list, authority, certificate FROM disposal_run) ON list = id`
 
 // Lists returns all lists, the latest first.
 func Lists(tx *sqlite.Tx) ([]List, error) {
@@ -167,16 +172,50 @@ func Lists(tx *sqlite.Tx) ([]List, error) {
 // ErrNoList is returned where there is no such list, or it is closed.
 var ErrNoList = errors.New("there is no such open disposal list")
 
+// closedList is an ErrNoList that can say more.
+type closedList struct {
+	id int64
+	on retention.Date
+}
+
+func (c closedList) Error() string      { return fmt.Sprintf("list %d was closed on %s", c.id, c.on.Long()) }
+func (closedList) Is(target error) bool { return target == ErrNoList }
+
 // OpenList returns the open list with that number.
 func OpenList(tx *sqlite.Tx, id int64) (List, error) {
-	lists, err := scanLists(tx.Query(listColumns+" WHERE id = ? AND closed_at IS NULL", id))
-	if err != nil {
+	lists, err := scanLists(tx.Query(listColumns+" WHERE id = ?", id))
+	switch {
+	case err != nil:
 		return List{}, err
-	}
-	if len(lists) == 0 {
+	case len(lists) == 0:
 		return List{}, fmt.Errorf("list %d: %w", id, ErrNoList)
+	case !lists[0].Closed.IsZero():
+		return List{}, closedList{id, retention.DateOf(lists[0].Closed)}
 	}
 	return lists[0], nil
+}
+
+// Lapse is what became of a list that was closed without a run.
+type Lapse struct {
+	Why     string
+	Records int // that stood on it when it was drawn up
+}
+
+// Lapses returns the lists that lapsed. The journal tells of them: a list that is
+// closed keeps nothing of what was on it.
+func Lapses(tx *sqlite.Tx) (map[int64]Lapse, error) {
+	lapses, drawnUp := make(map[int64]Lapse), make(map[int64]int)
+	if err := journal.Of(tx, journal.ListDrawnUp, func(e journal.Entry, _ int64) error {
+		drawnUp[e.About.Number("list")] = int(e.About.Number("records"))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return lapses, journal.Of(tx, journal.ListLapsed, func(e journal.Entry, _ int64) error {
+		list := e.About.Number("list")
+		lapses[list] = Lapse{Why: e.Reason, Records: drawnUp[list]}
+		return nil
+	})
 }
 
 func scanLists(rows *sql.Rows, err error) ([]List, error) {
@@ -188,7 +227,8 @@ func scanLists(rows *sql.Rows, err error) ([]List, error) {
 	for rows.Next() {
 		var l List
 		var drawn, approved, closed string
-		if err := rows.Scan(&l.ID, &drawn, &l.DestroyOn, &l.ApprovedBy, &l.Approver, &approved, &closed, &l.Records); err != nil {
+		if err := rows.Scan(&l.ID, &drawn, &l.DestroyOn, &l.ApprovedBy, &l.Approver, &approved, &closed, &l.Records,
+			&l.Run, &l.Authority, &l.Destroyed); err != nil {
 			return nil, fmt.Errorf("read disposal lists: %w", err)
 		}
 		for _, t := range []struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"muniment/internal/archive"
 	"muniment/internal/forward"
@@ -80,9 +81,6 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 	f := d.searches[run.id]
 	if f == nil {
 		f = new(fragments)
-	}
-	if run.residue > 0 && f.records == 0 {
-		return fmt.Errorf("run %d left %d fragments of destroyed records in the files, and they cannot be searched for again since muniment was started anew: no certificate is given", run.id, run.residue)
 	}
 	if d.searches == nil {
 		d.searches = make(map[int64]*fragments)
@@ -163,7 +161,7 @@ func (d *Disposal) authority(l List) string {
 // was drawn up may have been on its records: they are kept for the next.
 func (d *Disposal) step(ctx context.Context, l List, r running, seqs []record.Seq) (gone []archive.Destroyed, err error) {
 	err = d.DB.Write(ctx, func(tx *sqlite.Tx) error {
-		if released, err := releasedSince(tx, l.DrawnUp); err != nil || released {
+		if released, err := releasedSince(tx, l.ID); err != nil || released {
 			return err
 		}
 		var err error
@@ -198,7 +196,7 @@ func seqsOf(gone []archive.Destroyed) []record.Seq {
 }
 
 // scrubs is how often the files are scrubbed before residue is reported.
-const scrubs = 3
+const scrubs = 2
 
 // prove leaves nothing of what was deleted in any file and searches them all for
 // it. The records' fragments are in memory only and go with the run.
@@ -213,33 +211,61 @@ func (d *Disposal) prove(ctx context.Context, r running, f *fragments) (search, 
 		return search{}, err
 	}
 	var found int
-	var err error
 	for range scrubs {
-		found = 0
-		if err = errors.Join(d.DB.Scrub(ctx), d.ScrubSession(ctx)); err != nil {
-			continue // a reader may have been in the way
+		if err := d.scrub(ctx); err != nil {
+			return search{}, err
 		}
-		var s search
-		if s, err = f.search(d.Directory); err != nil {
-			continue
+		s, err := f.search(ctx, d.Directory)
+		if err != nil {
+			return search{}, err
 		}
 		if s.residue, err = d.notHeld(ctx, s.residue); err != nil {
-			continue
+			return search{}, err
 		}
 		if found = len(s.residue); found == 0 {
 			return s, nil
 		}
-	}
-	if err != nil {
-		return search{}, err
 	}
 	return search{}, errors.Join(
 		fmt.Errorf("%d fragments of destroyed records are still in the files after %d attempts to remove them: no certificate is given", found, scrubs),
 		d.noteResidue(ctx, r, found))
 }
 
-// noteResidue remembers that a search found something, so that nothing is
-// certified by an attempt that no longer knows what to search for.
+// scrub scrubs the archive and the session. Somebody who reads the archive, as a
+// command does whose output nobody takes, keeps what was destroyed in its log: he is
+// waited for, but not for ever. The next night tries again.
+func (d *Disposal) scrub(ctx context.Context) error {
+	err := patiently(ctx, d.DB.Scrub, d.DB.EmptyLog)
+	if errors.Is(err, sqlite.ErrReader) {
+		return fmt.Errorf("what was destroyed is not removed from the files yet, since somebody holds the archive open for reading (a muniment command that has not ended?): %w", err)
+	} else if err != nil {
+		return err
+	}
+	return patiently(ctx, d.ScrubSession, d.ScrubSession)
+}
+
+// patience is how often a reader is waited for, pause how long others may write in
+// between.
+const patience = 3
+
+var pause = 2 * time.Second
+
+// patiently calls do, and again as long as a reader is in the way.
+func patiently(ctx context.Context, do, again func(context.Context) error) error {
+	err := do(ctx)
+	for n := 1; n < patience && errors.Is(err, sqlite.ErrReader); n++ {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		err = again(ctx)
+	}
+	return err
+}
+
+// noteResidue remembers that a search found something: if muniment is started anew
+// and no longer knows what to search for, the certificate has to say so.
 func (d *Disposal) noteResidue(ctx context.Context, r running, found int) error {
 	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
 		if _, err := tx.Exec("UPDATE disposal_run SET residue = ? WHERE id = ?", found, r.id); err != nil {

@@ -3,6 +3,7 @@ package disposal
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,11 @@ import (
 // remainder of twice this length holds a whole one, wherever it was cut.
 const window = 24
 
-// maxID bounds how much of a message ID is searched for: senders choose them.
+// maxID bounds how much of a message ID or name is searched for: senders choose them.
 const maxID = 1024
 
-// fragments are pieces of destroyed records: their message IDs, their salts and
-// windows of what they said. They are kept in memory only.
+// fragments are pieces of destroyed records: their message IDs, their salts, their
+// senders' own names and windows of what they said. They are kept in memory only.
 type fragments struct {
 	records int
 	byHead  map[uint64][][]byte // by their first eight bytes
@@ -35,6 +36,7 @@ func (f *fragments) add(g archive.Destroyed) {
 		f.put(salt)
 	}
 	f.putText([]byte(g.ID[:min(len(g.ID), maxID)]))
+	f.putText([]byte(g.PushName[:min(len(g.PushName), maxID)]))
 	for _, text := range g.Content {
 		for ; len(text) >= 2*window; text = text[window:] {
 			f.putText(text[:window:window])
@@ -84,7 +86,7 @@ type search struct {
 }
 
 // search looks for every fragment in every file below directory.
-func (f *fragments) search(directory string) (search, error) {
+func (f *fragments) search(ctx context.Context, directory string) (search, error) {
 	s := search{records: f.records}
 	known := make(map[string]bool)
 	found := func(fragment []byte) {
@@ -109,7 +111,7 @@ func (f *fragments) search(directory string) (search, error) {
 			return err
 		}
 		defer file.Close()
-		n, err := f.searchIn(file, found)
+		n, err := f.searchIn(ctx, file, found)
 		s.files++
 		s.bytes += n
 		return err
@@ -122,10 +124,13 @@ func (f *fragments) search(directory string) (search, error) {
 
 // searchIn calls found for every fragment in r and returns how many bytes r has.
 // It reads r as a stream and remembers no more than the longest fragment.
-func (f *fragments) searchIn(r io.Reader, found func([]byte)) (n int64, err error) {
+func (f *fragments) searchIn(ctx context.Context, r io.Reader, found func([]byte)) (n int64, err error) {
 	in := bufio.NewReaderSize(r, 1<<18)
 	var h uint64
 	for {
+		if n%(1<<20) == 0 && ctx.Err() != nil {
+			return n, ctx.Err()
+		}
 		c, err := in.ReadByte()
 		if errors.Is(err, io.EOF) {
 			return n, nil

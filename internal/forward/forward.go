@@ -43,7 +43,7 @@ const (
 	Settled    State = "settled"     // chosen, and owed or sent
 	TakenBack  State = "taken back"  // in time
 	NothingNew State = "nothing new" // all of it went with an earlier one
-	NotKept    State = "not kept"    // the marked message is not in the archive
+	NotKept    State = "not kept"    // the marked message is not in the archive; see [Rules.Arrived]
 )
 
 // Reacted takes note of a freshly captured reaction, in its transaction: it may
@@ -71,7 +71,7 @@ func (f Rules) Reacted(tx *sqlite.Tx, now time.Time, r record.Received, c archiv
 		err = f.takeBack(tx, now, c)
 	case !standing && isMark:
 		var may bool
-		if may, err = f.mayMark(tx, r.Group, c.Person); err == nil && may {
+		if may, err = f.mayMark(tx, r, c.Person); err == nil && may {
 			err = f.mark(tx, now, r, c)
 		}
 	}
@@ -87,28 +87,31 @@ func (f Rules) standing(tx *sqlite.Tx, c archive.Captured) (is bool, err error) 
 	return is, err
 }
 
-// mayMark reports whether p is in the group and has one of the roles.
-func (f Rules) mayMark(tx *sqlite.Tx, group string, p people.ID) (bool, error) {
-	in, err := people.Participants(tx, group)
-	if err != nil || !in[p] {
+// mayMark reports whether p, who reacted with r, is in the group and had one of
+// the roles when he did: a mark that arrives late is not lost for it.
+func (f Rules) mayMark(tx *sqlite.Tx, r record.Received, p people.ID) (bool, error) {
+	in, err := people.Participants(tx, r.Group)
+	if err != nil {
 		return false, err
+	}
+	// What waited for us at the very first run comes before we are told who is in
+	// the group. Until then we rely on WhatsApp: only who is in a group can react
+	// there.
+	if len(in) > 0 && !in[p] {
+		return false, nil
 	}
 	names, err := people.LoadNames(tx)
 	if err != nil {
 		return false, err
 	}
 	m, ok := names.Member(p)
-	return ok && slices.Contains(f.Roles, m.Role), nil
+	return ok && !m.Ended(r.Sent) && slices.Contains(f.Roles, m.Role), nil
 }
 
 // mark notes the mark and owes its conversation. While one is settling around
 // the same message, the mark joins it.
 func (f Rules) mark(tx *sqlite.Tx, now time.Time, r record.Received, c archive.Captured) error {
-	var id int64
-	err := tx.QueryRow("SELECT id FROM conversation WHERE target = ? AND state = ?", c.Target, Settling).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		id, err = f.owe(tx, now, c.Target)
-	}
+	id, err := f.settling(tx, now, c.Target)
 	if err != nil {
 		return err
 	}
@@ -116,6 +119,44 @@ func (f Rules) mark(tx *sqlite.Tx, now time.Time, r record.Received, c archive.C
 		INSERT INTO mark (reaction, target, person, emoji, marked_at, conversation) VALUES (?, ?, ?, ?, ?, ?)`,
 		c.Seq, c.Target, c.Person, r.Emoji, sqlite.FormatTime(r.Sent), id)
 	return err
+}
+
+// Arrived takes note of a freshly captured message, in its transaction: it may
+// have been marked before it came, and its conversation given up as not kept. Then
+// it is owed anew.
+func (f Rules) Arrived(tx *sqlite.Tx, now time.Time, c archive.Captured) error {
+	if err := f.revive(tx, now, c.Seq); err != nil {
+		return fmt.Errorf("marks on record %d: %w", c.Seq, err)
+	}
+	return nil
+}
+
+func (f Rules) revive(tx *sqlite.Tx, now time.Time, seq record.Seq) error {
+	const givenUp = "FROM mark WHERE target = ?1 AND taken_back = 0 AND conversation IN (SELECT id FROM conversation WHERE target = ?1 AND state = ?2)"
+	target, err := archive.Origin(tx, seq)
+	if err != nil {
+		return err
+	}
+	var marked bool
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 "+givenUp+")", target, NotKept).Scan(&marked); err != nil || !marked {
+		return err
+	}
+	id, err := f.settling(tx, now, target)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec("UPDATE mark SET conversation = ?3 WHERE reaction IN (SELECT reaction "+givenUp+")", target, NotKept, id)
+	return err
+}
+
+// settling returns the conversation that is settling around a message, and owes
+// one if there is none.
+func (f Rules) settling(tx *sqlite.Tx, now time.Time, target []byte) (id int64, err error) {
+	err = tx.QueryRow("SELECT id FROM conversation WHERE target = ? AND state = ?", target, Settling).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return f.owe(tx, now, target)
+	}
+	return id, err
 }
 
 func (f Rules) owe(tx *sqlite.Tx, now time.Time, target []byte) (id int64, err error) {
@@ -136,6 +177,9 @@ func (f Rules) owe(tx *sqlite.Tx, now time.Time, target []byte) (id int64, err e
 // takeBack notes that a mark was taken back. If that was in time and nobody else
 // marked the message, nothing is owed any more.
 func (f Rules) takeBack(tx *sqlite.Tx, now time.Time, c archive.Captured) error {
+	if err := settleOverdue(tx, now, c.Target); err != nil {
+		return err
+	}
 	if _, err := tx.Exec("UPDATE mark SET taken_back = ? WHERE target = ? AND person = ? AND taken_back = 0",
 		c.Seq, c.Target, c.Person); err != nil {
 		return err
@@ -151,6 +195,24 @@ func (f Rules) takeBack(tx *sqlite.Tx, now time.Time, c archive.Captured) error 
 		return err
 	}
 	return mail.Cancel(tx, Letter, id, now)
+}
+
+// settleOverdue settles the conversation around a message if its time has come and
+// only the mail server has kept it from being sent: the mark stood until then.
+func settleOverdue(tx *sqlite.Tx, now time.Time, target []byte) error {
+	var id int64
+	err := tx.QueryRow("SELECT id FROM conversation WHERE target = ? AND state = ?", target, Settling).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	it, err := mail.Find(tx, Letter, id)
+	if err != nil || it.Early(now) {
+		return err
+	}
+	_, err = Settle(tx, id)
+	return err
 }
 
 // Settle decides which messages the conversation forwards. Decided once, it
@@ -204,10 +266,23 @@ func Settle(tx *sqlite.Tx, id int64) (State, error) {
 	return Settled, decide(tx, id, Settled, cut, continues)
 }
 
-// lastWith returns the latest conversation that forwarded seq, 0 if none did.
-func lastWith(tx *sqlite.Tx, seq record.Seq) (id int64, err error) {
-	err = tx.QueryRow("SELECT coalesce(max(conversation), 0) FROM forwarded WHERE seq = ?", seq).Scan(&id)
-	return id, err
+// lastWith returns the latest conversation that forwarded seq or is about to, 0 if
+// there is none: what was refused or cancelled has reached nobody.
+func lastWith(tx *sqlite.Tx, seq record.Seq) (last int64, err error) {
+	ids, err := conversationsOf(tx, seq)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		it, err := mail.Find(tx, Letter, id)
+		if err != nil {
+			return 0, err
+		}
+		if it.State == mail.HandedOver || it.State == mail.Waiting {
+			last = max(last, id)
+		}
+	}
+	return last, nil
 }
 
 func decide(tx *sqlite.Tx, id int64, s State, cut bool, continues int64) error {
@@ -291,7 +366,8 @@ func seqsOf(tx *sqlite.Tx, id int64) ([]record.Seq, error) {
 }
 
 // EmailedWith returns the conversations whose email holds the record seq: as one
-// of its messages, or as the beginning that is shown with an answer to it.
+// of its messages, or as the beginning that is shown with an answer to it or of
+// the marked message.
 func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
 	answers, err := archive.Answers(tx, seq)
 	if err != nil {
@@ -305,12 +381,26 @@ func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
 		}
 		ids = append(ids, of...)
 	}
+	target, err := archive.Origin(tx, seq)
+	if err != nil {
+		return nil, err
+	}
+	of, err := query(tx, "SELECT id FROM conversation WHERE target = ? AND state = ?", target, Settled)
+	if err != nil {
+		return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+	}
+	ids = append(ids, of...)
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
 }
 
-func conversationsOf(tx *sqlite.Tx, seq record.Seq) (ids []int64, err error) {
-	rows, err := tx.Query("SELECT conversation FROM forwarded WHERE seq = ?", seq)
+func conversationsOf(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
+	return query(tx, "SELECT conversation FROM forwarded WHERE seq = ?", seq)
+}
+
+// query returns the conversations that q selects.
+func query(tx *sqlite.Tx, q string, args ...any) (ids []int64, err error) {
+	rows, err := tx.Query(q, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -325,12 +415,28 @@ func conversationsOf(tx *sqlite.Tx, seq record.Seq) (ids []int64, err error) {
 	return ids, rows.Err()
 }
 
-// Forget removes what is known of the marks that these reactions made: the
-// records themselves have been destroyed.
-func Forget(tx *sqlite.Tx, reactions []record.Seq) error {
-	for _, seq := range reactions {
+// Forget removes what is known here of records that have been destroyed: the marks
+// that were among them, and composed letters that hold any of them and still wait.
+func Forget(tx *sqlite.Tx, destroyed []record.Seq) error {
+	waiting, err := mail.List(tx, mail.Waiting)
+	if err != nil {
+		return err
+	}
+	for _, seq := range destroyed {
 		if _, err := tx.Exec("DELETE FROM mark WHERE reaction = ?", seq); err != nil {
 			return fmt.Errorf("forget mark by record %d: %w", seq, err)
+		}
+		if len(waiting) == 0 {
+			continue
+		}
+		ids, err := EmailedWith(tx, seq)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := mail.Discard(tx, Letter, id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -68,7 +68,7 @@ func newCouncil(t *testing.T) *council {
 				return err
 			}
 		}
-		return people.Changed(tx, record.Received{Kind: record.Participants, Type: record.Present, Group: official,
+		return people.Changed(tx, c.now, record.Received{Kind: record.Participants, Type: record.Present, Group: official,
 			Participants: []record.Address{ann, bo, cy, sam}})
 	})
 	return c
@@ -102,10 +102,13 @@ func (c *council) receivesIn(tx *sqlite.Tx, r record.Received) (archive.Captured
 		r.ID = fmt.Sprint("ID", c.ids)
 	}
 	k, err := c.archive.Capture(tx, c.now, r)
-	if err != nil || !k.Fresh || r.Kind != record.Reaction {
+	if err != nil || !k.Fresh {
 		return k, err
 	}
-	return k, c.rules.Reacted(tx, c.now, r, k)
+	if r.Kind == record.Reaction {
+		return k, c.rules.Reacted(tx, c.now, r, k)
+	}
+	return k, c.rules.Arrived(tx, c.now, k)
 }
 
 func (c *council) says(who record.Address, id string) record.Seq {
@@ -154,6 +157,19 @@ func (c *council) expectOwed(want ...string) {
 // delivers hands over what is due, as the daemon does.
 func (c *council) delivers() {
 	c.Helper()
+	c.deliversWith(func(context.Context, string, string, []byte) (string, error) { return "250 taken", nil })
+}
+
+// refuses has the mail server refuse what is due, for good.
+func (c *council) refuses() {
+	c.Helper()
+	c.deliversWith(func(context.Context, string, string, []byte) (string, error) {
+		return "", &mail.Failure{Stage: mail.Recipient, Code: 550, Enhanced: "5.1.1"}
+	})
+}
+
+func (c *council) deliversWith(send func(context.Context, string, string, []byte) (string, error)) {
+	c.Helper()
 	compose := func(_ context.Context, it mail.Item) ([]byte, error) {
 		var state State
 		c.write(func(tx *sqlite.Tx) (err error) { state, err = Settle(tx, it.About); return err })
@@ -162,8 +178,7 @@ func (c *council) delivers() {
 		}
 		return []byte("letter"), nil
 	}
-	send := func(context.Context, string, string, []byte) (string, error) { return "250 taken", nil }
-	if err := mail.New(c.db, logNothing(), send, compose, func() time.Time { return c.now }, 0).DeliverDue(context.Background()); err != nil {
+	if err := mail.New(c.db, logNothing(), anywhere, send, compose, func() time.Time { return c.now }, 0).DeliverDue(context.Background()); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -217,7 +232,7 @@ func TestWhatIsOwed(t *testing.T) {
 		{"who left the group after marking may still take it back", func(c *council) {
 			c.reacts(bo, "A1", "📌")
 			c.write(func(tx *sqlite.Tx) error {
-				return people.Changed(tx, record.Received{Type: record.Left, Group: official, Participants: []record.Address{bo}})
+				return people.Changed(tx, c.now, record.Received{Type: record.Left, Group: official, Participants: []record.Address{bo}})
 			})
 			c.reacts(bo, "A1", "")
 		}, []string{cancelled}},
@@ -265,7 +280,7 @@ func TestTakenBackByWhoTurnsOutToBeTheSame(t *testing.T) {
 		if err := people.AddMember(tx, c.now, "sysadmin", "elected", people.Member{Name: "Flo", Role: "councillor"}, number); err != nil {
 			return err
 		}
-		is, err := people.Identify(tx, number, "")
+		is, err := people.Identify(tx, c.now, number, "")
 		if err != nil {
 			return err
 		}
@@ -296,6 +311,29 @@ func TestTakenBackByWhoTurnsOutToBeTheSame(t *testing.T) {
 	}
 }
 
+// Who has left office marks no longer; a mark made before counts however late it
+// arrives.
+func TestMarkOfWhoLeftOffice(t *testing.T) {
+	c := newCouncil(t)
+	c.says(ann, "A1")
+	c.write(func(tx *sqlite.Tx) error {
+		m, err := people.MemberAt(tx, bo)
+		if err != nil {
+			return err
+		}
+		return people.EndMember(tx, c.now, "clerk", "resigned", m.ID, c.now.Add(time.Hour))
+	})
+	c.now = c.now.Add(2 * time.Hour)
+	c.reacts(bo, "A1", "📌")
+	c.expectOwed()
+	late := reaction(bo, "A1", "🗂")
+	late.Sent = c.now.Add(-time.Hour - time.Second)
+	c.says(ann, "A2")
+	late.Target.ID = "A2"
+	c.receives(late)
+	c.expectOwed("waiting")
+}
+
 func (c *council) meets(a record.Address) (p people.ID) {
 	c.Helper()
 	c.write(func(tx *sqlite.Tx) error { p = c.identify(tx, a); return nil })
@@ -304,7 +342,7 @@ func (c *council) meets(a record.Address) (p people.ID) {
 
 func (c *council) identify(tx *sqlite.Tx, a record.Address) people.ID {
 	c.Helper()
-	is, err := people.Identify(tx, a, "")
+	is, err := people.Identify(tx, c.now, a, "")
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -388,6 +426,109 @@ func TestAConversationGrows(t *testing.T) {
 	})
 }
 
+// Bo marks what could not be decrypted yet; it is sent again after the mark has
+// settled.
+func TestAMarkIsThereBeforeTheMessage(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before func(c *council) // the message comes, long after the mark
+		after  func(c *council)
+		want   []string
+		marks  int
+	}{
+		{"it is owed once the message comes", nil, nil, []string{"cancelled", "handed over"}, 1},
+		{"and once only, if it is marked again", nil, func(c *council) { c.reacts(bo, "A1", "📌") }, []string{"cancelled", "handed over"}, 1},
+		{"with all who marked it", func(c *council) { c.reacts(ann, "A1", "📌") }, nil, []string{"cancelled", "handed over"}, 2},
+		{"not if the mark was taken back", func(c *council) { c.reacts(bo, "A1", "") }, nil, []string{"cancelled"}, 0},
+		{"nor if it is in time after the message came", nil, func(c *council) { c.reacts(bo, "A1", "") }, []string{"cancelled", "cancelled"}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCouncil(t)
+			c.reacts(bo, "A1", "📌")
+			c.passes(10 * time.Minute)
+			c.delivers()
+			if s := c.state(1); s != NotKept {
+				t.Errorf("before the message the conversation is %q; want not kept", s)
+			}
+			if tt.before != nil {
+				tt.before(c)
+			}
+			seq := c.says(ann, "A1")
+			c.says(ann, "A2") // of which no mark was waiting
+			if tt.after != nil {
+				tt.after(c)
+			}
+			c.passes(10 * time.Minute)
+			c.delivers()
+			c.expectOwed(tt.want...)
+			if tt.marks == 0 {
+				return
+			}
+			if v := c.conversation(2); v.Marked != seq || len(v.Marks) != tt.marks || v.Continues != 0 {
+				t.Errorf("the conversation is %+v; want record %d, marked by %d", v, seq, tt.marks)
+			}
+		})
+	}
+}
+
+// What was refused or cancelled has reached nobody: the next mark sends it.
+func TestAMarkAfterARefusal(t *testing.T) {
+	c := newCouncil(t)
+	first := c.says(ann, "A1")
+	c.reacts(bo, "A1", "📌")
+	c.passes(10 * time.Minute)
+	c.refuses()
+	c.expectOwed("refused")
+	c.passes(time.Hour) // the mailbox is mended
+	c.reacts(ann, "A1", "📌")
+	c.passes(10 * time.Minute)
+	c.delivers()
+	c.expectOwed("refused", "handed over")
+	if v := c.conversation(2); !cmp.Equal(v.Seqs, []record.Seq{first}) || v.Continues != 0 {
+		t.Errorf("the second conversation is %+v; want record %d, continuing none", v, first)
+	}
+}
+
+// Nobody reaches the mail server, and the mark is taken back after it has settled.
+func TestTakenBackTooLateWhileTheEmailWaits(t *testing.T) {
+	c := newCouncil(t)
+	c.says(ann, "A1")
+	c.reacts(bo, "A1", "📌")
+	c.passes(3 * time.Minute)
+	c.reacts(bo, "A1", "")
+	c.expectOwed("waiting")
+	if s := c.state(1); s != Settled {
+		t.Errorf("the conversation is %q; want settled", s)
+	}
+	c.passes(time.Hour)
+	c.delivers()
+	c.expectOwed("handed over")
+	if marks := c.conversation(1).Marks; len(marks) != 1 || marks[0].Person != c.meets(bo) {
+		t.Errorf("marks %+v; want Bo's, which stood", marks)
+	}
+}
+
+// At the very first run, what waited for us comes before the list of participants.
+func TestMarkedBeforeAnybodyIsKnownToBeInTheGroup(t *testing.T) {
+	present := func(who ...record.Address) record.Received {
+		return record.Received{Kind: record.Participants, Type: record.Present, Group: official, Participants: who}
+	}
+	c := newCouncil(t)
+	c.write(func(tx *sqlite.Tx) error { return people.Changed(tx, c.now, present()) })
+	c.says(ann, "A1")
+	c.says(ann, "A2")
+	joined := present(sam)
+	joined.Type = record.Joined
+	c.write(func(tx *sqlite.Tx) error { return people.Changed(tx, c.now, joined) })
+	c.reacts(sam, "A1", "📌") // on no register
+	c.expectOwed()
+	c.reacts(bo, "A1", "📌")
+	c.expectOwed("waiting")
+	c.write(func(tx *sqlite.Tx) error { return people.Changed(tx, c.now, present(ann)) })
+	c.reacts(bo, "A2", "📌")
+	c.expectOwed("waiting")
+}
+
 // Once decided, what a conversation forwards stays, however often it is settled.
 func TestSettlingIsFinal(t *testing.T) {
 	c := newCouncil(t)
@@ -441,6 +582,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
+func anywhere(string) bool { return true }
+
 func logNothing() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // What a letter says of who marked it must not change between two attempts.
@@ -457,6 +600,60 @@ func TestAMarkTakenBackTooLateStaysInTheLetter(t *testing.T) {
 	c.reacts(bo, "M1", "")
 	if diff := cmp.Diff(before, c.conversation(1)); diff != "" || len(before.Marks) != 1 {
 		t.Errorf("%d marks; (-before +after):\n%s", len(before.Marks), diff)
+	}
+}
+
+// A continuation shows the beginning of the marked message, which is in an earlier
+// email.
+func TestAnEmailHoldsTheMarkedMessage(t *testing.T) {
+	c := newCouncil(t)
+	marked := c.says(ann, "A1")
+	c.reacts(bo, "A1", "📌")
+	c.passes(5 * time.Minute)
+	c.delivers()
+	grown := c.says(ann, "A2")
+	c.reacts(ann, "A1", "📌")
+	c.passes(5 * time.Minute)
+	c.delivers()
+	c.expectOwed("handed over", "handed over")
+	c.write(func(tx *sqlite.Tx) error {
+		for seq, want := range map[record.Seq][]int64{marked: {1, 2}, grown: {2}} {
+			if got, err := EmailedWith(tx, seq); err != nil || !cmp.Equal(got, want) {
+				t.Errorf("record %d is in the emails %v, err %v; want %v", seq, got, err, want)
+			}
+		}
+		return nil
+	})
+}
+
+// A composed letter that still waits goes with the records that it holds.
+func TestForgetComposedLetters(t *testing.T) {
+	c := newCouncil(t)
+	one, other := c.says(ann, "A1"), c.receives(record.Received{Kind: record.Message, Type: record.Text, Sender: bo, ID: "B1",
+		Sent: c.now.Add(time.Hour), Text: "about the hedge"})
+	c.reacts(bo, "A1", "📌")
+	c.receives(record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Sender: ann, Emoji: "📌", Target: &record.Ref{ID: "B1", Sender: bo}})
+	c.passes(5 * time.Minute)
+	c.deliversWith(func(context.Context, string, string, []byte) (string, error) { return "", errors.New("not now") })
+	composed := func() (at []bool) {
+		c.write(func(tx *sqlite.Tx) error {
+			for id := range int64(2) {
+				it, err := mail.Find(tx, Letter, id+1)
+				if err != nil {
+					return err
+				}
+				at = append(at, !it.ComposedAt.IsZero())
+			}
+			return nil
+		})
+		return at
+	}
+	if diff := cmp.Diff([]bool{true, true}, composed()); diff != "" {
+		t.Errorf("composed (-want +got)\n%s", diff)
+	}
+	c.write(func(tx *sqlite.Tx) error { return Forget(tx, []record.Seq{one}) })
+	if diff := cmp.Diff([]bool{false, true}, composed()); diff != "" {
+		t.Errorf("composed, after record %d but not %d was destroyed (-want +got)\n%s", one, other, diff)
 	}
 }
 

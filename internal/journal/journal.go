@@ -32,10 +32,15 @@ const (
 	GapOpened      Act = "gap opened"
 	GapClosed      Act = "gap closed"
 	MemberAdded    Act = "member added"
+	MemberChanged  Act = "member changed"
+	MemberEnded    Act = "member ended" // his entry; he has left office
+	MemberRemoved  Act = "member removed"
+	NumberMoved    Act = "number is somebody else's now" // by WhatsApp
 	Viewed         Act = "records viewed"
 	HoldPlaced     Act = "hold placed"
 	HoldReleased   Act = "hold released"
 	ParentArrived  Act = "due date taken from the original"
+	PeriodChanged  Act = "retention period changed"
 	MailHandedOver Act = "email handed over"
 	MailRefused    Act = "email refused"
 	ListDrawnUp    Act = "disposal list drawn up"
@@ -148,6 +153,68 @@ func each(tx *sqlite.Tx, f func(e Entry, about string, salt []byte, leaf int64) 
 		}
 	}
 	return rows.Err()
+}
+
+// Of calls f for every entry of an act, oldest first, with its leaf. What cannot be
+// read is left out: it was altered, and its leaf tells.
+func Of(tx *sqlite.Tx, a Act, f func(e Entry, leaf int64) error) error {
+	rows, err := tx.Query("SELECT id, at, who, reason, about, leaf FROM journal WHERE act = ? ORDER BY id", a)
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e := Entry{Act: a}
+		var at, about string
+		var leaf int64
+		if err := rows.Scan(&e.ID, &at, &e.Who, &e.Reason, &about, &leaf); err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		var unread error
+		if e.At, unread = sqlite.ParseTime(at); unread != nil || json.Unmarshal([]byte(about), &e.About) != nil {
+			continue
+		}
+		if err := f(e, leaf); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Number returns the number of that name in what an entry is about; 0 if there is
+// none.
+func (a About) Number(name string) int64 {
+	n, _ := a[name].(float64) // as JSON reads numbers
+	return int64(n)
+}
+
+// A Time is when an entry was written, and its place in the ledger.
+type Time struct {
+	At   time.Time
+	Leaf int64
+}
+
+// Times returns the times of the entry with the number first and of all after it,
+// in the order of writing.
+func Times(tx *sqlite.Tx, first int64) ([]Time, error) {
+	rows, err := tx.Query("SELECT at, leaf FROM journal WHERE id >= ? ORDER BY id", first)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	var times []Time
+	for rows.Next() {
+		var t Time
+		var at string
+		if err := rows.Scan(&at, &t.Leaf); err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		if t.At, err = sqlite.ParseTime(at); err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		times = append(times, t)
+	}
+	return times, rows.Err()
 }
 
 // Destroyed calls f with the numbers of the records that each step of a disposal

@@ -233,7 +233,7 @@ func (k *Key) Open(signed string) (Checkpoint, error) {
 
 // copied matches a checkpoint in a text that went through somebody's hands:
 // indented, quoted, with its signature wrapped, or with another dash before it.
-var copied = regexp.MustCompile(`(?m)^[ \t|>]*(\S+)[ \t]*\n[ \t|>]*(\d+)[ \t]*\n[ \t|>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t|>]*\n)*[ \t|>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s|>]+)`)
+var copied = regexp.MustCompile(`(?m)^[ \t|>]*(?:.*")?([^\s"]+)[ \t]*\n[ \t|>]*(\d+)[ \t]*\n[ \t|>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t|>]*\n)*[ \t|>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s|>]+)`)
 
 // Find returns the checkpoint in a text: a file into which it was pasted, a
 // certificate as JSON, or a whole email. It says nothing of the signature.
@@ -246,6 +246,10 @@ func Find(text string) (note string, ok bool) {
 	for _, r := range readings {
 		if m := copied.FindStringSubmatch(r); m != nil {
 			signature := strings.Join(strings.FieldsFunc(m[5], func(c rune) bool { return !inBase64(c) }), "")
+			signature, _, _ = strings.Cut(signature, "=") // what comes after are words
+			for len(signature)%4 != 0 {
+				signature += "="
+			}
 			return fmt.Sprintf("%s\n%s\n%s\n\n— %s %s\n", m[1], m[2], m[3], m[4], signature), true
 		}
 	}
@@ -272,6 +276,35 @@ func Checkpoints(tx *sqlite.Tx) ([]string, error) {
 		notes = append(notes, s)
 	}
 	return notes, rows.Err()
+}
+
+// Signed is when a checkpoint was made, and how many leaves there were.
+type Signed struct {
+	At   time.Time
+	Size int64
+}
+
+// SignedSince returns when the checkpoints over more than size leaves were made, in
+// the order of making.
+func SignedSince(tx *sqlite.Tx, size int64) ([]Signed, error) {
+	rows, err := tx.Query("SELECT made_at, size FROM checkpoint WHERE size > ? ORDER BY id", size)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: read checkpoints: %w", err)
+	}
+	defer rows.Close()
+	var all []Signed
+	for rows.Next() {
+		var s Signed
+		var at string
+		if err := rows.Scan(&at, &s.Size); err != nil {
+			return nil, fmt.Errorf("ledger: read checkpoints: %w", err)
+		}
+		if s.At, err = sqlite.ParseTime(at); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
 }
 
 // LastSigned returns when the latest checkpoint was made; zero if there is none.

@@ -2,6 +2,7 @@ package letter
 
 import (
 	"fmt"
+	"slices"
 
 	"muniment/internal/archive"
 	"muniment/internal/disposal"
@@ -61,6 +62,11 @@ func exceptions(c disposal.Certificate) (bs []block) {
 		bs = append(bs, block{Callout: fmt.Sprintf("The run was interrupted. The search described below could not cover %s "+
 			"destroyed before the interruption.", count(c.Unsearched, "record"))})
 	}
+	if c.FoundBefore > 0 {
+		bs = append(bs, block{Callout: fmt.Sprintf("Before the interruption a search had found %s of these records in the files. The database has been "+
+			"written anew since, but they could not be searched for again. Please have somebody look for forgotten copies in the archive’s directory.",
+			count(c.FoundBefore, "piece"))})
+	}
 	return bs
 }
 
@@ -101,7 +107,7 @@ func method() []block {
 	return []block{{List: []string{
 		"Each record was deleted from the database, which overwrites what is deleted. With it went the reactions to it and the " +
 			"copies of it in later replies.",
-		"The database’s indexes were rebuilt, and its log of recent changes was emptied.",
+		"The database was then written anew from what is left, and its log of recent changes was emptied.",
 		"The files of the WhatsApp connection were cleaned in the same way.",
 		"What stays of each record is its number, the date it was sent, the rule, and its place in the ledger. None of " +
 			"these tells what it said or who said it.",
@@ -117,7 +123,7 @@ func check(c disposal.Certificate) []block {
 	}
 	return []block{
 		paragraph("Afterwards every file in the archive’s directory was read from end to end, in search of the message IDs, of "+
-			"pieces of what was said, and of the random numbers that sealed it in the ledger. The search was for %s.", count(c.Searched, "destroyed record")),
+			"pieces of what was said, of the senders’ own names, and of the random numbers that sealed it in the ledger. The search was for %s.", count(c.Searched, "destroyed record")),
 		{Facts: []fact{
 			{"Files searched", number(int64(c.Files))},
 			{"Bytes searched", number(c.Bytes)},
@@ -167,9 +173,17 @@ func annex(stubs []archive.Stub) []block {
 	if len(stubs) == 0 {
 		return []block{paragraph("None.")}
 	}
-	t := &table{Columns: []string{"Record", "Sent on", "Place in ledger"}}
+	rule := stubs[0].Rule
+	if slices.ContainsFunc(stubs, func(s archive.Stub) bool { return s.Rule != rule }) {
+		t := &table{Columns: []string{"No.", "Sent on", "Place in ledger", "Rule"}}
+		for _, s := range stubs {
+			t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf), oneLine(s.Rule)})
+		}
+		return []block{{Table: t}}
+	}
+	t := &table{Columns: []string{"No.", "Sent on", "Place in ledger"}}
 	for _, s := range stubs {
 		t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf)})
 	}
-	return []block{paragraph("Each under the rule “%s”.", oneLine(stubs[0].Rule)), {Table: t}}
+	return []block{paragraph("Each under the rule “%s”.", oneLine(rule)), {Table: t}}
 }

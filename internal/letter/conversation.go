@@ -49,6 +49,7 @@ type reading struct {
 	originals map[record.Seq]archive.Record
 	reactions map[record.Seq][]archive.Record // as they stood at date, in order of time
 	earlier   *forward.Conversation           // that this one continues
+	gaps      []archive.Gap                   // the latest first
 }
 
 func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error) {
@@ -78,6 +79,9 @@ func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error
 	}
 	r.marked = r.originals[c.Marked]
 	if r.reactions, err = reactionsTo(tx, c.Seqs, h.Date); err != nil {
+		return r, err
+	}
+	if r.gaps, err = archive.Gaps(tx); err != nil {
 		return r, err
 	}
 	if c.Continues != 0 {
@@ -136,6 +140,7 @@ func (w *Writer) conversation(r reading) document {
 	d := document{Title: "A WhatsApp conversation marked for council email"}
 	d.Subject = fmt.Sprintf("WhatsApp conversation %d of %s%s", r.ID, r.messages[0].SentOn.Long(), r.markers())
 	d.add(w.opening(r)...)
+	d.add(r.missing()...)
 	d.section("The messages", r.days()...)
 	d.section("How these messages were chosen", r.choice()...)
 	for _, rs := range append([][]archive.Record{r.messages}, r.allReactions()...) {
@@ -183,10 +188,7 @@ func (r reading) markers() string {
 
 // opening says who marked what, and what of it this letter holds.
 func (w *Writer) opening(r reading) (bs []block) {
-	group := w.group(r.messages[0].Group)
-	if r.marked.Group != "" {
-		group = w.group(r.marked.Group)
-	}
+	group := w.group(r.group())
 	for i, m := range r.Marks {
 		what := "a message in the WhatsApp group " + group
 		if i > 0 {

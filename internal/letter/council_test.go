@@ -72,7 +72,7 @@ func newCouncil(t *testing.T) *council {
 			}
 		}
 		for _, p := range []person{ann, bo, dee, jo, sam, pat} {
-			is, err := people.Identify(tx, p.Address, p.pushName)
+			is, err := people.Identify(tx, began, p.Address, p.pushName)
 			if err != nil {
 				return err
 			}

@@ -6,10 +6,11 @@
 // out as plain text and as HTML, both from one [document], so that the two cannot
 // disagree.
 //
-// An email may be attempted many times, and must then be the same email. So a
-// letter depends on nothing but its [Header], what it is given and what the
-// archive says; no clock, no chance, no order of a map enters it, and what came
-// into the archive after the date of the letter is not in it.
+// A letter depends on nothing but its [Header], what it is given and what the
+// archive and the member register say; no clock, no chance, no order of a map
+// enters it, and what came into the archive after the date of the letter is not in
+// it. An email that is attempted again is the same email because the outbox keeps
+// the bytes: names may have changed since.
 package letter
 
 import (

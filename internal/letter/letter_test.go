@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -21,6 +22,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/disposal"
+	"muniment/internal/forward"
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -45,6 +47,73 @@ func TestConversationContinued(t *testing.T) {
 	h := header("conversation.2", at("2026-10-26 08:30"))
 	h.InReplyTo = header("conversation.1", n.end).MessageID
 	golden(t, "conversation-continued", n.letter(writer(), h, n.settled(2)))
+}
+
+// What is known to be missing from the time of a conversation is told, and only
+// that.
+func TestGaps(t *testing.T) {
+	first, last := at("2027-01-04 10:00"), at("2027-01-04 10:10")
+	date := at("2027-01-04 12:00")
+	const connection = "The system was not connected from Monday 4 January 2027 at %s to Monday 4 January 2027 at %s. Messages sent then may be missing from this record."
+	gap := func(kind archive.GapKind, opened, closed string) archive.Gap {
+		g := archive.Gap{Kind: kind, Opened: at("2027-01-04 " + opened)}
+		if kind == archive.NotDecrypted {
+			g.Group = cranford
+		}
+		if closed != "" {
+			g.Closed = at("2027-01-04 " + closed)
+		}
+		return g
+	}
+	other := gap(archive.NotDecrypted, "10:05", "")
+	other.Group = "another@g.us"
+	for _, tt := range []struct {
+		name string
+		gaps []archive.Gap
+		want []string
+	}{
+		{"nothing", nil, nil},
+		{"not connected, and caught up", []archive.Gap{gap(archive.NotConnected, "10:02", "10:05")}, nil},
+		{"not connected even now", []archive.Gap{gap(archive.NotConnected, "10:20", "")}, []string{fmt.Sprintf(connection, "10:20", "12:00")}},
+		{"not linked then", []archive.Gap{gap(archive.NotLinked, "10:02", "10:05")}, []string{fmt.Sprintf(connection, "10:02", "10:05")}},
+		{"not linked when an answer would have come", []archive.Gap{gap(archive.NotLinked, "10:12", "11:30")}, []string{fmt.Sprintf(connection, "10:12", "11:30")}},
+		{"not linked at another time", []archive.Gap{gap(archive.NotLinked, "10:30", "11:30"), gap(archive.NotLinked, "08:00", "09:40")}, nil},
+		{"a message that could not be read", []archive.Gap{gap(archive.NotDecrypted, "10:05", "")},
+			[]string{"A message that arrived on Monday 4 January 2027 at 10:05 could not be read. It is missing from this record."}},
+		{"two that could not be read", []archive.Gap{gap(archive.NotDecrypted, "10:07", ""), gap(archive.NotDecrypted, "10:05", "")},
+			[]string{"2 messages that arrived between Monday 4 January 2027 at 10:05 and Monday 4 January 2027 at 10:07 could not be read. They are missing from this record."}},
+		{"one that came after all", []archive.Gap{gap(archive.NotDecrypted, "10:05", "10:06")}, nil},
+		{"one of another group", []archive.Gap{other}, nil},
+		{"one long before", []archive.Gap{gap(archive.NotDecrypted, "08:05", "")}, nil},
+		{"after the date of the letter", []archive.Gap{gap(archive.NotConnected, "12:01", ""), gap(archive.NotDecrypted, "12:02", "")}, nil},
+		{"messages given up", []archive.Gap{gap(archive.Abandoned, "11:00", "")},
+			[]string{"Messages that arrived between Sunday 3 January 2027 at 11:00 and Monday 4 January 2027 at 11:00 were not recorded. They are missing from this record."}},
+		{"messages given up long ago", []archive.Gap{gap(archive.Abandoned, "09:00", "")}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := reading{Conversation: forward.Conversation{Rule: record.Rule{Pause: 15 * time.Minute}}, date: date, gaps: tt.gaps,
+				messages: []archive.Record{{Destroyed: "2026-01-01"}, {Group: cranford, Sent: first}, {Group: cranford, Sent: last}}}
+			var got []string
+			for _, b := range r.missing() {
+				got = append(got, b.Callout)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("missing (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// The letter itself tells it, before the messages.
+func TestALetterTellsWhatIsMissing(t *testing.T) {
+	n := stormNight(t)
+	n.write(func(tx *sqlite.Tx) error {
+		return archive.OpenGap(tx, n.end, n.end.Add(-2*time.Hour), archive.NotLinked, "logged out")
+	})
+	head, _, _ := strings.Cut(string(n.letter(writer(), header("conversation.1", n.end), n.settled(1))), "The messages\r\n")
+	if !strings.Contains(head, "\r\n*** The system was not connected from Sunday 25 October 2026") {
+		t.Errorf("the letter begins\n%s", head)
+	}
 }
 
 // A conversation longer than the rule allows says so; and a demonstration, that
@@ -138,6 +207,7 @@ func TestCertificate(t *testing.T) {
 
 	c := certificate()
 	c.Searched, c.Unsearched, c.Kept, c.Emails = 3, 1, 2, nil
+	c.FoundBefore = 2
 	c.Authority = "approved by the chair on 1 October 2032"
 	if msg, err = writer().Certificate(h, c); err != nil {
 		t.Fatal(err)

@@ -2,16 +2,21 @@
 // tried, and what came of it; and the transport that puts them to the council's
 // mail server.
 //
-// It knows no content. A row of the outbox says which letter is owed; the letter
-// is composed anew at each attempt, by a function that the [Outbox] is given,
-// and comes out the same because the time it bears is fixed before the first.
+// It knows nothing of what a letter says, but it holds one for a while. A row of
+// the outbox says which letter is owed; at the first attempt a function that the
+// [Outbox] is given composes it, once. The bytes stay in the row until the outcome
+// is known, a moment as a rule, and as long as the mail server is away; then they
+// are cleared and overwritten. To compose again for another attempt would not do:
+// names, roles and the archive may have changed since, and the server may have
+// taken the first.
 //
 // What the server accepted is "handed over", never "delivered": nobody can know
 // that.
 //
 // Delivery is at least once and never altered. If the answer to an email is lost,
 // or the machine stops between the server's answer and our commit, the same
-// bytes go again under the same Message-ID.
+// bytes go again under the same Message-ID. Only what is destroyed meanwhile is
+// not sent again; see [Discard].
 package mail
 
 import (
@@ -51,7 +56,7 @@ type Item struct {
 	// The rest is kept by this package.
 	State       State
 	QueuedAt    time.Time
-	ComposedAt  time.Time // the time that the letter bears; zero before the first attempt
+	ComposedAt  time.Time // the time that the letter bears; zero before it is composed
 	Attempts    int
 	LastAttempt time.Time
 	NextAttempt time.Time // while waiting
@@ -94,16 +99,44 @@ func Queue(tx *sqlite.Tx, now time.Time, it Item) (id int64, err error) {
 	return id, nil
 }
 
+// farthest is how far ahead of now an email is put off at most: a mark settles
+// within a day, and a failed attempt is repeated within an hour.
+const farthest = 25 * time.Hour
+
+// intended returns the time t to which an email was put off. If that is farther
+// ahead than any is, the clock was ahead and has been set right since: now.
+func intended(t, now time.Time) time.Time {
+	if t.Sub(now) > farthest {
+		return now
+	}
+	return t
+}
+
+// Early reports whether the email still has to wait for its NotBefore.
+func (it Item) Early(now time.Time) bool { return intended(it.NotBefore, now).After(now) }
+
 // Cancel takes back an email that still waits; otherwise it changes nothing. If
 // the email is just being sent and is accepted, it counts as handed over.
 func Cancel(tx *sqlite.Tx, kind string, about int64, now time.Time) error {
 	if _, err := tx.Exec(`
 		UPDATE outbox
-		SET state = ?, finished_at = ?
+		SET state = ?, finished_at = ?, message = NULL
 		WHERE kind = ? AND about = ? AND state = ?`,
 		Cancelled, sqlite.FormatTime(now), kind, about, Waiting,
 	); err != nil {
 		return fmt.Errorf("cancel email %q about %d: %w", kind, about, err)
+	}
+	return nil
+}
+
+// Discard throws away the composed letter of an email that still waits, because
+// something in it is being destroyed: it is composed anew at the next attempt. That
+// destruction leaves nothing counts for more than that an email whose outcome is
+// not known is repeated to the letter.
+func Discard(tx *sqlite.Tx, kind string, about int64) error {
+	if _, err := tx.Exec("UPDATE outbox SET message = NULL, composed_at = NULL WHERE kind = ? AND about = ? AND message IS NOT NULL",
+		kind, about); err != nil {
+		return fmt.Errorf("discard letter %q about %d: %w", kind, about, err)
 	}
 	return nil
 }

@@ -28,10 +28,18 @@ const DefaultPerHour = 60
 // emails as well, and clocks are set.
 const poll = time.Minute
 
+// again is how soon the outbox looks again when the archive could not be read or
+// written: at first, and at most a minute.
+const again = 5 * time.Second
+
+// notOurs is what is said of an email that is kept back.
+const notOurs = "its recipient is not at one of the council's domains"
+
 // Outbox hands the emails that are due over to the mail server, one at a time.
 type Outbox struct {
 	db      *sqlite.DB
 	log     *slog.Logger
+	allowed func(to string) bool
 	send    func(ctx context.Context, from, to string, msg []byte) (answer string, err error)
 	compose func(ctx context.Context, it Item) ([]byte, error)
 	now     func() time.Time
@@ -44,17 +52,24 @@ type Outbox struct {
 	// that whoever mends a password and restarts sees at once whether it helped.
 	failures int // in a row, of those that concern every email
 	resume   time.Time
+
+	// unrecorded records what came of the last attempt, if the archive has not
+	// taken that yet; nil if it has. Nothing is sent before it has.
+	unrecorded func(ctx context.Context) error
 }
 
 // New returns the outbox of the archive db.
 //
-// send puts one email to the server; see [Transport.Send]. compose writes the
-// email it, to the same bytes for the same Item.ComposedAt; it may return
-// [ErrNothingToSend], and its errors are logged, so must hold no content. At
-// most perHour emails are tried within an hour; 0 means [DefaultPerHour].
+// What is for a recipient that is not allowed, since the configuration may have
+// changed since it was queued, waits until it is. send puts one email to the
+// server; see [Transport.Send]. compose writes the email it, bearing the time
+// Item.ComposedAt; it may return [ErrNothingToSend], and its errors are logged, so
+// must hold no content. At most perHour emails are tried within an hour; 0 means
+// [DefaultPerHour].
 func New(
 	db *sqlite.DB,
 	log *slog.Logger,
+	allowed func(to string) bool,
 	send func(ctx context.Context, from, to string, msg []byte) (answer string, err error),
 	compose func(ctx context.Context, it Item) ([]byte, error),
 	now func() time.Time,
@@ -64,7 +79,7 @@ func New(
 		perHour = DefaultPerHour
 	}
 	return &Outbox{
-		db: db, log: log, send: send, compose: compose, now: now, perHour: perHour,
+		db: db, log: log, allowed: allowed, send: send, compose: compose, now: now, perHour: perHour,
 		wake: make(chan struct{}, 1),
 		turn: make(chan struct{}, 1),
 	}
@@ -79,15 +94,22 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// Run delivers what falls due until ctx is done, and then returns nil. It returns
-// an error only if the archive cannot be read or written.
+// Run delivers what falls due until ctx is done, and then returns nil. If the
+// archive cannot be read or written, as when a command keeps it for long, it tries
+// again.
 func (o *Outbox) Run(ctx context.Context) error {
+	failures := 0
 	for {
 		wait, err := o.deliver(ctx)
 		if ctx.Err() != nil {
 			return nil
-		} else if err != nil {
-			return err
+		}
+		failures++
+		if err == nil {
+			failures = 0
+		} else {
+			wait = min(again<<min(failures-1, 4), poll)
+			o.log.Error("the outbox cannot read or write the archive, will try again", "err", err, "in", wait)
 		}
 		select {
 		case <-ctx.Done():
@@ -115,8 +137,14 @@ func (o *Outbox) deliver(ctx context.Context) (wait time.Duration, err error) {
 		return 0, ctx.Err()
 	}
 	for {
+		if err := o.record(ctx); err != nil {
+			return 0, fmt.Errorf("outbox: %w", err)
+		}
 		now := o.now()
-		id, due, err := o.next(ctx, now)
+		id, due, kept, err := o.next(ctx, now)
+		if err == nil {
+			err = o.keepBack(ctx, kept)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("outbox: %w", err)
 		} else if id == 0 {
@@ -130,36 +158,49 @@ func (o *Outbox) deliver(ctx context.Context) (wait time.Duration, err error) {
 	}
 }
 
-// next returns the email whose turn is next, and when; 0 if none waits.
-func (o *Outbox) next(ctx context.Context, now time.Time) (id int64, due time.Time, err error) {
+// next returns the email whose turn is next, and when; 0 if none waits. kept are
+// those that may not go and do not say so yet.
+func (o *Outbox) next(ctx context.Context, now time.Time) (id int64, due time.Time, kept []Item, err error) {
 	err = o.db.Read(ctx, func(tx *sqlite.Tx) error {
-		var at string
-		err := tx.QueryRow(`
-			SELECT id, next_attempt
-			FROM outbox
-			WHERE state = 'waiting'
-			ORDER BY next_attempt, id
-			LIMIT 1`).Scan(&id, &at)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		} else if err != nil {
+		waiting, err := List(tx, Waiting)
+		if err != nil {
 			return err
 		}
-		if due, err = sqlite.ParseTime(at); err != nil {
-			return err
+		for _, it := range waiting {
+			at := intended(it.NextAttempt, now)
+			switch {
+			case !o.allowed(it.To):
+				if it.LastAnswer != notOurs {
+					kept = append(kept, it)
+				}
+			case id == 0 || at.Before(due):
+				id, due = it.ID, at
+			}
 		}
 		room, err := roomFrom(tx, now, o.perHour)
 		if err != nil {
 			return err
 		}
-		for _, t := range []time.Time{room, o.resume} {
+		for _, t := range []time.Time{room, intended(o.resume, now)} {
 			if t.After(due) {
 				due = t
 			}
 		}
 		return nil
 	})
-	return id, due, err
+	return id, due, kept, err
+}
+
+// keepBack notes that emails may not go to where they were to go. It is no
+// attempt: the next comes when it is allowed.
+func (o *Outbox) keepBack(ctx context.Context, kept []Item) error {
+	for _, it := range kept {
+		o.log.Error("email kept back: "+notOurs, "email", it.ID, "kind", it.Kind, "about", it.About)
+		if err := o.note(ctx, it, it.NextAttempt, notOurs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // roomFrom returns from when one more attempt stays within perHour.
@@ -185,7 +226,7 @@ func roomFrom(tx *sqlite.Tx, now time.Time, perHour int) (time.Time, error) {
 //
 // Once the server has answered, ctx does not keep the answer from the archive.
 func (o *Outbox) attempt(ctx context.Context, id int64, now time.Time) error {
-	it, err := o.begin(ctx, id, now)
+	it, msg, err := o.begin(ctx, id, now)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // cancelled meanwhile
 	} else if err != nil {
@@ -193,46 +234,74 @@ func (o *Outbox) attempt(ctx context.Context, id int64, now time.Time) error {
 	}
 	log := o.log.With("email", it.ID, "kind", it.Kind, "about", it.About, "attempt", it.Attempts)
 
-	msg, err := o.compose(ctx, it)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, ErrNothingToSend):
-		log.Info("email cancelled: there is nothing to send")
-		return o.finish(ctx, it, Cancelled, "", nil)
-	case err != nil:
-		log.Error("email not composed, will be tried again", "err", err)
-		return o.postpone(ctx, it, "it could not be composed; the log says why")
+	if msg == nil {
+		it.ComposedAt = now.UTC().Truncate(time.Millisecond) // as it is kept
+		msg, err = o.compose(ctx, it)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, ErrNothingToSend):
+			log.Info("email cancelled: there is nothing to send")
+			return o.finish(ctx, it, Cancelled, "", nil)
+		case err != nil:
+			log.Error("email not composed, will be tried again", "err", err)
+			return o.postpone(ctx, it, "it could not be composed; the log says why")
+		}
+		if is, err := o.keep(ctx, it, msg); err != nil || !is {
+			return err
+		}
 	}
 
 	answer, err := o.send(ctx, it.From, it.To, msg)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
+	o.unrecorded = o.outcome(log, it, answer, err)
+	return o.record(context.WithoutCancel(ctx))
+}
+
+// outcome judges what came of an attempt and returns what records it, which may
+// be called again until it succeeds.
+func (o *Outbox) outcome(log *slog.Logger, it Item, answer string, err error) func(context.Context) error {
 	var f *Failure
 	errors.As(err, &f)
 	o.judge(f)
-	ctx = context.WithoutCancel(ctx)
 	about := journal.About{"outbox": it.ID, "kind": it.Kind, "about": it.About}
 	switch {
 	case err == nil:
 		log.Info("email handed over")
-		return o.finish(ctx, it, HandedOver, answer, &journal.Entry{Act: journal.MailHandedOver, About: about})
+		return func(ctx context.Context) error {
+			return o.finish(ctx, it, HandedOver, answer, &journal.Entry{Act: journal.MailHandedOver, About: about})
+		}
 	case f == nil:
 		log.Warn("email not handed over, will be tried again")
-		return o.postpone(ctx, it, err.Error())
+		return func(ctx context.Context) error { return o.postpone(ctx, it, err.Error()) }
 	case f.Permanent():
 		log.Error("email refused by the server, kept", "code", f.Code, "enhanced", f.Enhanced)
 		about["code"], about["enhanced"] = f.Code, f.Enhanced
-		return o.finish(ctx, it, Refused, f.Error(), &journal.Entry{Act: journal.MailRefused, About: about})
+		return func(ctx context.Context) error {
+			return o.finish(ctx, it, Refused, f.Error(), &journal.Entry{Act: journal.MailRefused, About: about})
+		}
 	case f.General():
 		log.Error("no email can be handed over, all wait", "stage", f.Stage, "code", f.Code, "enhanced", f.Enhanced,
 			"until", o.resume)
-		return o.note(ctx, it, it.NextAttempt, f.Error())
+		return func(ctx context.Context) error { return o.note(ctx, it, it.NextAttempt, f.Error()) }
 	default:
 		log.Warn("email not handed over, will be tried again", "stage", f.Stage, "code", f.Code, "enhanced", f.Enhanced)
-		return o.postpone(ctx, it, f.Error())
+		return func(ctx context.Context) error { return o.postpone(ctx, it, f.Error()) }
 	}
+}
+
+// record records what came of the last attempt, unless the archive has it.
+func (o *Outbox) record(ctx context.Context) error {
+	if o.unrecorded == nil {
+		return nil
+	}
+	if err := o.unrecorded(ctx); err != nil {
+		return fmt.Errorf("what came of an email is not recorded yet: %w", err)
+	}
+	o.unrecorded = nil
+	return nil
 }
 
 // judge takes from an attempt's failure, if any, whether all emails have to wait.
@@ -246,18 +315,32 @@ func (o *Outbox) judge(f *Failure) {
 }
 
 // begin counts an attempt at an email, so that it is known even if it is cut
-// short, and fixes before the first the time that the letter bears.
-func (o *Outbox) begin(ctx context.Context, id int64, now time.Time) (it Item, err error) {
+// short, and returns its letter; nil if that is not composed yet.
+func (o *Outbox) begin(ctx context.Context, id int64, now time.Time) (it Item, msg []byte, err error) {
 	err = o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		at := sqlite.FormatTime(now)
-		it, err = scan(tx.QueryRow(`
-			UPDATE outbox
-			SET attempts = attempts + 1, last_attempt = ?, composed_at = coalesce(composed_at, ?)
-			WHERE id = ? AND state = 'waiting'
-			RETURNING `+columns, at, at, id))
+		if it, err = scan(tx.QueryRow(`
+			UPDATE outbox SET attempts = attempts + 1, last_attempt = ? WHERE id = ? AND state = 'waiting'
+			RETURNING `+columns, sqlite.FormatTime(now), id)); err != nil {
+			return err
+		}
+		return tx.QueryRow("SELECT message FROM outbox WHERE id = ?", id).Scan(&msg)
+	})
+	return it, msg, err
+}
+
+// keep keeps the letter as composed, and reports whether the email still waits.
+func (o *Outbox) keep(ctx context.Context, it Item, msg []byte) (is bool, err error) {
+	err = o.db.Write(ctx, func(tx *sqlite.Tx) error {
+		done, err := tx.Exec("UPDATE outbox SET message = ?, composed_at = ? WHERE id = ? AND state = 'waiting'",
+			msg, sqlite.FormatTime(it.ComposedAt), it.ID)
+		if err != nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		is = n > 0
 		return err
 	})
-	return it, err
+	return is, err
 }
 
 // postpone puts off an email by itself.
@@ -274,17 +357,21 @@ func (o *Outbox) note(ctx context.Context, it Item, next time.Time, answer strin
 	})
 }
 
-// finish records an email's final state, and journals it if there is an entry.
-// An email cancelled while it was on its way was handed over all the same.
+// finish records an email's final state, journals it if there is an entry, and
+// clears the letter. An email cancelled while it was on its way was handed over all
+// the same. Finishing again changes nothing.
 func (o *Outbox) finish(ctx context.Context, it Item, state State, answer string, entry *journal.Entry) error {
 	return o.db.Write(ctx, func(tx *sqlite.Tx) error {
 		now := o.now()
-		if _, err := tx.Exec("UPDATE outbox SET state = ?, last_answer = ?, finished_at = ? WHERE id = ?",
-			state, printable(answer), sqlite.FormatTime(now), it.ID); err != nil {
+		done, err := tx.Exec(`
+			UPDATE outbox SET state = ?, last_answer = ?, finished_at = ?, message = NULL
+			WHERE id = ? AND state IN ('waiting', 'cancelled')`,
+			state, printable(answer), sqlite.FormatTime(now), it.ID)
+		if err != nil {
 			return err
 		}
-		if entry == nil {
-			return nil
+		if n, err := done.RowsAffected(); err != nil || n == 0 || entry == nil {
+			return err
 		}
 		entry.At, entry.Who = now, journal.Daemon
 		return journal.Write(tx, *entry)

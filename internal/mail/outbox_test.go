@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -31,8 +32,10 @@ type office struct {
 	clock   time.Time
 	log     bytes.Buffer
 	perHour int
-	nothing bool  // compose has nothing to send
-	broken  error // compose fails
+	nothing bool   // compose has nothing to send
+	says    string // what compose has letters say
+	broken  error  // compose fails
+	kept    string // the recipient that is not allowed
 }
 
 func newOffice(t *testing.T, send func(ctx context.Context, from, to string, msg []byte) (string, error)) *office {
@@ -70,7 +73,7 @@ func (o *office) restart() {
 	}
 	o.db = db
 	log := slog.New(slog.NewTextHandler(&o.log, nil))
-	o.box = New(db, log, o.send, o.compose, o.now, o.perHour)
+	o.box = New(db, log, o.allowed, o.send, o.compose, o.now, o.perHour)
 }
 
 func (o *office) now() time.Time {
@@ -85,13 +88,15 @@ func (o *office) step(d time.Duration) {
 	o.clock = o.clock.Add(d)
 }
 
+func (o *office) allowed(to string) bool { return to != o.kept }
+
 // compose writes a letter that bears the time it is given and no other.
 func (o *office) compose(_ context.Context, it Item) ([]byte, error) {
 	if o.nothing {
 		return nil, fmt.Errorf("letter: %w", ErrNothingToSend)
 	}
-	return fmt.Appendf(nil, "Message-ID: <%s>\r\nDate: %s\r\nFrom: %s\r\n\r\n.%s %d\r\n",
-		it.MessageID, it.ComposedAt.Format(time.RFC3339Nano), it.From, it.Kind, it.About), o.broken
+	return fmt.Appendf(nil, "Message-ID: <%s>\r\nDate: %s\r\nFrom: %s\r\n\r\n.%s %d%s\r\n",
+		it.MessageID, it.ComposedAt.Format(time.RFC3339Nano), it.From, it.Kind, it.About, o.says), o.broken
 }
 
 func (o *office) queue(kind string, about int64) Item {
@@ -242,6 +247,71 @@ func TestItWaitsUntilNotBefore(t *testing.T) {
 	it = o.expect(it, HandedOver, 1)
 	if !it.ComposedAt.Equal(it.NotBefore) || len(s.mails()) != 1 {
 		t.Errorf("composed at %v, %d emails", it.ComposedAt, len(s.mails()))
+	}
+}
+
+// What was put off while the clock was ahead is not kept for years once the clock
+// is right.
+func TestTheClockWasAhead(t *testing.T) {
+	s, tr := goodServer(t, STARTTLS)
+	o := newOffice(t, tr.Send)
+	o.step(3 * 365 * 24 * time.Hour)
+	queue := func(about int64, wait time.Duration) Item {
+		it := Item{Kind: "letter", About: about, MessageID: fmt.Sprint("m", about), From: "a@council.test", To: "b@council.test",
+			NotBefore: o.now().Add(wait)}
+		o.write(func(tx *sqlite.Tx) error {
+			_, err := Queue(tx, o.now(), it)
+			return err
+		})
+		return it
+	}
+	ahead := queue(1, time.Minute)
+	s.do(func(s *server) { s.password = "changed" })
+	tried := queue(2, 0)
+	o.deliver() // and nothing is to be tried for a minute
+	s.do(func(s *server) { s.password = password })
+	o.step(-3 * 365 * 24 * time.Hour)
+	right := queue(3, 24*time.Hour)
+	for it, early := range map[Item]bool{ahead: false, tried: false, right: true} {
+		if got := it.Early(o.now()); got != early {
+			t.Errorf("email %d is early: %v; want %v", it.About, got, early)
+		}
+	}
+	o.deliver()
+	o.expect(ahead, HandedOver, 1)
+	o.expect(tried, HandedOver, 2)
+	o.expect(right, Waiting, 0)
+	o.step(24 * time.Hour)
+	o.deliver()
+	o.expect(right, HandedOver, 1)
+}
+
+// The configuration has changed: what was queued for an address that is no longer
+// the council's waits until it is.
+func TestARecipientThatIsNotAllowed(t *testing.T) {
+	s, tr := goodServer(t, STARTTLS)
+	o := newOffice(t, tr.Send)
+	notice := o.queue("notice", 1)
+	o.kept = notice.To
+	o.perHour = 1
+	o.restart()
+	later := o.queue("letter", 1)
+	o.deliver()
+	o.deliver()
+	o.expect(later, HandedOver, 1)
+	if it := o.expect(notice, Waiting, 0); it.LastAnswer != "its recipient is not at one of the council's domains" || !it.ComposedAt.IsZero() {
+		t.Errorf("kept back: %+v", it)
+	}
+	if n := strings.Count(o.log.String(), "email kept back"); n != 1 {
+		t.Errorf("it is logged %d times:\n%s", n, o.log.String())
+	}
+	o.kept = ""
+	o.step(time.Hour)
+	o.restart()
+	o.deliver()
+	o.expect(notice, HandedOver, 1)
+	if n := len(s.mails()); n != 2 {
+		t.Errorf("%d emails; want 2", n)
 	}
 }
 
@@ -412,6 +482,106 @@ func TestWrongPasswordHoldsTheQueueUntilMended(t *testing.T) {
 	}
 }
 
+// The letter is composed once, whatever would be written now, and is nowhere in
+// the files when its outcome is known.
+func TestComposedOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(o *office, it Item)
+		want State
+	}{
+		{"handed over", func(o *office, _ Item) {
+			o.send = func(context.Context, string, string, []byte) (string, error) { return "250 ok", nil }
+		}, HandedOver},
+		{"refused", func(o *office, _ Item) {
+			o.send = func(context.Context, string, string, []byte) (string, error) {
+				return "", &Failure{Stage: Recipient, Code: 550}
+			}
+		}, Refused},
+		{"cancelled", func(o *office, it Item) {
+			o.write(func(tx *sqlite.Tx) error { return Cancel(tx, it.Kind, it.About, o.now()) })
+		}, Cancelled},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var tries []string
+			o := newOffice(t, func(_ context.Context, _, _ string, msg []byte) (string, error) {
+				tries = append(tries, string(msg))
+				return "", errors.New("not now")
+			})
+			o.restart()
+			o.says = strings.Repeat("the culvert is blocked again ", 500) // more than a page of the database
+			it := o.queue("letter", 1)
+			o.deliver()
+			first := o.expect(it, Waiting, 1)
+			if !o.inFiles("the culvert is blocked again") {
+				t.Error("the letter is not kept while it waits")
+			}
+			o.says = "since then everything has changed"
+			o.step(time.Hour)
+			o.restart()
+			o.deliver()
+			if second := o.expect(it, Waiting, 2); !second.ComposedAt.Equal(first.ComposedAt) {
+				t.Errorf("composed at %v, then at %v", first.ComposedAt, second.ComposedAt)
+			}
+			if len(tries) != 2 || tries[0] != tries[1] || !strings.Contains(tries[0], "the culvert") {
+				t.Errorf("tried with %q", tries)
+			}
+			tt.end(o, it)
+			o.step(time.Hour)
+			o.restart()
+			o.deliver()
+			if got := o.find(it.Kind, it.About); got.State != tt.want {
+				t.Errorf("it is %s; want %s", got.State, tt.want)
+			}
+			if o.inFiles("the culvert is blocked again") {
+				t.Error("the letter is still in the files")
+			}
+		})
+	}
+}
+
+// inFiles reports whether the archive's files hold text, once closed as at a stop.
+func (o *office) inFiles(text string) (is bool) {
+	o.t.Helper()
+	o.db.Close()
+	files, err := filepath.Glob(o.path + "*")
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		is = is || bytes.Contains(b, []byte(text))
+	}
+	o.restart()
+	return is
+}
+
+// What is destroyed meanwhile is not sent again.
+func TestDiscard(t *testing.T) {
+	var tries []string
+	o := newOffice(t, func(_ context.Context, _, _ string, msg []byte) (string, error) {
+		tries = append(tries, string(msg))
+		return "", errors.New("not now")
+	})
+	o.says = "the culvert is blocked again"
+	it := o.queue("letter", 1)
+	o.deliver()
+	o.write(func(tx *sqlite.Tx) error { return Discard(tx, it.Kind, it.About) })
+	if got := o.find(it.Kind, it.About); !got.ComposedAt.IsZero() || o.inFiles(o.says) {
+		t.Errorf("discarded: %+v", got)
+	}
+	o.says = "destroyed"
+	o.step(time.Hour)
+	o.deliver()
+	if it = o.expect(it, Waiting, 2); !it.ComposedAt.Equal(o.now()) || len(tries) != 2 || !strings.Contains(tries[1], "destroyed") {
+		t.Errorf("composed at %v; tried with %q", it.ComposedAt, tries)
+	}
+	o.write(func(tx *sqlite.Tx) error { return Discard(tx, "letter", 99) }) // never queued
+}
+
 // The pair of faults: refused, and accepted but nobody told us.
 func TestAcceptedButTheConnectionDied(t *testing.T) {
 	s, tr := goodServer(t, STARTTLS)
@@ -450,6 +620,65 @@ func TestKilledBetweenAnswerAndCommit(t *testing.T) {
 	if got := o.journaled(); len(got) != 1 {
 		t.Errorf("journal: %s", got)
 	}
+}
+
+// The archive takes nothing when the outcome is to be recorded: nothing is sent
+// before it has been.
+func TestTheOutcomeIsRecordedBeforeAnythingElse(t *testing.T) {
+	s, tr := goodServer(t, STARTTLS)
+	o := newOffice(t, tr.Send)
+	first, second := o.queue("letter", 1), o.queue("letter", 2)
+	s.do(func(s *server) { s.beforeData = o.breaks })
+	for range 2 {
+		if err := o.box.DeliverDue(t.Context()); err == nil {
+			t.Fatal("the outcome was recorded in an archive that takes nothing")
+		}
+		s.do(func(s *server) { s.beforeData = nil })
+		if n := len(s.mails()); n != 1 {
+			t.Fatalf("%d emails; want 1", n)
+		}
+	}
+	o.mends()
+	o.deliver()
+	o.expect(first, HandedOver, 1)
+	o.expect(second, HandedOver, 1)
+	if n := len(s.mails()); n != 2 {
+		t.Errorf("%d emails; want 2", n)
+	}
+	if got := fmt.Sprint(o.journaled()); got != "[email handed over letter 1 email handed over letter 2]" {
+		t.Errorf("journal: %s", got)
+	}
+}
+
+// If a commit failed and yet reached the disk, recording again tells nothing twice.
+func TestTheOutcomeIsRecordedOnce(t *testing.T) {
+	o := newOffice(t, nil)
+	it := o.queue("letter", 1)
+	for _, state := range []State{HandedOver, HandedOver} {
+		if err := o.box.finish(t.Context(), it, state, "250 ok", &journal.Entry{Act: journal.MailHandedOver}); err != nil {
+			t.Fatal(err)
+		}
+		o.step(time.Minute)
+	}
+	if got := o.journaled(); len(got) != 1 {
+		t.Errorf("journal: %s", got)
+	}
+}
+
+// breaks has every change of the outbox fail, as when another process keeps the
+// archive for longer than SQLite waits; mends ends that.
+func (o *office) breaks() {
+	o.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec("CREATE TRIGGER broken BEFORE UPDATE ON outbox BEGIN SELECT RAISE(ABORT, 'database is locked'); END")
+		return err
+	})
+}
+
+func (o *office) mends() {
+	o.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec("DROP TRIGGER broken")
+		return err
+	})
 }
 
 // expectTwins wants the server to have the same email twice.
@@ -539,6 +768,36 @@ func TestBackoff(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestRunDoesNotEndWhenTheArchiveFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		o := newOffice(t, func(context.Context, string, string, []byte) (string, error) {
+			sent++
+			return "250 ok", nil
+		})
+		o.clock, o.box.now = time.Now(), time.Now
+		first := o.queue("letter", 1)
+		o.breaks()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- o.box.Run(ctx) }()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := strings.Count(o.log.String(), "will try again"); sent != 0 || n < 50 || n > 70 {
+			t.Errorf("%d emails, and in an hour it tried %d times", sent, n)
+		}
+		o.mends()
+		time.Sleep(poll)
+		synctest.Wait()
+		o.expect(first, HandedOver, 1)
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		o.db.Close()
+	})
 }
 
 // Run by the clock alone: it sends what falls due, retries, looks again by

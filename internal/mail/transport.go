@@ -72,7 +72,10 @@ type Failure struct {
 }
 
 func (f *Failure) Error() string {
-	reason := f.err.Error()
+	reason := fmt.Sprint(f.Code, " ", f.Enhanced)
+	if f.err != nil {
+		reason = f.err.Error()
+	}
 	var answer *smtp.SMTPError
 	if errors.As(f.err, &answer) {
 		reason = strings.Join(strings.Fields(fmt.Sprintf("%d %s %s", f.Code, f.Enhanced, answer.Message)), " ")

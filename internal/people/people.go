@@ -4,7 +4,7 @@
 // WhatsApp may name the same person by a LID today and by a phone number (PN)
 // tomorrow. A person here is whoever is known to be the same; when two turn out
 // to be one, the younger is kept as an alias, because records captured under it
-// must still be found.
+// must still be found. Two LIDs are never one person.
 package people
 
 import (
@@ -16,8 +16,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/nyaruka/phonenumbers"
 
 	"muniment/internal/journal"
 	"muniment/internal/record"
@@ -36,13 +34,13 @@ type Identity struct {
 
 // Identify returns the person behind a, making one known where there is none,
 // and notes what it calls itself (empty: nothing said).
-func Identify(tx *sqlite.Tx, a record.Address, pushName string) (Identity, error) {
+func Identify(tx *sqlite.Tx, now time.Time, a record.Address, pushName string) (Identity, error) {
 	if a.JID == "" {
 		return Identity{}, errors.New("identify: no address")
 	}
 	is, called, err := lookUp(tx, a)
 	if err == nil && (is.ID == 0 || a.Alt != "" && !slices.Contains(is.JIDs, a.Alt)) {
-		if err = learn(tx, a); err == nil {
+		if err = learn(tx, now, a); err == nil {
 			is, called, err = lookUp(tx, a)
 		}
 	}
@@ -81,8 +79,16 @@ func lookUp(tx *sqlite.Tx, a record.Address) (is Identity, pushName string, err 
 }
 
 // learn makes a person known under a, which says something new: of nobody known
-// yet, of another address, or that two persons are one.
-func learn(tx *sqlite.Tx, a record.Address) error {
+// yet, of another address, that two persons are one, or that a number has been
+// given to somebody else.
+func learn(tx *sqlite.Tx, now time.Time, a record.Address) error {
+	if isLID(a.JID) && isLID(a.Alt) {
+		a.Alt = "" // two LIDs are two people, whatever we are told
+	}
+	before, err := release(tx, a)
+	if err != nil {
+		return err
+	}
 	p, err := behind(tx, a.JID)
 	if err != nil {
 		return err
@@ -114,7 +120,34 @@ func learn(tx *sqlite.Tx, a record.Address) error {
 			return err
 		}
 	}
-	return nil
+	if before == 0 {
+		return nil
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.NumberMoved,
+		About: journal.About{"from person": before, "to person": p}})
+}
+
+// release takes the number in a from its person and returns him, if he is known
+// by another LID than the one in a; 0 otherwise. A LID is of one account for good,
+// but a number that was given up is given to somebody else. Who had it before
+// keeps all else, his entry in the member register too.
+func release(tx *sqlite.Tx, a record.Address) (before ID, err error) {
+	lid, number := a.JID, a.Alt
+	if isLID(number) {
+		lid, number = number, lid
+	}
+	if number == "" || !isLID(lid) {
+		return 0, nil
+	}
+	err = tx.QueryRow(`
+		DELETE FROM address WHERE jid = ?1
+			AND EXISTS (SELECT 1 FROM address o WHERE o.person = address.person AND o.jid LIKE '%@lid')
+			AND NOT EXISTS (SELECT 1 FROM address o WHERE o.person = address.person AND o.jid = ?2)
+		RETURNING person`, number, lid).Scan(&before)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return before, err
 }
 
 // behind returns the person behind one JID, 0 if nobody is known.
@@ -129,14 +162,14 @@ func behind(tx *sqlite.Tx, jid string) (p ID, err error) {
 // merge makes two persons one, the elder, and returns it.
 func merge(tx *sqlite.Tx, a, b ID) (ID, error) {
 	elder, younger := min(a, b), max(a, b)
-	// Where both are on the member register, the elder's entry counts and the
-	// younger's stays as it was entered.
+	// Where both are on the member register, both entries stay as they were
+	// entered; see [Member.before] for which counts.
 	for _, q := range []string{
 		"UPDATE person SET same_as = ?1 WHERE id = ?2 OR same_as = ?2",
 		"UPDATE address SET person = ?1 WHERE person = ?2",
 		"UPDATE OR IGNORE participant SET person = ?1 WHERE person = ?2",
 		"DELETE FROM participant WHERE person = ?2",
-		"UPDATE OR IGNORE member SET person = ?1 WHERE person = ?2",
+		"UPDATE member SET person = ?1 WHERE person = ?2",
 		`UPDATE person SET push_name = (SELECT push_name FROM person WHERE id = ?2)
 		 WHERE id = ?1 AND push_name = ''`,
 	} {
@@ -225,55 +258,6 @@ func Participants(tx *sqlite.Tx, group string) (map[ID]bool, error) {
 	return in, rows.Err()
 }
 
-// Member is an entry of the council's member register.
-type Member struct {
-	ID     int64
-	Person ID
-	Name   string
-	Role   string // councillor, clerk, chair, officer …
-	Email  string
-}
-
-// Roles are those that the member register knows.
-var Roles = []string{"councillor", "chair", "clerk", "officer"}
-
-// ErrOnRegister is returned when a person is on the member register already.
-var ErrOnRegister = errors.New("this person is on the member register already")
-
-// AddMember puts m on the member register under the address a and journals it.
-func AddMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member, a record.Address) error {
-	is, err := Identify(tx, a, "")
-	if err != nil {
-		return err
-	}
-	var taken bool
-	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM member WHERE person = ?)", is.ID).Scan(&taken); err != nil {
-		return fmt.Errorf("add member: %w", err)
-	}
-	if taken {
-		return ErrOnRegister
-	}
-	if err := tx.QueryRow(`
-		INSERT INTO member (person, name, role, email, added_at) VALUES (?, ?, ?, ?, ?) RETURNING id`,
-		is.ID, m.Name, m.Role, m.Email, sqlite.FormatTime(now),
-	).Scan(&m.ID); err != nil {
-		return fmt.Errorf("add member: %w", err)
-	}
-	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.MemberAdded, Reason: reason,
-		About: journal.About{"member": m.ID, "name": m.Name, "role": m.Role}})
-}
-
-// ParseNumber turns a telephone number as people write it (a UK number without
-// its country code, or any with one) into WhatsApp's address for it. A number
-// is not refused for belonging to a range that is not in use.
-func ParseNumber(s string) (record.Address, error) {
-	n, err := phonenumbers.Parse(s, "GB")
-	if err != nil || phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE {
-		return record.Address{}, fmt.Errorf("%q is not a telephone number: write it as 07700 900123 or +44 7700 900123", s)
-	}
-	return record.Address{JID: strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+") + "@s.whatsapp.net"}, nil
-}
-
 // Names says what people are called in everything that is shown: the name on
 // the member register, else what they call themselves, marked as unverified,
 // else a number of its own (DESIGN.md, invariant 9).
@@ -293,7 +277,9 @@ func LoadNames(tx *sqlite.Tx) (*Names, error) {
 		return nil, err
 	}
 	for _, m := range members {
-		n.member[m.Person] = m
+		if other, ok := n.member[m.Person]; !ok || m.before(other) {
+			n.member[m.Person] = m
+		}
 	}
 	err = scan(tx, "SELECT id, coalesce(same_as, id), push_name FROM person", func(rows *sql.Rows) error {
 		var id, is ID
@@ -333,7 +319,8 @@ func scan(tx *sqlite.Tx, query string, f func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// Member returns p's entry in the member register.
+// Member returns p's entry in the member register, which may have ended: it
+// still says what p is called.
 func (n *Names) Member(p ID) (Member, bool) {
 	m, ok := n.member[n.is[p]]
 	return m, ok
@@ -383,23 +370,10 @@ var mention = regexp.MustCompile(`@[0-9]+`)
 func Says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
 	if err := tx.QueryRow(`
 		SELECT EXISTS (SELECT 1 FROM person WHERE instr(CAST(push_name AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM address WHERE instr(CAST(jid AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM member WHERE instr(CAST(name AS BLOB), ?1)
 				OR instr(CAST(role AS BLOB), ?1) OR instr(CAST(email AS BLOB), ?1))`, fragment).Scan(&says); err != nil {
 		return false, fmt.Errorf("search the people: %w", err)
 	}
 	return says, nil
-}
-
-// Members returns the member register in the order of entry.
-func Members(tx *sqlite.Tx) ([]Member, error) {
-	var ms []Member
-	err := scan(tx, "SELECT id, person, name, role, email FROM member ORDER BY id", func(rows *sql.Rows) error {
-		var m Member
-		if err := rows.Scan(&m.ID, &m.Person, &m.Name, &m.Role, &m.Email); err != nil {
-			return err
-		}
-		ms = append(ms, m)
-		return nil
-	})
-	return ms, err
 }

@@ -51,7 +51,7 @@ func (r *register) write(f func(tx *sqlite.Tx) error) {
 func (r *register) meets(jid, alt, pushName string) (is Identity) {
 	r.Helper()
 	r.write(func(tx *sqlite.Tx) (err error) {
-		is, err = Identify(tx, record.Address{JID: jid, Alt: alt}, pushName)
+		is, err = Identify(tx, monday, record.Address{JID: jid, Alt: alt}, pushName)
 		return err
 	})
 	return is
@@ -94,7 +94,7 @@ func TestTheSameAddressIsTheSamePerson(t *testing.T) {
 func TestNobodyIsRefused(t *testing.T) {
 	r := newRegister(t)
 	if err := r.db.Write(context.Background(), func(tx *sqlite.Tx) error {
-		_, err := Identify(tx, record.Address{}, "Nobody")
+		_, err := Identify(tx, monday, record.Address{}, "Nobody")
 		return err
 	}); err == nil {
 		t.Error("a person without an address was made")
@@ -141,15 +141,85 @@ func TestTwoTurnOutToBeOne(t *testing.T) {
 // form chains.
 func TestThreeTurnOutToBeOne(t *testing.T) {
 	r := newRegister(t)
-	a, b, c := r.meets("1@lid", "", "A"), r.meets("2@lid", "", ""), r.meets("3@lid", "", "")
-	r.meets("2@lid", "3@lid", "")
-	now := r.meets("1@lid", "2@lid", "")
+	first, second := annJID("447700900111"), annJID("447700900112")
+	a, b, c := r.meets(first, "", "A"), r.meets(second, "", ""), r.meets(annLID, "", "")
+	r.meets(annLID, second, "")
+	now := r.meets(annLID, first, "")
 	slices.Sort(now.Aliases)
 	if now.ID != a.ID || !slices.Equal(now.Aliases, []ID{b.ID, c.ID}) || len(now.JIDs) != 3 {
 		t.Errorf("all three are %+v", now)
 	}
 	if name := r.names().Of(c.ID); name != "A (name not verified)" {
 		t.Errorf("the third is called %q", name)
+	}
+}
+
+// Ann leaves and gives up her number. A year later it is Zed's, whose LID is
+// another: he gets neither her name nor her entry in the register.
+func TestANumberIsGivenToSomebodyElse(t *testing.T) {
+	const zedLID = "200000000000199@lid"
+	for _, tt := range []struct {
+		name     string
+		jid, alt string // by which Zed is met
+		known    bool   // he was known by his LID before
+	}{
+		{name: "met by his LID", jid: zedLID, alt: annPN},
+		{name: "met by the number", jid: annPN, alt: zedLID},
+		{name: "known already", jid: zedLID, alt: annPN, known: true},
+		{name: "known already, met by the number", jid: annPN, alt: zedLID, known: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRegister(t)
+			if err := r.enters("Cllr Ann Archer", "councillor", annPN); err != nil {
+				t.Fatal(err)
+			}
+			ann := r.meets(annLID, annPN, "Ann")
+			if tt.known {
+				r.meets(zedLID, "", "")
+			}
+			zed := r.meets(tt.jid, tt.alt, "Zed")
+			want := Identity{ID: zed.ID, JIDs: []string{tt.jid, tt.alt}, Aliases: []ID{}}
+			if diff := cmp.Diff(want, zed); diff != "" || zed.ID == ann.ID {
+				t.Errorf("Ann is person %d, Zed (-want +got)\n%s", ann.ID, diff)
+			}
+			if again := r.meets(annLID, "", ""); again.ID != ann.ID || !slices.Equal(again.JIDs, []string{annLID}) {
+				t.Errorf("Ann is met again as %+v", again)
+			}
+			names := r.names()
+			for jid, want := range map[string]string{annLID: "Cllr Ann Archer", zedLID: "Zed (name not verified)", annPN: "Zed (name not verified)"} {
+				if got := names.OfJID(jid); got != want {
+					t.Errorf("%s is called %q; want %q", jid, got, want)
+				}
+			}
+			if m, ok := names.Member(zed.ID); ok {
+				t.Errorf("Zed is on the register as %+v", m)
+			}
+			var moved []journal.About
+			r.write(func(tx *sqlite.Tx) error {
+				return journal.Each(tx, func(e journal.Entry) error {
+					if e.Act == journal.NumberMoved {
+						moved = append(moved, e.About)
+					}
+					return nil
+				})
+			})
+			if diff := cmp.Diff([]journal.About{{"from person": float64(ann.ID), "to person": float64(zed.ID)}}, moved); diff != "" {
+				t.Errorf("journal (-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// One account may have another number than before, and keeps both for us.
+func TestSomebodyHasANewNumber(t *testing.T) {
+	r := newRegister(t)
+	ann := r.meets(annLID, annPN, "")
+	number := annJID("447700900113")
+	if again := r.meets(annLID, number, ""); again.ID != ann.ID || !slices.Equal(again.JIDs, []string{annLID, number, annPN}) {
+		t.Errorf("with a new number she is %+v; want person %d", again, ann.ID)
+	}
+	if bo := r.meets(boLID, annLID, ""); bo.ID == ann.ID {
+		t.Error("two LIDs are one person")
 	}
 }
 
@@ -245,6 +315,12 @@ func TestParseNumber(t *testing.T) {
 		{"nothing", "", ""},
 		{"half of it is missing", "07700 9", ""},
 		{"digits too many", "07700 900123456", ""},
+		{"a digit is missing", "07700 90012", ""},
+		{"a digit is missing, with the country code", "+44 7700 90012", ""},
+		{"a digit of a landline is missing", "020 7946 001", ""},
+		{"a digit too many", "07700 9001234", ""},
+		{"an old landline of nine digits", "016977 3999", annJID("44169773999")},
+		{"without the area code", "946 0018", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a, err := ParseNumber(tt.number)
@@ -277,6 +353,142 @@ func TestTheRegisterIsJournaled(t *testing.T) {
 	}
 }
 
+// What was done to the register, from first entry to last, with what the journal
+// keeps of it.
+func TestEveryChangeIsJournaled(t *testing.T) {
+	r := newRegister(t)
+	is := r.meets(annPN, "", "Annie")
+	if err := r.enters("Ann Archer", "councillor", annPN); err != nil {
+		t.Fatal(err)
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		to := Member{ID: 1, Name: "Cllr Ann Archer", Role: "chair", Email: "ann@example.gov.uk"}
+		if err := ChangeMember(tx, monday, "clerk", "elected chair", to); err != nil {
+			return err
+		}
+		if err := ChangeMember(tx, monday, "clerk", "again", to); !errors.Is(err, ErrUnchanged) {
+			t.Errorf("changed to what it was: %v; want ErrUnchanged", err)
+		}
+		if err := EndMember(tx, monday, "clerk", "resigned", 1, monday.AddDate(0, 1, 0)); err != nil {
+			return err
+		}
+		return RemoveMember(tx, monday, "clerk", "never was", 1)
+	})
+	if name := r.names().Of(is.ID); name != "Annie (name not verified)" || len(r.members()) != 0 {
+		t.Errorf("removed, she is called %q, and the register has %v", name, r.members())
+	}
+	var told []journal.Entry
+	r.write(func(tx *sqlite.Tx) error {
+		for _, err := range []error{
+			ChangeMember(tx, monday, "clerk", "", Member{ID: 1}), EndMember(tx, monday, "clerk", "", 1, monday), RemoveMember(tx, monday, "clerk", "", 1),
+		} {
+			if !errors.Is(err, ErrNotOnRegister) {
+				t.Errorf("of an entry that is not there: %v", err)
+			}
+		}
+		return journal.Each(tx, func(e journal.Entry) error { told = append(told, e); return nil })
+	})
+	want := []journal.Entry{
+		{ID: 1, At: monday, Who: "sysadmin", Act: journal.MemberAdded, Reason: "elected",
+			About: journal.About{"member": 1.0, "name": "Ann Archer", "role": "councillor"}},
+		{ID: 2, At: monday, Who: "clerk", Act: journal.MemberChanged, Reason: "elected chair",
+			About: journal.About{"member": 1.0, "name": "Ann Archer", "role": "councillor", "new name": "Cllr Ann Archer", "new role": "chair", "email": "changed"}},
+		{ID: 3, At: monday, Who: "clerk", Act: journal.MemberEnded, Reason: "resigned",
+			About: journal.About{"member": 1.0, "name": "Cllr Ann Archer", "role": "chair", "until": "2026-04-02T09:00:00.000Z"}},
+		{ID: 4, At: monday, Who: "clerk", Act: journal.MemberRemoved, Reason: "never was",
+			About: journal.About{"member": 1.0, "name": "Cllr Ann Archer", "role": "chair"}},
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("journal (-want +got)\n%s", diff)
+	}
+}
+
+// Who left office keeps the name; who came back is what he is now.
+func TestWhoLeavesAndComesBack(t *testing.T) {
+	r := newRegister(t)
+	is := r.meets(annPN, annLID, "Annie")
+	if err := r.enters("Cllr Ann Archer", "councillor", annPN); err != nil {
+		t.Fatal(err)
+	}
+	end := monday.AddDate(0, 2, 0)
+	r.write(func(tx *sqlite.Tx) error { return EndMember(tx, monday, "clerk", "did not stand", 1, end) })
+	m, _ := r.names().Member(is.ID)
+	if r.names().Of(is.ID) != "Cllr Ann Archer" || m.Ended(end.Add(-time.Second)) || !m.Ended(end) {
+		t.Errorf("after her end she is %q, %+v", r.names().Of(is.ID), m)
+	}
+	if err := r.enters("Ann Archer", "clerk", annLID); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := r.names().Member(is.ID); m.Role != "clerk" || m.Ended(end) {
+		t.Errorf("came back as %+v", m)
+	}
+	if err := r.enters("Ann", "officer", annPN); !errors.Is(err, ErrOnRegister) {
+		t.Errorf("entered a third time: %v", err)
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		for _, a := range []string{annPN, annLID} {
+			if m, err := MemberAt(tx, record.Address{JID: a}); err != nil || m.Role != "clerk" {
+				t.Errorf("MemberAt(%s) = %+v, %v", a, m, err)
+			}
+		}
+		if m, err := MemberNamed(tx, "Cllr Ann Archer"); err != nil || m.ID != 1 {
+			t.Errorf("by her earlier name: %+v, %v", m, err)
+		}
+		for _, a := range []string{boLID, ""} {
+			if _, err := MemberAt(tx, record.Address{JID: a}); !errors.Is(err, ErrNotOnRegister) {
+				t.Errorf("MemberAt(%q): %v; want ErrNotOnRegister", a, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Two who share a name are told apart, but not by it.
+func TestTwoOfTheSameName(t *testing.T) {
+	r := newRegister(t)
+	if err := errors.Join(r.enters("Ann Archer", "chair", annPN), r.enters("Ann Archer", "clerk", boLID)); err != nil {
+		t.Fatal(err)
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		if _, err := MemberNamed(tx, "Ann Archer"); !errors.Is(err, ErrAmbiguous) {
+			t.Errorf("by name: %v; want ErrAmbiguous", err)
+		}
+		if m, err := MemberAt(tx, record.Address{JID: boLID}); err != nil || m.Role != "clerk" {
+			t.Errorf("by address: %+v, %v", m, err)
+		}
+		return nil
+	})
+	r.meets(annPN, boLID, "") // they are one after all
+	r.write(func(tx *sqlite.Tx) error {
+		m, err := MemberNamed(tx, "Ann Archer")
+		if m.Role != "chair" {
+			t.Errorf("of two entries of one person %+v counts; want the first", m)
+		}
+		return err
+	})
+}
+
+// A number is written as the register reads it, so that it can be copied.
+func TestAddresses(t *testing.T) {
+	r := newRegister(t)
+	want := map[ID]string{
+		r.meets(annLID, annPN, "").ID:                           "07700 900101",
+		r.meets(boLID, "", "").ID:                               boLID,
+		r.meets("353209150123@s.whatsapp.net", "", "").ID:       "+353 20 915 0123",
+		r.meets("999000000000000001@s.whatsapp.net", "", "").ID: "+999000000000000001",
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		got, err := Addresses(tx)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("addresses (-want +got)\n%s", diff)
+		}
+		return err
+	})
+	if a, err := ParseNumber("+353 20 915 0123"); err != nil || a.JID != "353209150123@s.whatsapp.net" {
+		t.Errorf("read again: %v, %v", a, err)
+	}
+}
+
 func TestWhoIsInTheGroup(t *testing.T) {
 	r := newRegister(t)
 	change := func(kind record.Type, jids ...string) record.Received {
@@ -292,6 +504,7 @@ func TestWhoIsInTheGroup(t *testing.T) {
 		change record.Received
 		in     map[ID]bool
 	}{
+		{"one joins before the list of all has come", change(record.Joined, boLID), map[ID]bool{}},
 		{"all who are present", change(record.Present, annLID, boLID), map[ID]bool{ann: true, bo: true}},
 		{"one leaves", change(record.Left, boLID), map[ID]bool{ann: true}},
 		{"leaving twice is leaving", change(record.Left, boLID), map[ID]bool{ann: true}},
@@ -301,7 +514,7 @@ func TestWhoIsInTheGroup(t *testing.T) {
 		{"who is not on the new list has left", change(record.Present, boLID), map[ID]bool{bo: true}},
 	} {
 		r.write(func(tx *sqlite.Tx) error {
-			if err := Changed(tx, tt.change); err != nil {
+			if err := Changed(tx, monday, tt.change); err != nil {
 				return err
 			}
 			in, err := Participants(tx, group)
@@ -319,7 +532,7 @@ func TestWhoIsInTheGroup(t *testing.T) {
 		{change(record.Present, annLID, boLID), false}, {change(record.Present), false},
 	} {
 		r.write(func(tx *sqlite.Tx) error {
-			if known, err := Known(tx, tt.list); err != nil || known != tt.known {
+			if known, err := Known(tx, monday, tt.list); err != nil || known != tt.known {
 				t.Errorf("Known(%v) = %v, %v", tt.list.Participants, known, err)
 			}
 			return nil

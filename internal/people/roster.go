@@ -2,6 +2,7 @@ package people
 
 import (
 	"fmt"
+	"time"
 
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
@@ -9,16 +10,19 @@ import (
 
 // Changed brings who is in the group up to date with r, a change of
 // participants.
-func Changed(tx *sqlite.Tx, r record.Received) error {
-	persons, err := identifyAll(tx, r.Participants)
+func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
+	persons, err := identifyAll(tx, now, r.Participants)
 	if err != nil {
 		return err
 	}
+	before, err := Participants(tx, r.Group)
+	if err != nil {
+		return err
+	}
+	if r.Type != record.Present && len(before) == 0 {
+		return nil // a list of all is still to come; one person is none
+	}
 	if r.Type == record.Present {
-		before, err := Participants(tx, r.Group)
-		if err != nil {
-			return err
-		}
 		for p := range before {
 			if !persons[p] {
 				if err := Leave(tx, r.Group, p); err != nil {
@@ -40,27 +44,27 @@ func Changed(tx *sqlite.Tx, r record.Received) error {
 }
 
 // Known reports whether r, a list of all present, says nothing new.
-func Known(tx *sqlite.Tx, r record.Received) (bool, error) {
+func Known(tx *sqlite.Tx, now time.Time, r record.Received) (bool, error) {
 	before, err := Participants(tx, r.Group)
 	if err != nil {
 		return false, err
 	}
-	now, err := identifyAll(tx, r.Participants)
+	present, err := identifyAll(tx, now, r.Participants)
 	if err != nil {
 		return false, err
 	}
-	for p := range now {
+	for p := range present {
 		if !before[p] {
 			return false, nil
 		}
 	}
-	return len(now) == len(before), nil
+	return len(present) == len(before), nil
 }
 
-func identifyAll(tx *sqlite.Tx, addresses []record.Address) (map[ID]bool, error) {
+func identifyAll(tx *sqlite.Tx, now time.Time, addresses []record.Address) (map[ID]bool, error) {
 	persons := make(map[ID]bool, len(addresses))
 	for _, a := range addresses {
-		is, err := Identify(tx, a, "")
+		is, err := Identify(tx, now, a, "")
 		if err != nil {
 			return nil, fmt.Errorf("who is in the group: %w", err)
 		}

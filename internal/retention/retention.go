@@ -94,3 +94,12 @@ func From(sent, captured time.Time) time.Time {
 func (s Schedule) Rule() string {
 	return fmt.Sprintf("%s: %d years from the date of the message", Messages, s.MessageYears)
 }
+
+// RuleFor names the rule for what was captured when the period was years. A longer
+// period extends it, a shorter one does not: whoever wrote then relied on it.
+func (s Schedule) RuleFor(years int) string {
+	if years >= s.MessageYears {
+		return Schedule{MessageYears: years}.Rule()
+	}
+	return fmt.Sprintf("%s (%d when it was captured)", s.Rule(), years)
+}

@@ -71,3 +71,18 @@ func TestDateStartsInLondon(t *testing.T) {
 		}
 	}
 }
+
+func TestRuleFor(t *testing.T) {
+	for _, tt := range []struct {
+		now, captured int
+		want          string
+	}{
+		{6, 6, "WA-MSG: 6 years from the date of the message"},
+		{10, 6, "WA-MSG: 10 years from the date of the message (6 when it was captured)"},
+		{3, 6, "WA-MSG: 6 years from the date of the message"},
+	} {
+		if got := (Schedule{MessageYears: tt.now}).RuleFor(tt.captured); got != tt.want {
+			t.Errorf("of %d years, captured under %d: %q; want %q", tt.now, tt.captured, got, tt.want)
+		}
+	}
+}

@@ -14,6 +14,9 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -26,6 +29,23 @@ var migrations embed.FS
 // ErrNoArchive is returned by [Open] where there is no database: a wrong path
 // must not silently begin a new archive.
 var ErrNoArchive = errors.New("there is no archive")
+
+// ErrEmptied is returned by [Open] where there is a file with nothing in it: to
+// lay out tables there would cover up what happened to the archive.
+var ErrEmptied = errors.New("the archive's file is there, but nothing is in it: it was emptied or replaced")
+
+// Damaged reports whether err says that a database file is not what SQLite wrote.
+func Damaged(err error) bool {
+	const corrupt, notADatabase = 11, 26 // SQLITE_CORRUPT, SQLITE_NOTADB
+	var coded interface{ Code() int }
+	if errors.As(err, &coded) {
+		switch coded.Code() & 0xff {
+		case corrupt, notADatabase:
+			return true
+		}
+	}
+	return errors.Is(err, ErrEmptied)
+}
 
 // DB is the archive's database file.
 //
@@ -58,18 +78,28 @@ func Create(ctx context.Context, path string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("create archive: %w", err)
 	}
-	return Open(ctx, path)
+	return openArchive(ctx, path, true)
 }
 
 // Open opens the archive database at path and brings its layout up to date. It
-// returns [ErrNoArchive] if there is none, and refuses a database written by a
-// newer version of the program.
+// returns [ErrNoArchive] if there is none, [ErrEmptied] if there is a file
+// without an archive in it, and refuses a database written by a newer version of
+// the program.
 func Open(ctx context.Context, path string) (*DB, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNoArchive
-	} else if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("open archive: %w", err)
+	case info.Size() == 0:
+		return nil, ErrEmptied
 	}
+	return openArchive(ctx, path, false)
+}
+
+// openArchive opens the database; only a fresh one may have no tables.
+func openArchive(ctx context.Context, path string, fresh bool) (*DB, error) {
 	d := &DB{path: path}
 	var err error
 	if d.writer, err = open(path, "immediate", "synchronous(FULL)"); err != nil {
@@ -77,7 +107,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	d.writer.SetMaxOpenConns(1)
 	d.prepared.db = d.writer
-	if err := migrate(ctx, d.writer); err != nil {
+	if err := migrate(ctx, d.writer, fresh); err != nil {
 		d.writer.Close()
 		return nil, fmt.Errorf("open archive %s: %w", path, err)
 	}
@@ -104,7 +134,7 @@ func OpenSession(path string) (*sql.DB, error) {
 }
 
 // open never takes more than the given file: temporary tables stay in memory,
-// so that no content strays into a directory nobody cleans.
+// so that no content strays into a directory nobody cleans. See also vacuum.
 func open(path, txlock string, pragmas ...string) (*sql.DB, error) {
 	q := url.Values{
 		"_txlock": {txlock},
@@ -123,7 +153,14 @@ func open(path, txlock string, pragmas ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, db *sql.DB, fresh bool) error {
+	var laid bool
+	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'goose_db_version')").Scan(&laid); err != nil {
+		return err
+	}
+	if !laid && !fresh {
+		return ErrEmptied
+	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -153,6 +190,26 @@ func Says(tx *Tx, fragment []byte) (says bool, err error) {
 		return false, fmt.Errorf("search the layout: %w", err)
 	}
 	return says, nil
+}
+
+// Sound has SQLite check the structure of the file, and returns what it found
+// wrong. It reads all of it.
+func Sound(tx *Tx) (faults []string, err error) {
+	rows, err := tx.Query("PRAGMA quick_check(20)")
+	if err != nil {
+		return nil, fmt.Errorf("check the file: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, fmt.Errorf("check the file: %w", err)
+		}
+		if s != "ok" {
+			faults = append(faults, s)
+		}
+	}
+	return faults, rows.Err()
 }
 
 // Path returns the database's file name.
@@ -186,15 +243,61 @@ func in(ctx context.Context, db *sql.DB, prepared *statements, f func(*Tx) error
 	return nil
 }
 
-// Scrub leaves in the file and its write-ahead log nothing of what was deleted:
-// it rebuilds the indexes, since page splits leave keys in gaps that deletion
-// does not reach, and empties the log into the file.
+// ErrReader is returned by [DB.Scrub] where somebody reads the database and holds
+// on to a state of it that is past: the log cannot be emptied until he is done.
+var ErrReader = errors.New("a reader is in the way")
+
+// Scrub leaves in the file and its write-ahead log nothing of what was deleted.
+//
+// It copies what is left into a fresh file and that over this one. Nothing less
+// will do: where SQLite merges or splits the pages of a table, whole rows stay
+// behind in gaps that no later deletion overwrites, and REINDEX leaves tables
+// alone. Meanwhile nobody else can write.
 func (d *DB) Scrub(ctx context.Context) error {
-	if _, err := d.writer.ExecContext(ctx, "REINDEX"); err != nil {
+	if err := d.vacuum(ctx); err != nil {
 		return fmt.Errorf("scrub archive: %w", err)
 	}
-	return emptyLog(ctx, d.writer)
+	return d.EmptyLog(ctx)
 }
+
+// vacuuming is held while SQLite's directory for temporary files, which is one
+// for the whole process, is that of an archive.
+var vacuuming sync.Mutex
+
+// vacuum rebuilds the file by way of one beside it: in memory, the copy would
+// take more than the archive's size. The copy has no name from the moment that
+// it is made, so it goes with the process, however that ends.
+func (d *DB) vacuum(ctx context.Context) (err error) {
+	vacuuming.Lock()
+	defer vacuuming.Unlock()
+	conn, err := d.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	directory, err := filepath.Abs(filepath.Dir(d.path))
+	if err != nil {
+		return err
+	}
+	defer func() { // the context may have ended: not what the writer writes next
+		_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA temp_store = MEMORY")
+		err = errors.Join(err, back)
+	}()
+	for _, statement := range []string{
+		"PRAGMA temp_store_directory = '" + strings.ReplaceAll(directory, "'", "''") + "'",
+		"PRAGMA temp_store = FILE",
+		"VACUUM",
+	} {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EmptyLog does the latter half of [DB.Scrub]: it waits a while for readers, and
+// returns [ErrReader] if they do not finish.
+func (d *DB) EmptyLog(ctx context.Context) error { return emptyLog(ctx, d.writer) }
 
 // EmptyLog moves everything from the write-ahead log of a database opened here
 // into its file and truncates the log.
@@ -206,7 +309,7 @@ func emptyLog(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("empty write-ahead log: %w", err)
 	}
 	if busy != 0 {
-		return errors.New("empty write-ahead log: a reader is in the way")
+		return fmt.Errorf("empty write-ahead log: %w", ErrReader)
 	}
 	return nil
 }

@@ -1,10 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -84,5 +88,112 @@ func TestWriteIsAllOrNothing(t *testing.T) {
 		return err
 	}); err == nil {
 		t.Error("a reader wrote")
+	}
+}
+
+// After a scrub nothing of what was deleted is in any file, the one it is done with
+// included, and there is no file that was not there before.
+func TestScrub(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "the parish's") // as a name may be
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Create(ctx, filepath.Join(dir, "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.Exec("CREATE TABLE word (id INTEGER PRIMARY KEY, word TEXT)"); err != nil {
+			return err
+		}
+		for n := range 2000 {
+			if _, err := tx.Exec("INSERT INTO word VALUES (?, ?)", n, fmt.Sprintf("%04d%s", n, strings.Repeat("-", n%700))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	before := names(t, dir)
+	for rest := 10; rest > 0; rest-- { // a part each night
+		if err := db.Write(ctx, func(tx *Tx) error {
+			_, err := tx.Exec("DELETE FROM word WHERE id % ? = 0", rest)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Scrub(ctx); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.ReadFile(db.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Read(ctx, func(tx *Tx) error {
+			for n := range 2000 {
+				var kept bool
+				if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM word WHERE id = ?)", n).Scan(&kept); err != nil {
+					return err
+				}
+				if is := bytes.Contains(file, fmt.Appendf(nil, "%04d--", n)); is && !kept {
+					t.Errorf("word %d was deleted and is in the file", n)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if after := names(t, dir); !slices.Equal(before, after) {
+			t.Errorf("files %q; before there were %q", after, before)
+		}
+	}
+	var store string
+	if err := db.writer.QueryRow("PRAGMA temp_store").Scan(&store); err != nil || store != "2" {
+		t.Errorf("temp_store = %s, err %v; want 2, memory", store, err)
+	}
+}
+
+func names(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestScrubWithAReader(t *testing.T) {
+	ctx := context.Background()
+	db, err := Create(ctx, filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.writer.Exec("PRAGMA busy_timeout = 10"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Read(ctx, func(tx *Tx) error {
+		var n int
+		if err := tx.QueryRow("SELECT count(*) FROM tree_hash").Scan(&n); err != nil {
+			return err
+		}
+		if err := db.Scrub(ctx); !errors.Is(err, ErrReader) {
+			t.Errorf("scrub: %v; want ErrReader", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.EmptyLog(ctx); err != nil {
+		t.Errorf("when the reader is done: %v", err)
+	}
+	if fi, err := os.Stat(db.Path() + "-wal"); err != nil || fi.Size() != 0 {
+		t.Errorf("the log has %d bytes, err %v; want none", fi.Size(), err)
 	}
 }

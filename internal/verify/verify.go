@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"muniment/internal/archive"
@@ -32,8 +33,10 @@ type Report struct {
 	Faults      []string // sentences; empty if all is well
 	More        int      // faults beyond those told
 
-	destroyed []span     // the records that runs destroyed, as the journal tells
-	last      record.Seq // the number of the record or stub before
+	destroyed []span        // the records that runs destroyed, as the journal tells
+	years     int           // for which a message of this part of the ledger is kept
+	periods   map[int64]int // the leaves from which it is another
+	last      record.Seq    // the number of the record or stub before
 }
 
 // OK reports whether nothing was found wrong.
@@ -56,9 +59,19 @@ func (r *Report) fault(format string, args ...any) {
 func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, others []string, progress func(done, all int64)) (Report, error) {
 	var r Report
 	err := db.Read(ctx, func(tx *sqlite.Tx) error {
+		faults, err := sqlite.Sound(tx)
+		if err != nil {
+			return err
+		}
+		for _, f := range faults {
+			r.fault("the archive's file is damaged: %s", f)
+		}
 		size, err := ledger.Size(tx)
 		if err != nil {
 			return err
+		}
+		if size == 0 {
+			return damage("the ledger is empty: the archive was emptied or replaced")
 		}
 		heads, err := r.openCheckpoints(tx, key, others, size)
 		if err != nil {
@@ -67,14 +80,22 @@ func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, others []string, p
 		if r.destroyed, err = destroyed(tx); err != nil {
 			return err
 		}
-		err = r.walk(ctx, tx, size, heads, progress)
-		if d := damage(""); errors.As(err, &d) {
-			r.fault("%s", d)
-			return nil
+		if r.periods, err = periods(tx); err != nil {
+			return err
 		}
-		return err
+		if err := r.compareHolds(tx); err != nil {
+			return err
+		}
+		return r.walk(ctx, tx, size, heads, progress)
 	})
-	if err != nil {
+	var d damage
+	switch {
+	case err == nil:
+	case errors.As(err, &d):
+		r.fault("%s", d)
+	case sqlite.Damaged(err):
+		r.fault("the archive's file is damaged and cannot be read to the end: %v", err)
+	default:
 		return Report{}, fmt.Errorf("verify: %w", err)
 	}
 	return r, nil
@@ -94,6 +115,8 @@ func (r *Report) openCheckpoints(tx *sqlite.Tx, key *ledger.Key, others []string
 		}
 		c, err := key.Open(note)
 		switch {
+		case err != nil && i >= len(notes):
+			r.fault("the checkpoint given does not bear the signature of this archive's key: it was altered or not wholly copied, it is of another archive, or this archive was made anew in place of its own")
 		case err != nil:
 			r.fault("%s does not bear this archive's signature", what)
 		case c.Size > size:
@@ -121,7 +144,11 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 	defer stopEntries()
 
 	var t tree
+	r.years = archive.FirstPeriod
 	for n := range size {
+		if years, ok := r.periods[n]; ok {
+			r.years = years
+		}
 		if n%1024 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -269,6 +296,9 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 		if !rec.Stub && r.wasDestroyed(rec.Seq) {
 			r.fault("record %d is here, although a disposal run destroyed it", rec.Seq)
 		}
+		if !rec.Stub && !rec.Follows && rec.Years != r.years {
+			r.fault("record %d is kept for %d years, but those of its time for %d: it was altered", rec.Seq, rec.Years, r.years)
+		}
 		for _, f := range rec.Faults {
 			r.fault("record %d: %s", rec.Seq, f)
 		}
@@ -301,6 +331,49 @@ func destroyed(tx *sqlite.Tx) (spans []span, err error) {
 	})
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
 	return spans, err
+}
+
+// periods returns from which leaf on messages were kept for how many years.
+func periods(tx *sqlite.Tx) (map[int64]int, error) {
+	periods := make(map[int64]int)
+	err := journal.Of(tx, journal.PeriodChanged, func(e journal.Entry, leaf int64) error {
+		periods[leaf] = int(e.About.Number("years"))
+		return nil
+	})
+	return periods, err
+}
+
+// compareHolds compares the holds with what the journal says of them: destruction
+// goes by the holds, and only the journal's entries are leaves.
+func (r *Report) compareHolds(tx *sqlite.Tx) error {
+	placed, released := make(map[int64]bool), make(map[int64]bool)
+	for act, tell := range map[journal.Act]map[int64]bool{journal.HoldPlaced: placed, journal.HoldReleased: released} {
+		if err := journal.Of(tx, act, func(e journal.Entry, _ int64) error {
+			tell[e.About.Number("hold")] = true
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	holds, err := archive.Holds(tx)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		switch inForce := h.Released.IsZero(); {
+		case !placed[h.ID]:
+			r.fault("hold %d is not in the journal: it was inserted", h.ID)
+		case inForce && released[h.ID]:
+			r.fault("hold %d was released, as the journal says, but is in force: it was altered", h.ID)
+		case !inForce && !released[h.ID]:
+			r.fault("hold %d was ended, but the journal knows of no release: it was altered", h.ID)
+		}
+		delete(placed, h.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(placed)) {
+		r.fault("hold %d was placed, as the journal says, but is gone: it was removed", id)
+	}
+	return nil
 }
 
 func (r *Report) wasDestroyed(s record.Seq) bool {

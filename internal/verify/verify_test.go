@@ -139,7 +139,8 @@ func (v *vault) tampers(statements ...string) {
 	}
 	defer raw.Close()
 	for _, s := range append([]string{
-		"DROP TRIGGER IF EXISTS record_is_never_altered", "DROP TRIGGER IF EXISTS journal_is_never_altered",
+		"DROP TRIGGER IF EXISTS record_is_never_altered", "DROP TRIGGER IF EXISTS record_due_is_fixed",
+		"DROP TRIGGER IF EXISTS journal_is_never_altered",
 	}, statements...) {
 		if _, err := raw.Exec(s); err != nil {
 			v.Fatalf("%s: %v", s, err)
@@ -221,6 +222,7 @@ func altered(seq int) string {
 const (
 	resigned = "the first 5 leaves are not those that were signed: the past was altered"
 	readable = "record %d: it cannot be read: it was altered"
+	undue    = "it is not kept for as long as it should be: its due date was altered"
 )
 
 func TestEveryTamperingIsTold(t *testing.T) {
@@ -234,7 +236,7 @@ func TestEveryTamperingIsTold(t *testing.T) {
 		{"a sender exchanged", []string{"UPDATE record SET sender = '" + bo.JID + "' WHERE seq = 1"}, []string{altered(1)}},
 		{"a reaction turned", []string{"UPDATE record SET emoji = '👎' WHERE seq = 3"}, []string{altered(3)}},
 		{"a reply moved to another message", []string{"UPDATE record SET target = (SELECT origin FROM record WHERE seq = 4) WHERE seq = 2"}, []string{altered(2)}},
-		{"the name of a message altered, so that replies miss it", []string{"UPDATE record SET origin = randomblob(32) WHERE seq = 1"}, []string{altered(1)}},
+		{"the name of a message altered, so that replies miss it", []string{"UPDATE record SET origin = randomblob(32) WHERE seq = 1"}, []string{altered(1), "record 3: " + undue}},
 		{"the protobuf altered", []string{"UPDATE record SET protobuf = x'00' WHERE seq = 4"}, []string{altered(4)}},
 		{"a salt exchanged", []string{"UPDATE record SET salt = randomblob(32) WHERE seq = 4"}, []string{altered(4)}},
 		{"a list made unreadable", []string{"UPDATE record SET mentions = 'x' WHERE seq = 1"}, []string{fmt.Sprintf(readable, 1)}},
@@ -287,7 +289,7 @@ func TestEveryTamperingIsTold(t *testing.T) {
 		{"a checkpoint altered", []string{"UPDATE checkpoint SET note = replace(note, char(10) || '5' || char(10), char(10) || '4' || char(10))"}, []string{
 			"checkpoint 1 does not bear this archive's signature"}},
 		{"all removed", []string{"DELETE FROM tree_hash", "DELETE FROM record", "DELETE FROM journal", "DELETE FROM quotation"}, []string{
-			"checkpoint 1 covers 5 leaves, but the ledger has only 0: it was cut short"}},
+			"the ledger is empty: the archive was emptied or replaced"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := newVault(t)
@@ -301,7 +303,7 @@ func TestEveryTamperingIsTold(t *testing.T) {
 // copyOf inserts a copy of a record under another number and leaf.
 func copyOf(seq int, as, leaf string) string {
 	return fmt.Sprintf(`INSERT INTO record SELECT %s, randomblob(32), kind, type, group_jid, id, person, sender, sender_alt, push_name,
-		own, sent, captured, text, emoji, target, mentions, participants, version, protobuf, class, due, due_from, salt, %s
+		own, sent, captured, text, emoji, target, mentions, participants, version, protobuf, class, due, due_from, years, salt, %s
 		FROM record WHERE seq = %d`, as, leaf, seq)
 }
 
@@ -340,6 +342,89 @@ func TestAfterDestruction(t *testing.T) {
 	}
 }
 
+// What is due when is no part of the leaf, but follows from what is.
+func TestEveryDueDateFollows(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tamper []string
+		want   []string
+	}{
+		{"a due date brought forward", []string{"UPDATE record SET due = '2026-03-03' WHERE seq = 4"}, []string{"record 4: " + undue}},
+		{"a due date with its period", []string{"UPDATE record SET due = '2026-03-03', years = 0 WHERE seq = 4"}, []string{
+			"record 4 is kept for 0 years, but those of its time for 6: it was altered"}},
+		{"a message's due date, and its reaction's", []string{"UPDATE record SET due = '2026-03-03' WHERE seq IN (1, 3)"}, []string{"record 1: " + undue}},
+		{"a reaction's due date", []string{"UPDATE record SET due = '2026-03-03' WHERE seq = 3"}, []string{"record 3: " + undue}},
+		{"a reaction taken from its message's clock", []string{"UPDATE record SET due_from = 'own' WHERE seq = 3"}, []string{"record 3: " + undue}},
+		{"a message on another's clock", []string{"UPDATE record SET due_from = 'parent' WHERE seq = 4"}, []string{"record 4: " + undue}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVault(t)
+			v.story()
+			v.tampers(tt.tamper...)
+			v.expectFaults(v.verifies(), tt.want...)
+		})
+	}
+}
+
+// A hold suspends destruction for as long as the journal says, and no shorter.
+func TestHoldsAgreeWithTheJournal(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tamper []string
+		want   []string
+	}{
+		{"as they are", nil, nil},
+		{"one removed", []string{"DELETE FROM hold WHERE id = 2"}, []string{
+			"hold 2 was placed, as the journal says, but is gone: it was removed"}},
+		{"one released by nobody", []string{"UPDATE hold SET released_at = '2026-03-03T09:00:00.000Z' WHERE id = 2"}, []string{
+			"hold 2 was ended, but the journal knows of no release: it was altered"}},
+		{"one put in force again", []string{"UPDATE hold SET released_at = NULL WHERE id = 1"}, []string{
+			"hold 1 was released, as the journal says, but is in force: it was altered"}},
+		{"one inserted", []string{"INSERT INTO hold (scope, reason, placed_by, placed_at) VALUES ('all', 'x', 'nobody', '2026-03-03T09:00:00.000Z')"},
+			[]string{"hold 3 is not in the journal: it was inserted"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVault(t)
+			v.story()
+			v.write(func(tx *sqlite.Tx) error {
+				first, err := archive.PlaceHoldOnAll(tx, v.now, "Jane Clerk", "flood inquiry")
+				if err != nil {
+					return err
+				}
+				if _, err := archive.PlaceHoldOnAll(tx, v.now, "Jane Clerk", "audit"); err != nil {
+					return err
+				}
+				return archive.ReleaseHold(tx, v.now, first, "Jane Clerk", "closed")
+			})
+			v.tampers(tt.tamper...)
+			v.expectFaults(v.verifies(), tt.want...)
+		})
+	}
+}
+
+// Each record is kept for the period of its time, as the journal tells it; a
+// reaction, for that of its message.
+func TestItVerifiesAcrossAnotherPeriod(t *testing.T) {
+	v := newVault(t)
+	v.story()
+	ref := record.Ref{ID: "A1", Sender: ann}
+	for _, years := range []int{8, 3} {
+		v.write(func(tx *sqlite.Tx) (err error) {
+			v.archive, err = archive.Load(tx, retention.Schedule{MessageYears: years})
+			return err
+		})
+		v.captures(says(ann, fmt.Sprint("N", years), "New."))
+		v.captures(record.Received{Kind: record.Reaction, Type: record.ReactionAdded, ID: fmt.Sprint("R", years), Sender: bo, Emoji: "👍", Target: &ref})
+	}
+	v.expectFaults(v.verifies())
+	v.now = v.now.AddDate(7, 0, 0)
+	v.destroys(1, 3, 7, 9) // and a reaction to what is destroyed
+	v.captures(record.Received{Kind: record.Reaction, Type: record.ReactionAdded, ID: "R9", Sender: ann, Emoji: "🙏", Target: &ref})
+	v.expectFaults(v.verifies())
+	v.tampers("UPDATE record SET years = 3, due = '2029-03-03' WHERE seq = 6")
+	v.expectFaults(v.verifies(), "record 6 is kept for 3 years, but those of its time for 8: it was altered")
+}
+
 // A record that was destroyed comes back from an old copy of the file: it agrees
 // with its leaf, and is out of place all the same.
 func TestADestroyedRecordBroughtBack(t *testing.T) {
@@ -355,11 +440,11 @@ func TestADestroyedRecordBroughtBack(t *testing.T) {
 func TestCheckpointsOfOthers(t *testing.T) {
 	v := newVault(t)
 	v.story()
-	v.expectFaults(v.verifies("not a checkpoint"), "the checkpoint given does not bear this archive's signature")
+	v.expectFaults(v.verifies("not a checkpoint"), "the checkpoint given does not bear the signature of this archive's key: it was altered or not wholly copied, it is of another archive, or this archive was made anew in place of its own")
 
 	stranger := newVault(t)
 	stranger.story()
-	v.expectFaults(v.verifies(stranger.signs(stranger.key)), "the checkpoint given does not bear this archive's signature")
+	v.expectFaults(v.verifies(stranger.signs(stranger.key)), "the checkpoint given does not bear the signature of this archive's key: it was altered or not wholly copied, it is of another archive, or this archive was made anew in place of its own")
 	v.signs(stranger.key)
 	v.expectFaults(v.verifies(), "checkpoint 2 does not bear this archive's signature")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -53,7 +54,7 @@ func (s *Session) Run(ctx context.Context, h Hooks) error {
 	connection, cut := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	l.link.tick(time.Now(), 0) // an attempt is under way, from the start
-	background.Go(func() { l.connect(connection) })
+	background.Go(l.guarded(func() { l.connect(connection) }))
 	l.supervise(ctx, connection, &background)
 	l.stop(cut)
 	background.Wait()
@@ -120,9 +121,9 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 		case now := <-ticker.C:
 			switch l.link.tick(now, l.session.patience) {
 			case verify:
-				background.Go(func() { l.verify(connection) })
+				background.Go(l.guarded(func() { l.verify(connection) }))
 			case renew:
-				background.Go(func() { l.reconnect(connection) })
+				background.Go(l.guarded(func() { l.reconnect(connection) }))
 			}
 		case <-l.again:
 			if redeliver == nil {
@@ -130,19 +131,33 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 			}
 		case <-redeliver:
 			redeliver = nil
-			background.Go(l.client.ResetConnection)
+			background.Go(l.guarded(l.client.ResetConnection))
 		case <-l.refresh:
 			// What was queued while we were away comes first.
 			askAt, pause = time.After(pause), refreshPause
 		case <-askAt:
 			if askAt = nil; l.link.isUp() {
-				background.Go(func() {
+				background.Go(l.guarded(func() {
 					asked.Lock()
 					defer asked.Unlock()
 					l.askParticipants(connection)
-				})
+				}))
 			}
 		}
+	}
+}
+
+// guarded keeps a panic in whatsmeow from ending the program with its value on
+// standard error, where it may show content. The watchdog sees to what then
+// stands still.
+func (l *listener) guarded(f func()) func() {
+	return func() {
+		defer func() {
+			if v := recover(); v != nil {
+				l.log.Error("connection panicked", "type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			}
+		}()
+		f()
 	}
 }
 

@@ -17,12 +17,14 @@ CREATE INDEX address_person ON address (person);
 
 CREATE TABLE member (
 	id       INTEGER PRIMARY KEY,
-	person   INTEGER NOT NULL UNIQUE REFERENCES person (id),
+	person   INTEGER NOT NULL REFERENCES person (id), -- who comes back has another entry
 	name     TEXT NOT NULL,
 	role     TEXT NOT NULL,
 	email    TEXT NOT NULL DEFAULT '',
-	added_at TEXT NOT NULL
+	added_at TEXT NOT NULL,
+	until    TEXT NOT NULL DEFAULT ''                 -- the moment from which it counts no more; empty: none
 ) STRICT;
+CREATE INDEX member_person ON member (person);
 
 CREATE TABLE participant (
 	group_jid TEXT NOT NULL,

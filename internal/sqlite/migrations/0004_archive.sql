@@ -5,7 +5,8 @@
 CREATE TABLE archive (
 	id         INTEGER PRIMARY KEY CHECK (id = 1),
 	origin_key BLOB NOT NULL, -- keys the HMAC that names a message
-	created_at TEXT NOT NULL
+	created_at TEXT NOT NULL,
+	years      INTEGER NOT NULL DEFAULT 6 -- for which messages are kept, as the journal last said
 ) STRICT;
 
 CREATE TABLE record (
@@ -32,6 +33,7 @@ CREATE TABLE record (
 	class        TEXT NOT NULL,
 	due          TEXT NOT NULL,        -- London date from whose start it may be destroyed
 	due_from     TEXT NOT NULL CHECK (due_from IN ('own', 'parent')),
+	years        INTEGER NOT NULL,     -- the period that due rests on
 	salt         BLOB NOT NULL,
 	leaf         INTEGER NOT NULL UNIQUE
 ) STRICT;
@@ -39,6 +41,7 @@ CREATE INDEX record_target ON record (target) WHERE target IS NOT NULL;
 CREATE INDEX record_due ON record (due);
 CREATE INDEX record_person ON record (person);
 CREATE INDEX record_sent ON record (group_jid, sent, seq);
+CREATE INDEX record_unsupported ON record (type) WHERE kind = 'unsupported';
 
 -- Only the due date may change, once, when a parent arrives later, and who the
 -- sender is found to be.
@@ -47,6 +50,12 @@ CREATE TRIGGER record_is_never_altered BEFORE UPDATE OF
 	seq, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
 	text, emoji, target, mentions, participants, version, protobuf, class, salt, leaf ON record
 BEGIN SELECT RAISE(ABORT, 'a record is never altered'); END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER record_due_is_fixed BEFORE UPDATE OF due, due_from, years ON record
+WHEN NOT (OLD.kind = 'reaction' AND OLD.due_from = 'own' AND NEW.due_from = 'parent')
+BEGIN SELECT RAISE(ABORT, 'a due date is fixed once'); END;
 -- +goose StatementEnd
 
 CREATE TABLE quotation (
@@ -90,7 +99,7 @@ CREATE TABLE hold (
 
 CREATE TABLE gap (
 	id        INTEGER PRIMARY KEY,
-	kind      TEXT NOT NULL CHECK (kind IN ('not connected', 'not decrypted', 'abandoned')),
+	kind      TEXT NOT NULL CHECK (kind IN ('not connected', 'not linked', 'not decrypted', 'abandoned')),
 	origin    BLOB,            -- of the message that could not be decrypted
 	group_jid TEXT NOT NULL,   -- empty: every group
 	opened_at TEXT NOT NULL,

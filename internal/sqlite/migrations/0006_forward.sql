@@ -11,6 +11,7 @@ CREATE TABLE conversation (
 	continues     INTEGER REFERENCES conversation (id) -- whose growth this one forwards
 ) STRICT;
 CREATE UNIQUE INDEX conversation_settling ON conversation (target) WHERE state = 'settling';
+CREATE INDEX conversation_target ON conversation (target);
 
 CREATE TABLE mark (
 	reaction     INTEGER PRIMARY KEY, -- seq

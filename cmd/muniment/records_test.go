@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"muniment/internal/record"
+)
+
+func TestWhoCameAndWent(t *testing.T) {
+	member := "Cllr Ann Brook"
+	for _, c := range []struct {
+		type_  record.Type
+		caused bool
+		people []string
+		want   string
+	}{
+		{record.Joined, true, []string{"Kit"}, "Kit joined the group"},
+		{record.Left, true, []string{"Kit"}, "Kit left the group"},
+		{record.Added, true, []string{"Kit"}, "Kit was added by Cllr Ann Brook"},
+		{record.Removed, true, []string{"Kit", "Bo", "Cy"}, "Kit, Bo and Cy were removed by Cllr Ann Brook"},
+		{record.Added, false, []string{"Kit", "Bo"}, "Kit and Bo were added"},
+		{record.Present, true, []string{"Kit", "Bo"}, "In the group: Kit, Bo"},
+		{record.Joined, true, []string{"K\x1b[2J\nit"}, "K[2J it joined the group"},
+		{"promoted", true, nil, "nobody (promoted)"},
+	} {
+		if got := (shownRecord{Type: &c.type_, Member: &member, people: c.people, caused: c.caused}).moved(); got != c.want {
+			t.Errorf("%s: %q; want %q", c.type_, got, c.want)
+		}
+	}
+}
+
+func TestUnexplained(t *testing.T) {
+	for _, c := range []struct {
+		by    actor
+		named bool
+		want  string
+	}{
+		{actor{"Jo Marsh", "request"}, true, ""},
+		{actor{"sam (system user)", ""}, false, "The journal will say that sam (system user) looked, and give no reason: use --for and --reason.\n"},
+		{actor{"Jo Marsh", ""}, true, "The journal will say that Jo Marsh looked, and give no reason: use --for and --reason.\n"},
+		{actor{"sam (system user)", "request"}, false, "The journal will say that sam (system user) looked: use --for to say on whose word.\n"},
+	} {
+		if got := unexplained(c.by, c.named); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+	if atTerminal(&bytes.Buffer{}) {
+		t.Error("a buffer is no terminal")
+	}
+}
