@@ -13,6 +13,7 @@ import (
 // What was said while this machine was not linked is missing for good, and the
 // record never says otherwise.
 func TestWhatWasSaidWithoutALinkIsMissing(t *testing.T) {
+	breaksConnections(t)
 	w := found(t)
 	stop := w.run()
 	w.ann.Says("Before the link was lost.")
@@ -55,6 +56,7 @@ func TestWhatWasSaidWithoutALinkIsMissing(t *testing.T) {
 // A message was decrypted, but the machine failed before it was captured, and was
 // off for weeks. When WhatsApp delivers it again, it is captured.
 func TestDecryptedBeforeALongAbsence(t *testing.T) {
+	breaksConnections(t)
 	w := found(t)
 	stop := w.run()
 	w.ann.Says("So that the next one needs no key.")

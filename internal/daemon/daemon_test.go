@@ -148,6 +148,7 @@ func TestStoppedDaemonGivesBackWhatItMissed(t *testing.T) {
 }
 
 func TestALostLinkDoesNotEndTheDaemon(t *testing.T) {
+	breaksConnections(t)
 	w := found(t)
 	stop := w.run()
 	m := w.ann.Says("Before the link was lost.")
@@ -373,6 +374,7 @@ func (w *town) mail(is func(mail.Item) bool) (it mail.Item) {
 
 // Once in a while everything goes wrong at once.
 func TestFaultyEvening(t *testing.T) {
+	breaksConnections(t)
 	w := found(t)
 	stop := w.run()
 	twice := w.ann.Says("This one comes twice.")

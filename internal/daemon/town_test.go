@@ -266,6 +266,16 @@ func (w *town) emailed(n int) [][]byte {
 	return w.post.Emails()
 }
 
+// breaksConnections leaves a test out of short runs, which are those under the race
+// detector: whatsmeow has data races of its own when a connection breaks, or the
+// link is lost, while one of its queries is under way.
+func breaksConnections(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("breaks a connection, where whatsmeow has data races of its own")
+	}
+}
+
 // onlyReceives checks that nothing was sent to WhatsApp that must not be.
 func (w *town) onlyReceives() {
 	w.t.Helper()
