@@ -207,12 +207,6 @@ func (s *Session) ScrubBuffer(ctx context.Context) error {
 	return nil
 }
 
-// Files names every file that the session may write.
-func (s *Session) Files() []string {
-	p := s.options.Path
-	return []string{p, p + "-wal", p + "-shm", p + "-journal", s.options.KeyPath, s.options.KeyPath + newSuffix}
-}
-
 // Close closes the session; Link, Groups and Run must have returned.
 func (s *Session) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
