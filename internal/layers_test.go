@@ -29,20 +29,22 @@ var layers = map[string][]string{
 	"internal/ledger":    {"sqlite"},
 	"internal/journal":   {"sqlite", "ledger"},
 	"internal/people":    {"record", "journal", "sqlite"},
+	"internal/vault":     {"record", "journal", "sqlite"},
 	"internal/archive":   {"record", "retention", "people", "journal", "ledger", "sqlite"},
 	"internal/mail":      {"journal", "sqlite"},
 	"internal/forward":   {"record", "archive", "people", "mail", "sqlite"},
-	"internal/disposal":  {"record", "retention", "people", "archive", "mail", "forward", "journal", "ledger", "sqlite"},
-	"internal/letter":    {"record", "retention", "people", "archive", "forward", "disposal", "sqlite"},
-	"internal/verify":    {"record", "archive", "journal", "ledger", "sqlite"},
+	"internal/disposal":  {"record", "retention", "people", "vault", "archive", "mail", "forward", "journal", "ledger", "sqlite"},
+	"internal/letter":    {"record", "retention", "people", "vault", "archive", "mail", "forward", "disposal", "sqlite"},
+	"internal/verify":    {"record", "people", "vault", "archive", "journal", "ledger", "sqlite"},
 	"internal/whatsapp":  {"record", "sqlite"},
 	"internal/config":    {},
 	"internal/systemd":   {},
 	"internal/standin":   {},
-	"internal/daemon": {"record", "retention", "people", "archive", "mail", "forward", "disposal", "letter", "verify",
+	"internal/corpus":    {},
+	"internal/daemon": {"record", "retention", "people", "vault", "archive", "mail", "forward", "disposal", "letter", "verify",
 		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite"},
-	"cmd/muniment": {"record", "retention", "people", "archive", "mail", "disposal", "letter", "verify",
-		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite", "daemon", "standin"},
+	"cmd/muniment": {"record", "retention", "people", "vault", "archive", "mail", "disposal", "letter", "verify",
+		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite", "daemon", "standin", "corpus"},
 }
 
 // owners lists, for each third-party module that shapes the program, the only
@@ -64,6 +66,7 @@ var owners = map[string][]string{
 	"github.com/mdp/qrterminal":       {"cmd/muniment"},
 	"github.com/schollz/progressbar":  {"cmd/muniment"},
 	"golang.org/x/sync":               {"internal/daemon"},
+	"golang.org/x/image":              {"internal/letter"},
 }
 
 // standinUsers are the files, besides tests, that may import the stand-in.
