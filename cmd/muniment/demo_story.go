@@ -303,7 +303,7 @@ func (s *stage) verify(ctx context.Context, n narrator) error {
 		return err
 	}
 	return s.open(ctx, func(db *sqlite.DB) error {
-		r, err := verify.Run(ctx, db, key, nil, nil)
+		r, err := verify.Run(ctx, db, key, daemon.Home(s.config.StateDirectory).Vault(db), nil, nil)
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (a *app) holdPlaceCommand() *cobra.Command {
 			return a.withArchive(c.Context(), func(_ config.Config, _ daemon.Home, db *sqlite.DB) error {
 				var id int64
 				if err := db.Write(c.Context(), func(tx *sqlite.Tx) (err error) {
-					id, err = archive.PlaceHoldOnAll(tx, now(), by.who, by.reason)
+					id, err = archive.PlaceHold(tx, now(), by.who, by.reason, "", archive.Cover{Scope: archive.Everything})
 					return err
 				}); err != nil {
 					return err

@@ -27,7 +27,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use:   "verify",
 		Short: "Prove that nothing was altered, added or removed since capture",
 		Long: `Verify computes every record and journal entry anew and compares it with the
-ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints.
+ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints. It
+reads every photo and other file and compares it with what WhatsApp delivered.
 It needs no rest: the daemon may run meanwhile.
 
 With --checkpoint it also compares the archive with a checkpoint from elsewhere,
@@ -80,7 +81,7 @@ func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err
 			r.Faults = []string{fmt.Sprintf("the key that checks the ledger's signatures is damaged or missing: %v", err)}
 			return nil
 		}
-		r, err = verify.Run(ctx, db, key, others, verifyProgress())
+		r, err = verify.Run(ctx, db, key, home.Vault(db), others, verifyProgress())
 		return err
 	})
 	if err != nil && sqlite.Damaged(err) {
@@ -110,8 +111,9 @@ func printReport(out io.Writer, r verify.Report) error {
   %d records are what they were when captured
   %d records were destroyed lawfully; their stubs stand
   %d journal entries are what they were when written
+  %d photos and other files are what WhatsApp delivered
   %d signed checkpoints agree with the ledger of %d leaves
-`, r.Records, r.Stubs, r.Entries, r.Checkpoints, r.Leaves)
+`, r.Records, r.Stubs, r.Entries, r.Files, r.Checkpoints, r.Leaves)
 		return nil
 	}
 	fmt.Fprint(out, "The archive does NOT verify:\n\n")

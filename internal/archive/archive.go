@@ -7,6 +7,7 @@
 package archive
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"database/sql"
@@ -101,6 +102,11 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 			return Captured{}, fmt.Errorf("capture: %w", err)
 		}
 	}
+	if r.Kind == record.Deletion {
+		if r.ByAdmin, err = byAdmin(tx, r.Group, c.Person); err != nil {
+			return Captured{}, fmt.Errorf("capture: %w", err)
+		}
+	}
 	c.Fresh = true
 	if c.Seq, err = a.insert(tx, now, r, origin, c); err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
@@ -113,13 +119,34 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 	return c, a.healGap(tx, now, r, sender)
 }
 
-// reassign gives a person the records of those who it turned out to be.
+// reassign gives a person the records, and the holds on them, of those who it
+// turned out to be.
 func reassign(tx *sqlite.Tx, p people.Identity) error {
 	if len(p.Aliases) == 0 {
 		return nil
 	}
-	_, err := tx.Exec("UPDATE record SET person = ? WHERE person IN (SELECT value FROM json_each(?))", p.ID, toJSON(p.Aliases))
-	return err
+	aliases := toJSON(p.Aliases)
+	for _, q := range []string{
+		"UPDATE record SET person = ?1 WHERE person IN (SELECT value FROM json_each(?2))",
+		"UPDATE hold SET person = ?1 WHERE person IN (SELECT value FROM json_each(?2))",
+	} {
+		if _, err := tx.Exec(q, p.ID, aliases); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byAdmin reports whether p may delete what others sent to group, as far as is
+// known. WhatsApp does not say so with the deletion. Until it has told who is in
+// the group we rely on its own checks, as with marks.
+func byAdmin(tx *sqlite.Tx, group string, p people.ID) (bool, error) {
+	admins, err := people.Admins(tx, group)
+	if err != nil || admins[p] {
+		return admins[p], err
+	}
+	in, err := people.Participants(tx, group)
+	return len(in) == 0, err
 }
 
 // insert writes the row, its leaf and its quotations.
@@ -150,20 +177,48 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	if err != nil {
 		return 0, err
 	}
+	protobuf, textAt := cutOut(r.Protobuf, r.Text)
+	var fileName string
+	var fileSealed []byte
+	if r.File != nil {
+		fileName, fileSealed = r.File.Name, notNull(r.File.Sealed)
+	}
 	_, err = tx.Exec(`
 		INSERT INTO record (seq, origin, kind, type, group_jid, id, person, sender, sender_alt, push_name, own,
 			sent, captured, text, emoji, target, mentions, participants, version, protobuf,
-			class, due, due_from, years, salt, leaf)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		seq, origin, r.Kind, r.Type, r.Group, r.ID, c.Person, r.Sender.JID, r.Sender.Alt, r.PushName, r.Own,
 		sqlite.FormatTime(r.Sent), sqlite.FormatTime(now), r.Text, r.Emoji, c.Target,
-		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(r.Protobuf),
-		retention.Messages, t.due, t.from, t.years, salt, leaf,
+		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(protobuf),
+		retention.Messages, t.due, t.from, t.years, salt, leaf, fileName, fileSealed, r.ByAdmin, textAt,
 	)
 	if err != nil {
 		return 0, fmt.Errorf("insert record %d: %w", seq, err)
 	}
 	return seq, nil
+}
+
+// minCut is how many bytes of text are worth not keeping twice.
+const minCut = 16
+
+// cutOut returns protobuf without text, and where it stood, if it stands there
+// once; else protobuf as it is, and nil. The text has a column of its own.
+func cutOut(protobuf []byte, text string) (rest []byte, at any) {
+	if len(text) < minCut || bytes.Count(protobuf, []byte(text)) != 1 {
+		return protobuf, nil
+	}
+	i := bytes.Index(protobuf, []byte(text))
+	return slices.Concat(protobuf[:i], protobuf[i+len(text):]), int64(i)
+}
+
+// putBack undoes cutOut. Of what was altered since, it makes something that is not
+// what was cut.
+func putBack(protobuf []byte, text string, at sql.NullInt64) []byte {
+	if !at.Valid || at.Int64 < 0 || at.Int64 > int64(len(protobuf)) {
+		return protobuf
+	}
+	return slices.Concat(protobuf[:at.Int64], []byte(text), protobuf[at.Int64:])
 }
 
 // nextSeq continues after the last record or stub, whichever is later: numbers
@@ -209,10 +264,14 @@ type term struct {
 	from  string // which clock
 }
 
-// term returns for how long r is kept. A reaction is of its message's family and
-// follows its clock (REQUIREMENTS.md 3.1); while the message is not known, its own.
+// follows is true of a record that belongs to a message and follows it; see
+// [record.Kind.Follows].
+const follows = "kind IN ('edit', 'deletion', 'reaction')"
+
+// term returns for how long r is kept. What belongs to a message follows its clock
+// (REQUIREMENTS.md 3.1); while the message is not known, its own.
 func (a *Archive) term(tx *sqlite.Tx, now time.Time, r record.Received, target []byte) (term, error) {
-	if r.Kind == record.Reaction && target != nil {
+	if r.Kind.Follows() && target != nil {
 		if t, _, err := a.termOf(tx, target); err != nil || t.due != "" {
 			return t, err
 		}
@@ -242,12 +301,12 @@ func (a *Archive) termOf(tx *sqlite.Tx, origin []byte) (t term, destroyed bool, 
 	return term{due: a.schedule.Due(sentOn.Start()), years: a.schedule.MessageYears, from: parentClock}, true, nil
 }
 
-// parentArrived sets the clock of reactions and quotations that came before the
-// message they belong to: once, and journaled.
+// parentArrived sets the clock of edits, deletions, reactions and quotations that
+// came before the message they belong to: once, and journaled.
 func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, origin []byte) error {
-	reactions, err := tx.Exec(`
+	followers, err := tx.Exec(`
 		UPDATE record SET (due, years) = (SELECT due, years FROM record WHERE seq = ?1), due_from = 'parent'
-		WHERE target = ?2 AND kind = ?3 AND due_from = 'own'`, seq, origin, record.Reaction)
+		WHERE target = ?2 AND `+follows+` AND due_from = 'own'`, seq, origin)
 	if err != nil {
 		return err
 	}
@@ -256,13 +315,13 @@ func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, or
 	if err != nil {
 		return err
 	}
-	r, _ := reactions.RowsAffected() // SQLite always knows
+	r, _ := followers.RowsAffected() // SQLite always knows
 	q, _ := quotations.RowsAffected()
 	if r+q == 0 {
 		return nil
 	}
 	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.ParentArrived,
-		About: journal.About{"record": seq, "reactions": r, "quotations": q}})
+		About: journal.About{"record": seq, "records": r, "quotations": q}})
 }
 
 // insertQuotations keeps the quotations in r, each on the clock of the message
@@ -307,7 +366,7 @@ func (a *Archive) origins(tx *sqlite.Tx, now time.Time, r record.Received, sende
 	}
 	var who []string
 	for _, p := range r.Participants {
-		if _, err := people.Identify(tx, now, p, ""); err != nil { // so that they have names
+		if _, err := people.Identify(tx, now, p.Address, ""); err != nil { // so that they have names
 			return nil, err
 		}
 		who = append(who, p.JID)
@@ -400,6 +459,14 @@ func toJSON(v any) string {
 		panic(fmt.Sprintf("archive: %v", err)) // strings only: cannot happen
 	}
 	return string(b)
+}
+
+// fromJSON reads what toJSON wrote, into a list that is nil.
+func fromJSON(s string, list any) error {
+	if s == "null" { // as of nearly every record
+		return nil
+	}
+	return json.Unmarshal([]byte(s), list)
 }
 
 func notNull(b []byte) []byte {

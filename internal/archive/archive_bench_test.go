@@ -3,51 +3,99 @@ package archive_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"muniment/internal/archive"
-	"muniment/internal/forward"
-	"muniment/internal/people"
+	"muniment/internal/ledger"
 	"muniment/internal/record"
-	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/verify"
 )
+
+// The benchmarks measure an archive of the seeded corpus, which is filled once for
+// all of them: of no records, of 100,000 (not with -short) and of a million if
+// MUNIMENT_BENCH_MILLION is set, which takes ten minutes to fill.
+//
+//	go test -run - -bench . -benchtime 2000x ./internal/archive
+func sizes(b *testing.B, smallest int) (sizes []int) {
+	for _, size := range []int{0, 100_000, 1_000_000} {
+		if size < smallest || size > 0 && testing.Short() || size == 1_000_000 && os.Getenv("MUNIMENT_BENCH_MILLION") == "" {
+			continue
+		}
+		sizes = append(sizes, size)
+	}
+	return sizes
+}
+
+var filled = make(map[int]*chat)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, c := range filled {
+		c.db.Close()
+		os.RemoveAll(filepath.Dir(c.db.Path()))
+	}
+	os.Exit(code)
+}
+
+// full returns the archive of that size.
+func full(b *testing.B, size int) *chat {
+	b.Helper()
+	if c := filled[size]; c != nil {
+		c.TB = b
+		return c
+	}
+	directory, err := os.MkdirTemp("", "muniment-bench")
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := options(max(size, 100_000))
+	c := newChat(b, directory, o)
+	filled[size] = c
+	c.next = pull(discard{b}, o) // it outlives this benchmark
+	began := time.Now()
+	c.fill(size)
+	b.Logf("filled with %d records in %s", c.count, time.Since(began).Round(time.Second))
+	return c
+}
+
+// discard keeps what a benchmark made from being cleaned up with it.
+type discard struct{ testing.TB }
+
+func (discard) Cleanup(func()) {}
 
 // BenchmarkCapture measures all that stands between a message's arrival and its
 // acknowledgement: one transaction, on disk, as daemon.capture makes it. Beside
 // it, in the same minutes, it measures what this disk needs at the least for one
 // durable write (the floor), because disks differ by more than programs do.
-//
-//	go test -run - -bench Capture -benchtime 3000x ./internal/archive
 func BenchmarkCapture(b *testing.B) {
-	for _, size := range []int{0, 100_000} {
-		b.Run(fmt.Sprintf("archive=%d", size), func(b *testing.B) {
-			if size > 0 && testing.Short() {
-				b.Skip("takes a while to fill")
-			}
-			benchmarkCapture(b, size)
-		})
+	for _, size := range sizes(b, 0) {
+		b.Run(fmt.Sprintf("archive=%d", size), func(b *testing.B) { benchmarkCapture(b, full(b, size)) })
 	}
 }
 
-func benchmarkCapture(b *testing.B, size int) {
-	c := newCouncil(b)
-	c.fill(b, size)
+func benchmarkCapture(b *testing.B, c *chat) {
 	floor := newFloor(b)
 	var captures, floors []time.Duration
 	var cpu time.Duration
+	var waiting []record.Received
 	for b.Loop() {
 		floors = append(floors, floor.write(b))
-		r := c.next()
+		if len(waiting) == 0 {
+			waiting = c.receive()
+		}
+		r := waiting[0]
+		waiting = waiting[1:]
 		busy, began := cpuTime(b), time.Now()
-		c.capture(b, r)
+		c.write(func(tx *sqlite.Tx) error { return c.capture(tx, r) })
 		captures = append(captures, time.Since(began))
 		cpu += cpuTime(b) - busy
 	}
@@ -58,7 +106,120 @@ func benchmarkCapture(b *testing.B, size int) {
 	b.ReportMetric(micros(least), "floor-µs")
 	b.ReportMetric(float64(p50)/float64(least), "x-floor")
 	b.ReportMetric(micros(cpu)/float64(len(captures)), "cpu-µs")
-	b.ReportMetric(float64(c.close(b))/float64(c.count), "B/record")
+	b.ReportMetric(float64(c.bytes())/float64(c.count), "B/record")
+}
+
+// bytes is how large the archive's file is, the index up to date and the log empty.
+func (c *chat) bytes() int64 {
+	c.Helper()
+	for done := false; !done; {
+		c.write(func(tx *sqlite.Tx) (err error) { done, err = archive.Index(tx, 1000); return err })
+	}
+	if err := c.db.EmptyLog(context.Background()); err != nil {
+		c.Fatal(err)
+	}
+	fi, err := os.Stat(c.db.Path())
+	if err != nil {
+		c.Fatal(err)
+	}
+	return fi.Size()
+}
+
+// BenchmarkSearch measures a search for the newest fifty, with their snippets, and
+// what it takes to show them.
+func BenchmarkSearch(b *testing.B) {
+	for _, size := range sizes(b, 1) {
+		c := full(b, size)
+		sender := strings.Fields(c.people[3].Name)[1]
+		for _, s := range []struct{ name, query string }{
+			{"common", "the"},
+			{"usual", "council"},
+			{"rare", "badger"},
+			{"unique", "2601234xyz OR puddle"},
+			{"and", "planning application"},
+			{"phrase", `"planning application"`},
+			{"prefix", "pl*"},
+			{"newest-3-months", "council after:2026-06-01"},
+			{"window-4-years-ago", "council after:2022-06-01 before:2022-09-01"},
+			{"sender", "council from:" + sender},
+			{"sender-in-window", "council from:" + sender + " after:2022-06-01 before:2022-09-01"},
+			{"photos", "has:photo from:" + sender},
+		} {
+			b.Run(fmt.Sprintf("archive=%d/%s", size, s.name), func(b *testing.B) { benchmarkSearch(b, c, s.query) })
+		}
+	}
+}
+
+func benchmarkSearch(b *testing.B, c *chat, query string) {
+	c.TB = b
+	q, err := archive.ParseQuery(query)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var took []time.Duration
+	hits := 0
+	for b.Loop() {
+		began := time.Now()
+		c.write(func(tx *sqlite.Tx) error {
+			found, _, err := archive.Search(tx, q, 50)
+			hits = len(found)
+			return err
+		})
+		took = append(took, time.Since(began))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(micros(percentile(took, 50))/1000, "p50-ms")
+	b.ReportMetric(micros(percentile(took, 99))/1000, "p99-ms")
+	b.ReportMetric(float64(hits), "hits")
+	var all []record.Seq
+	c.write(func(tx *sqlite.Tx) (err error) { all, err = archive.SearchAll(tx, q); return err })
+	b.ReportMetric(float64(len(all)), "matches")
+}
+
+// BenchmarkVerify measures the verification of everything, and the memory that the
+// process has at most meanwhile.
+func BenchmarkVerify(b *testing.B) {
+	for _, size := range sizes(b, 1) {
+		b.Run(fmt.Sprintf("archive=%d", size), func(b *testing.B) {
+			c := full(b, size)
+			path := filepath.Join(b.TempDir(), "ledger.key")
+			if err := ledger.NewKey(path, "example.gov.uk"); err != nil {
+				b.Fatal(err)
+			}
+			key, err := ledger.LoadKey(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			debug.FreeOSMemory()
+			before := resident(b)
+			most := before
+			for b.Loop() {
+				r, err := verify.Run(context.Background(), c.db, key, nil, nil, func(done, _ int64) {
+					if done%(1<<14) == 0 {
+						most = max(most, resident(b))
+					}
+				})
+				if err != nil || !r.OK() && len(r.Faults) != 0 {
+					b.Fatal(err, r.Faults)
+				}
+			}
+			b.ReportMetric(float64(most)/1e6, "MB-RSS")
+			b.ReportMetric(float64(most-before)/1e6, "MB-more")
+		})
+	}
+}
+
+// resident is how much memory the process has.
+func resident(b *testing.B) int64 {
+	s, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("no /proc here")
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(s))[1], 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
@@ -105,186 +266,4 @@ func (f *floor) write(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Since(began)
-}
-
-// council is a council of believable habits: what it says is drawn anew at every
-// run from the same seed.
-type council struct {
-	db      *sqlite.DB
-	path    string
-	archive *archive.Archive
-	forward forward.Rules
-	intake  int64
-	rand    *rand.Rand
-	zipf    *rand.Zipf
-	now     time.Time
-	count   int
-	last    []record.Received // the latest messages, which others answer
-}
-
-const councillors = 12
-
-func newCouncil(b *testing.B) *council {
-	r := rand.New(rand.NewPCG(1894, 12)) // the year of the parish councils' Act
-	c := &council{
-		path: filepath.Join(b.TempDir(), "archive.db"),
-		rand: r, zipf: rand.NewZipf(r, 1.2, 3, 49_999),
-		now: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC),
-		forward: forward.Rules{
-			Marks: record.Marks{"📌"}, Roles: []string{"councillor"}, Settle: 3 * time.Minute, Choice: record.DefaultRule,
-			From: "muniment@example.gov.uk", To: "clerk@example.gov.uk",
-		},
-	}
-	var err error
-	if c.db, err = sqlite.Create(context.Background(), c.path); err != nil {
-		b.Fatal(err)
-	}
-	c.write(b, func(tx *sqlite.Tx) error {
-		if err := archive.Lay(tx, c.now, "sysadmin"); err != nil {
-			return err
-		}
-		if c.archive, err = archive.Load(tx, retention.Schedule{MessageYears: 6}); err != nil {
-			return err
-		}
-		c.forward.Token = c.archive.Token()
-		if c.intake, err = archive.BeginIntake(tx, c.now); err != nil {
-			return err
-		}
-		for i := range councillors {
-			is, err := people.Identify(tx, time.Now(), councillor(i), "")
-			if err != nil {
-				return err
-			}
-			m := people.Member{Name: fmt.Sprintf("Councillor %d", i), Role: "councillor"}
-			if err := people.AddMember(tx, c.now, "sysadmin", "elected", m, councillor(i)); err != nil {
-				return err
-			}
-			if err := people.Join(tx, officialGroup, is.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return c
-}
-
-const officialGroup = "120363000000000001@g.us"
-
-func councillor(i int) record.Address {
-	return record.Address{
-		JID: fmt.Sprintf("2000000000000%02d@lid", i),
-		Alt: fmt.Sprintf("4477009001%02d@s.whatsapp.net", i),
-	}
-}
-
-func (c *council) write(b *testing.B, f func(tx *sqlite.Tx) error) {
-	if err := c.db.Write(context.Background(), f); err != nil {
-		b.Fatal(err)
-	}
-}
-
-// captureIn is what daemon.capture does in its transaction.
-func (c *council) captureIn(tx *sqlite.Tx, r record.Received) error {
-	k, err := c.archive.Capture(tx, c.now, r)
-	if err != nil {
-		return err
-	}
-	if r.Kind == record.Reaction {
-		if err := c.forward.Reacted(tx, c.now, r, k); err != nil {
-			return err
-		}
-	}
-	return archive.Count(tx, c.intake, int64(c.count), archive.WasCaptured)
-}
-
-func (c *council) capture(b *testing.B, r record.Received) {
-	c.write(b, func(tx *sqlite.Tx) error { return c.captureIn(tx, r) })
-}
-
-// fill captures so many records, a thousand at a time.
-func (c *council) fill(b *testing.B, size int) {
-	for c.count < size {
-		c.write(b, func(tx *sqlite.Tx) error {
-			for range 1000 {
-				if err := c.captureIn(tx, c.next()); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-}
-
-// next is the next that somebody says: one in eight is a reaction, one in six a
-// reply with a quotation; one reaction in ten is a mark.
-func (c *council) next() record.Received {
-	c.count++
-	c.now = c.now.Add(time.Duration(c.rand.ExpFloat64() * float64(20*time.Minute)))
-	r := record.Received{
-		Kind: record.Message, Type: record.Text, Group: officialGroup,
-		ID:     fmt.Sprintf("3EB0%016X%02X", c.rand.Uint64(), c.count%256),
-		Sender: councillor(c.rand.IntN(councillors)), PushName: "Cllr", Sent: c.now,
-	}
-	var of record.Received
-	if len(c.last) > 0 {
-		of = c.last[c.rand.IntN(len(c.last))]
-	}
-	if of.ID != "" && c.rand.IntN(8) == 0 {
-		r.Kind, r.Type, r.Emoji = record.Reaction, record.ReactionAdded, "👍"
-		if c.rand.IntN(10) == 0 {
-			r.Emoji = "📌"
-		}
-		r.Target = &record.Ref{ID: of.ID, Sender: of.Sender}
-		r.Protobuf = c.bytes(90)
-		return r
-	}
-	r.Text = c.words()
-	r.Protobuf = append([]byte(r.Text), c.bytes(100)...)
-	if of.ID != "" && c.rand.IntN(6) == 0 {
-		ref := record.Ref{ID: of.ID, Sender: of.Sender}
-		r.Target = &ref
-		r.Quotations = []record.Quotation{{Of: ref, Text: of.Text, Protobuf: append([]byte(of.Text), c.bytes(60)...)}}
-	}
-	if c.last = append(c.last, r); len(c.last) > 30 {
-		c.last = c.last[1:]
-	}
-	return r
-}
-
-// words are about 200 bytes of text in the middle, and sometimes many more.
-func (c *council) words() string {
-	var s strings.Builder
-	for n := 200 * max(0.05, min(6, 1+c.rand.NormFloat64()*0.6)); s.Len() < int(n); {
-		fmt.Fprintf(&s, "%s ", word(c.zipf.Uint64()))
-	}
-	return strings.TrimSpace(s.String())
-}
-
-// word is the nth most frequent word: the frequent ones are short.
-func word(n uint64) string {
-	var b []byte
-	for n += 20; n > 0; n /= 20 {
-		b = append(b, "bcdfghjklmnprstvwxyz"[n%20], "aeiou"[n%5])
-	}
-	return string(b)
-}
-
-func (c *council) bytes(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(c.rand.Uint32())
-	}
-	return b
-}
-
-// close closes the archive and returns how large its file is.
-func (c *council) close(b *testing.B) int64 {
-	if err := c.db.Close(); err != nil {
-		b.Fatal(err)
-	}
-	fi, err := os.Stat(c.path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return fi.Size()
 }

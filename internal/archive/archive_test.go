@@ -77,6 +77,14 @@ func (o *office) captures(r record.Received) (c Captured) {
 	return c
 }
 
+// those are participants who are no admins.
+func those(who ...record.Address) (ps []record.Participant) {
+	for _, a := range who {
+		ps = append(ps, record.Participant{Address: a})
+	}
+	return ps
+}
+
 func says(who record.Address, id, text string) record.Received {
 	return record.Received{Kind: record.Message, Type: record.Text, ID: id, Sender: who, Text: text, Protobuf: []byte("pb " + text)}
 }
@@ -208,7 +216,7 @@ func TestWhatIsARecordOfItsOwn(t *testing.T) {
 		}, true},
 		{"a change of participants without an ID", func(r *record.Received) {
 			*r = record.Received{Kind: record.Participants, Type: record.Left, Group: official, Sender: ann, Sent: monday,
-				Participants: []record.Address{ann}}
+				Participants: those(ann)}
 		}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -227,10 +235,10 @@ func TestWhatIsARecordOfItsOwn(t *testing.T) {
 func TestChangesOfParticipants(t *testing.T) {
 	o := newOffice(t)
 	left := record.Received{Kind: record.Participants, Type: record.Left, Sender: ann, Sent: monday,
-		Participants: []record.Address{ann, bo}, Version: "7"}
+		Participants: those(ann, bo), Version: "7"}
 	o.captures(left)
 	turned := left
-	turned.Participants = []record.Address{bo, ann}
+	turned.Participants = those(bo, ann)
 	if c := o.captures(turned); c.Fresh {
 		t.Error("the same people in another order are another record")
 	}
@@ -238,7 +246,7 @@ func TestChangesOfParticipants(t *testing.T) {
 		"another time":   func(r *record.Received) { r.Sent = monday.Add(time.Second) },
 		"another type":   func(r *record.Received) { r.Type = record.Removed },
 		"another actor":  func(r *record.Received) { r.Sender = bo },
-		"other people":   func(r *record.Received) { r.Participants = []record.Address{bo} },
+		"other people":   func(r *record.Received) { r.Participants = those(bo) },
 		"a later change": func(r *record.Received) { r.Version = "8" },
 	} {
 		r := left
@@ -554,7 +562,7 @@ func TestDestroy(t *testing.T) {
 func (o *office) holds(reason string) (id int64) {
 	o.Helper()
 	o.write(func(tx *sqlite.Tx) (err error) {
-		id, err = PlaceHoldOnAll(tx, o.now, "Jane Clerk", reason)
+		id, err = PlaceHold(tx, o.now, "Jane Clerk", reason, "", Cover{Scope: Everything})
 		return err
 	})
 	return id
@@ -582,7 +590,7 @@ func TestHolds(t *testing.T) {
 	}
 	o.write(func(tx *sqlite.Tx) error {
 		hs, err := Holds(tx)
-		want := []Hold{{ID: 1, Reason: "flood inquiry", PlacedBy: "Jane Clerk", Placed: o.now,
+		want := []Hold{{ID: 1, Cover: Cover{Scope: Everything}, Reason: "flood inquiry", PlacedBy: "Jane Clerk", Placed: o.now,
 			ReleasedBy: "Jane Clerk", Released: o.now, ReleaseReason: "settled"}}
 		if diff := cmp.Diff(want, hs); diff != "" {
 			t.Errorf("holds (-want +got)\n%s", diff)
@@ -912,7 +920,7 @@ func TestAddresses(t *testing.T) {
 	r.Mentions = []string{"m@lid"}
 	o.captures(r)
 	o.captures(record.Received{Kind: record.Participants, Type: record.Added, Sender: record.Address{JID: "b@lid"},
-		Participants: []record.Address{{JID: "c@lid", Alt: "c@pn"}}})
+		Participants: those(record.Address{JID: "c@lid", Alt: "c@pn"})})
 	o.write(func(tx *sqlite.Tx) error {
 		got, err := Addresses(tx)
 		delete(got, "")

@@ -20,10 +20,10 @@ const isDue = "due <= ?1 AND (years >= ?2 OR date(due, '-1 day', '+' || (?2 - ye
 
 // Due returns the numbers of the records, in order, that may be destroyed from
 // the given date on and are not on hold. Those are left out for which skip is
-// true, and reactions to them, which go when they go.
+// true, and what follows them, which goes when they go.
 func (a *Archive) Due(tx *sqlite.Tx, on retention.Date, skip func(record.Seq) bool) ([]record.Seq, error) {
 	rows, err := tx.Query(`
-		SELECT seq, CASE kind WHEN 'reaction' THEN coalesce((SELECT t.seq FROM record t WHERE t.origin = record.target), 0) ELSE 0 END
+		SELECT seq, CASE WHEN `+follows+` THEN coalesce((SELECT t.seq FROM record t WHERE t.origin = record.target), 0) ELSE 0 END
 		FROM record WHERE `+isDue+" AND NOT "+onHold+" ORDER BY seq", on, a.schedule.MessageYears)
 	if err != nil {
 		return nil, fmt.Errorf("records due on %s: %w", on, err)
@@ -58,12 +58,13 @@ type Destroyed struct {
 	// that name the device keeps.
 	PushName string
 	// Content is what it said and quoted, and whatever text there is in its
-	// protobuf. Of a record that this program does not read, that is all of it.
+	// protobuf. Of a record that this program does not read, and of one with a file,
+	// that is all of it.
 	Content [][]byte
 }
 
 // Destroy destroys those of the given records that are due and not on hold, and
-// the reactions to them, and leaves a stub of each. Quotations of them in later
+// the edits, deletions and reactions that follow them, and leaves a stub of each. Quotations of them in later
 // messages go too. It is decided here, in the destroying statement itself,
 // whatever the caller found before.
 //
@@ -73,10 +74,10 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 	rows, err := tx.Query(`
 		DELETE FROM record
 		WHERE (seq IN (SELECT value FROM json_each(?3))
-			OR (kind = 'reaction' AND target IN (
+			OR (`+follows+` AND target IN (
 				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND `+isDue+`)))
 			AND `+isDue+` AND NOT `+onHold+`
-		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt`,
+		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at`,
 		d.On, a.schedule.MessageYears, toJSON(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("destroy records: %w", err)
@@ -116,11 +117,12 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 	for rows.Next() {
 		var g gone
 		var kind record.Kind
-		var sent, text string
-		var own bool
+		var sent, text, fileName string
+		var own, hasFile bool
 		var protobuf, salt []byte
+		var textAt sql.NullInt64
 		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
-			&text, &protobuf, &salt); err != nil {
+			&text, &protobuf, &salt, &fileName, &hasFile, &textAt); err != nil {
 			return nil, err
 		}
 		at, err := sqlite.ParseTime(sent)
@@ -129,8 +131,8 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		}
 		g.sentOn = retention.DateOf(at)
 		g.Salts = [][]byte{salt}
-		g.Content = append(texts(protobuf, text), []byte(text))
-		if kind == record.Unsupported {
+		g.Content = append(texts(putBack(protobuf, text, textAt), text), []byte(text), []byte(fileName))
+		if kind == record.Unsupported || hasFile { // which brings a small picture of itself
 			g.Content = append(g.Content, protobuf)
 		}
 		if own {
@@ -274,14 +276,16 @@ func Addresses(tx *sqlite.Tx) (map[string]bool, error) {
 func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
 	var held bool
 	err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM record WHERE instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1))
+		SELECT EXISTS (SELECT 1 FROM record WHERE instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1)
+				OR instr(CAST(file_name AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM quotation WHERE salt IS NOT NULL
 				AND (instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)))
 			OR EXISTS (SELECT 1 FROM record WHERE instr(CAST(push_name AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)
 				OR instr(CAST(sender_alt AS BLOB), ?1) OR instr(CAST(mentions AS BLOB), ?1) OR instr(CAST(participants AS BLOB), ?1)
 				OR instr(CAST(group_jid AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM stub WHERE instr(CAST(rule AS BLOB), ?1) OR instr(CAST(authority AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1))`, fragment).Scan(&held)
+			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM hold WHERE instr(CAST(search || reason || placed_by || coalesce(release_reason, '') AS BLOB), ?1))`, fragment).Scan(&held)
 	if err != nil {
 		return false, fmt.Errorf("search the records: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"muniment/internal/journal"
@@ -42,7 +43,11 @@ func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref re
 	}
 	// What could not be read may have been of any kind that has an ID.
 	origins := a.originsOf(record.Message, group, sender, ref.ID)
-	seq, _, err := find(tx, append(a.originsOf(record.Reaction, group, sender, ref.ID), origins...))
+	any := slices.Clone(origins)
+	for _, kind := range []record.Kind{record.Reaction, record.Edit, record.Deletion} {
+		any = append(any, a.originsOf(kind, group, sender, ref.ID)...)
+	}
+	seq, _, err := find(tx, any)
 	if err != nil {
 		return fmt.Errorf("open gap: %w", err)
 	} else if seq != 0 {

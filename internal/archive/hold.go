@@ -4,20 +4,70 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"muniment/internal/journal"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
+// covers is true of the hold h if it covers the record c itself.
+const covers = `(h.scope = 'all'
+	OR h.scope = 'dates' AND c.sent >= h.from_at AND c.sent < h.before_at
+	OR h.scope = 'member' AND c.person = h.person
+	OR h.scope = 'records' AND EXISTS (SELECT 1 FROM hold_record i WHERE i.hold = h.id AND i.seq = c.seq))`
+
+// kin are the records, called c, whose hold keeps the row of record too: itself; its
+// message, if it belongs to one; all else that belongs to that; and what answers
+// it. What is held remains whole, and an answer is none without its question.
+const kin = `(c.seq = record.seq
+	OR c.origin = CASE WHEN record.kind IN ('edit', 'deletion', 'reaction') THEN record.target ELSE record.origin END
+	OR c.target = CASE WHEN record.kind IN ('edit', 'deletion', 'reaction') THEN record.target ELSE record.origin END)`
+
+// heldBy returns the hold predicate, of a row of record, for the holds h that are
+// meant.
+func heldBy(which string) string {
+	return "(EXISTS (SELECT 1 FROM hold h WHERE " + which + ") AND EXISTS (SELECT 1 FROM record c, hold h WHERE " +
+		kin + " AND " + which + " AND " + covers + "))"
+}
+
 // onHold is the hold predicate, of a row of record. It stands in the statement
 // that destroys, so that no hold can be placed between the look and the deed.
-const onHold = "EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL AND scope = 'all')"
+var onHold = heldBy("h.released_at IS NULL")
+
+// Scope says what a hold covers.
+type Scope string
+
+// The scopes of holds.
+const (
+	Everything Scope = "all"
+	Dates      Scope = "dates"
+	ByMember   Scope = "member"
+	Records    Scope = "records"
+)
+
+// Cover is what a hold covers; see the fields for which scope each is of. With a
+// record, the message is held that it belongs to, all else that belongs to that,
+// and the message that it answers.
+type Cover struct {
+	Scope   Scope
+	From    retention.Date // Dates: the first day of sending, in London,
+	Through retention.Date // and the last
+	Member  int64          // ByMember: all that this entry of the member register sent
+	Records []record.Seq   // Records: these; given when it is placed
+	Search  string         // Records: what was searched for to find them, if they were
+}
 
 // Hold is a recorded reason that suspends destruction. It stops destruction, not
-// the clock (C9). Its scope today is always everything.
+// the clock (C9).
 type Hold struct {
 	ID            int64
+	Cover         Cover
+	Person        people.ID      // ByMember: who that is
+	Review        retention.Date // by when somebody should ask whether it is still needed; empty: no date
 	Reason        string
 	PlacedBy      string
 	Placed        time.Time
@@ -26,18 +76,89 @@ type Hold struct {
 	ReleaseReason string
 }
 
-// ErrNoHold is returned where there is no such hold, or it is released already.
-var ErrNoHold = errors.New("there is no such hold in force")
+// The errors of placing and releasing holds.
+var (
+	ErrNoHold    = errors.New("there is no such hold in force")
+	ErrNotKept   = errors.New("not in the archive")
+	errNoRecords = errors.New("there is nothing to hold: no record was named or found")
+)
 
-// PlaceHoldOnAll suspends all destruction and returns the hold's number.
-func PlaceHoldOnAll(tx *sqlite.Tx, now time.Time, who, reason string) (id int64, err error) {
-	if err := tx.QueryRow(`
-		INSERT INTO hold (scope, reason, placed_by, placed_at) VALUES ('all', ?, ?, ?) RETURNING id`,
-		reason, who, sqlite.FormatTime(now)).Scan(&id); err != nil {
+// PlaceHold suspends the destruction of what c covers and returns the hold's
+// number. The review date may be empty.
+func PlaceHold(tx *sqlite.Tx, now time.Time, who, reason string, review retention.Date, c Cover) (id int64, err error) {
+	from, before, err := c.times()
+	if err != nil {
 		return 0, fmt.Errorf("place hold: %w", err)
 	}
-	return id, journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.HoldPlaced, Reason: reason,
-		About: journal.About{"hold": id, "scope": "all"}})
+	var person people.ID
+	if c.Scope == ByMember {
+		m, err := people.MemberByID(tx, c.Member)
+		if err != nil {
+			return 0, fmt.Errorf("place hold: %w", err)
+		}
+		person = m.Person
+	}
+	if err := tx.QueryRow(`
+		INSERT INTO hold (scope, from_at, before_at, member, person, search, review_on, reason, placed_by, placed_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		c.Scope, from, before, c.Member, person, c.Search, review, reason, who, sqlite.FormatTime(now)).Scan(&id); err != nil {
+		return 0, fmt.Errorf("place hold: %w", err)
+	}
+	if c.Scope == Records {
+		if err := holdRecords(tx, id, c.Records); err != nil {
+			return 0, fmt.Errorf("place hold: %w", err)
+		}
+	}
+	h := Hold{ID: id, Cover: c, Review: review}
+	return id, journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.HoldPlaced, Reason: reason, About: h.About()})
+}
+
+// times returns the moments between which c covers what was sent.
+func (c Cover) times() (from, before string, err error) {
+	if c.Scope != Dates {
+		return "", "", nil
+	}
+	if c.Through < c.From {
+		return "", "", fmt.Errorf("its last day, %s, is before its first, %s", c.Through.Long(), c.From.Long())
+	}
+	return sqlite.FormatTime(c.From.Start()), sqlite.FormatTime(c.Through.AddDays(1).Start()), nil
+}
+
+// About is what the journal, and so the ledger, says of the hold when it is placed.
+func (h Hold) About() journal.About {
+	c := h.Cover
+	about := journal.About{"hold": h.ID, "scope": c.Scope}
+	switch c.Scope {
+	case Dates:
+		about["from"], about["through"] = c.From, c.Through
+	case ByMember:
+		about["member"] = c.Member
+	case Records:
+		about["records"] = record.Spans(c.Records)
+		if c.Search != "" {
+			about["search"] = c.Search
+		}
+	}
+	if h.Review != "" {
+		about["review"] = h.Review
+	}
+	return about
+}
+
+func holdRecords(tx *sqlite.Tx, id int64, seqs []record.Seq) error {
+	if len(seqs) == 0 {
+		return errNoRecords
+	}
+	var missing sql.NullString
+	list := toJSON(seqs)
+	if err := tx.QueryRow("SELECT group_concat(value, ', ') FROM json_each(?) WHERE value NOT IN (SELECT seq FROM record)", list).Scan(&missing); err != nil {
+		return err
+	}
+	if missing.Valid {
+		return fmt.Errorf("record %s: %w", missing.String, ErrNotKept)
+	}
+	_, err := tx.Exec("INSERT OR IGNORE INTO hold_record (hold, seq) SELECT ?, value FROM json_each(?)", id, list)
+	return err
 }
 
 // ReleaseHold ends a hold. What it held falls due for the next disposal list; it
@@ -56,10 +177,36 @@ func ReleaseHold(tx *sqlite.Tx, now time.Time, id int64, who, reason string) err
 		About: journal.About{"hold": id}})
 }
 
-// Holds returns all holds, in force and released, in the order of placing.
+// HeldBy returns those of the given records that the hold covers, or covered until
+// it was released, with all that shares their fate.
+func HeldBy(tx *sqlite.Tx, hold int64, seqs []record.Seq) ([]record.Seq, error) {
+	rows, err := tx.Query("SELECT seq FROM record WHERE seq IN (SELECT value FROM json_each(?1)) AND "+heldBy("h.id = ?2")+" ORDER BY seq",
+		toJSON(seqs), hold)
+	if err != nil {
+		return nil, fmt.Errorf("what hold %d covers: %w", hold, err)
+	}
+	held, err := scanSeqs(rows)
+	if err != nil {
+		return nil, fmt.Errorf("what hold %d covers: %w", hold, err)
+	}
+	return held, nil
+}
+
+// CountHeld returns how many records are kept from destruction by the hold.
+func CountHeld(tx *sqlite.Tx, hold int64) (n int64, err error) {
+	if err := tx.QueryRow("SELECT count(*) FROM record WHERE "+heldBy("h.id = ?1 AND h.released_at IS NULL"), hold).Scan(&n); err != nil {
+		return 0, fmt.Errorf("what hold %d covers: %w", hold, err)
+	}
+	return n, nil
+}
+
+// Holds returns all holds, in force and released, in the order of placing, with
+// the records that they name.
 func Holds(tx *sqlite.Tx) ([]Hold, error) {
 	rows, err := tx.Query(`
-		SELECT id, reason, placed_by, placed_at, released_by, coalesce(released_at, ''), release_reason
+		SELECT id, scope, from_at, before_at, member, person, search, review_on,
+			coalesce((SELECT group_concat(seq, ' ') FROM hold_record i WHERE i.hold = hold.id), ''),
+			reason, placed_by, placed_at, released_by, coalesce(released_at, ''), release_reason
 		FROM hold ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("read holds: %w", err)
@@ -67,20 +214,56 @@ func Holds(tx *sqlite.Tx) ([]Hold, error) {
 	defer rows.Close()
 	var hs []Hold
 	for rows.Next() {
-		var h Hold
-		var placed, released string
-		var by, why sql.NullString
-		if err := rows.Scan(&h.ID, &h.Reason, &h.PlacedBy, &placed, &by, &released, &why); err != nil {
+		h, err := scanHold(rows)
+		if err != nil {
 			return nil, fmt.Errorf("read holds: %w", err)
-		}
-		h.ReleasedBy, h.ReleaseReason = by.String, why.String
-		if h.Placed, err = sqlite.ParseTime(placed); err != nil {
-			return nil, err
-		}
-		if h.Released, err = sqlite.ParseTime(released); err != nil {
-			return nil, err
 		}
 		hs = append(hs, h)
 	}
 	return hs, rows.Err()
+}
+
+func scanHold(rows *sql.Rows) (h Hold, err error) {
+	var from, before, named, placed, released string
+	var by, why sql.NullString
+	if err := rows.Scan(&h.ID, &h.Cover.Scope, &from, &before, &h.Cover.Member, &h.Person, &h.Cover.Search, &h.Review, &named,
+		&h.Reason, &h.PlacedBy, &placed, &by, &released, &why); err != nil {
+		return Hold{}, err
+	}
+	h.ReleasedBy, h.ReleaseReason = by.String, why.String
+	for _, n := range strings.Fields(named) {
+		var seq record.Seq
+		if _, err := fmt.Sscan(n, &seq); err != nil {
+			return Hold{}, err
+		}
+		h.Cover.Records = append(h.Cover.Records, seq)
+	}
+	if h.Cover.Scope == Dates {
+		first, err := sqlite.ParseTime(from)
+		if err != nil {
+			return Hold{}, err
+		}
+		end, err := sqlite.ParseTime(before)
+		if err != nil {
+			return Hold{}, err
+		}
+		h.Cover.From, h.Cover.Through = retention.DateOf(first), retention.DateOf(end).AddDays(-1)
+	}
+	if h.Placed, err = sqlite.ParseTime(placed); err != nil {
+		return Hold{}, err
+	}
+	h.Released, err = sqlite.ParseTime(released)
+	return h, err
+}
+
+func scanSeqs(rows *sql.Rows) (seqs []record.Seq, err error) {
+	defer rows.Close()
+	for rows.Next() {
+		var s record.Seq
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		seqs = append(seqs, s)
+	}
+	return seqs, rows.Err()
 }

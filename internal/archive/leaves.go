@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -21,6 +20,7 @@ type Leaf struct {
 	Leaf    int64
 	Stub    bool        // Hash is not known any more
 	Hash    ledger.Hash // computed anew from what the record says now
+	File    []byte      // SHA-256 of its file as delivered, encrypted; nil: it has none
 	Years   int         // the period that it says it was captured under,
 	Follows bool        // unless it is its message's, which is here
 	Faults  []string    // of the record's quotations and due date
@@ -32,20 +32,27 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 		SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
 			text, emoji, target, mentions, participants, version, protobuf, salt,
 			(SELECT count(*) FROM quotation q WHERE q.record = seq),
-			due, due_from, years,
-			CASE kind WHEN 'reaction' THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
-			CASE kind WHEN 'reaction' THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END
+			due, due_from, years, file_name, file_sealed, by_admin, text_at,
+			CASE WHEN ` + follows + ` THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
+			CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END
 		FROM record
 		UNION ALL
 		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
-			'', '', 0, NULL, NULL FROM stub
+			'', '', 0, '', NULL, 0, NULL, NULL, NULL FROM stub
 		ORDER BY leaf`)
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
 	}
 	defer rows.Close()
+	quotations, err := tx.Prepare(`
+		SELECT n, digest, origin, salt, id, sender, text, protobuf, EXISTS (SELECT 1 FROM stub s WHERE s.origin = q.origin)
+		FROM quotation q WHERE record = ? ORDER BY n`)
+	if err != nil {
+		return fmt.Errorf("read leaves: %w", err)
+	}
+	defer quotations.Close()
 	for rows.Next() {
-		l, err := scanLeaf(tx, rows)
+		l, err := scanLeaf(quotations, rows)
 		if err != nil {
 			return fmt.Errorf("read leaves: %w", err)
 		}
@@ -56,25 +63,33 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 	return rows.Err()
 }
 
-func scanLeaf(tx *sqlite.Tx, rows *sql.Rows) (Leaf, error) {
+// scanLeaf makes a leaf of a row; quoted selects the quotations of a record.
+func scanLeaf(quoted *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	var l Leaf
 	var r record.Received
 	var sent, captured, mentions, participants string
 	var origin, target, salt []byte
 	var quotations int
 	var k kept
+	var file record.File
+	var textAt sql.NullInt64
 	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
 		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
-		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years, &k.parent, &k.gone); err != nil {
+		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years,
+		&file.Name, &file.Sealed, &r.ByAdmin, &textAt, &k.parent, &k.gone); err != nil {
 		return Leaf{}, err
 	}
 	if l.Stub {
 		return l, nil
 	}
+	r.Protobuf = putBack(r.Protobuf, r.Text, textAt)
+	if file.Sealed != nil || file.Name != "" {
+		r.File, l.File = &file, file.Sealed
+	}
 	var digests [][sha256.Size]byte
 	if quotations > 0 {
 		var err error
-		if digests, l.Faults, err = quotationDigests(tx, l.Seq); err != nil {
+		if digests, l.Faults, err = quotationDigests(quoted, l.Seq); err != nil {
 			return Leaf{}, err
 		}
 	}
@@ -82,8 +97,8 @@ func scanLeaf(tx *sqlite.Tx, rows *sql.Rows) (Leaf, error) {
 	var errs [4]error
 	r.Sent, errs[0] = sqlite.ParseTime(sent)
 	at, errs[1] = sqlite.ParseTime(captured)
-	errs[2] = json.Unmarshal([]byte(mentions), &r.Mentions)
-	errs[3] = json.Unmarshal([]byte(participants), &r.Participants)
+	errs[2] = fromJSON(mentions, &r.Mentions)
+	errs[3] = fromJSON(participants, &r.Participants)
 	if errors.Join(errs[:]...) != nil {
 		l.Faults = append(l.Faults, "it cannot be read: it was altered")
 	} else if !k.agrees(r, at) {
@@ -97,7 +112,7 @@ func scanLeaf(tx *sqlite.Tx, rows *sql.Rows) (Leaf, error) {
 // kept is for how long a record says that it is kept, and what that rests on.
 type kept struct {
 	term
-	parent sql.NullString // of a reaction: the due date and the years of its message,
+	parent sql.NullString // of what follows a message: its due date and its years,
 	gone   sql.NullString // or the date of a destroyed one
 }
 
@@ -117,10 +132,8 @@ func (k kept) agrees(r record.Received, captured time.Time) bool {
 
 // quotationDigests returns the digests that a reply commits to, and what does
 // not agree with its digest any more.
-func quotationDigests(tx *sqlite.Tx, seq record.Seq) (digests [][sha256.Size]byte, faults []string, err error) {
-	rows, err := tx.Query(`
-		SELECT n, digest, origin, salt, id, sender, text, protobuf, EXISTS (SELECT 1 FROM stub s WHERE s.origin = q.origin)
-		FROM quotation q WHERE record = ? ORDER BY n`, seq)
+func quotationDigests(quoted *sql.Stmt, seq record.Seq) (digests [][sha256.Size]byte, faults []string, err error) {
+	rows, err := quoted.Query(seq)
 	if err != nil {
 		return nil, nil, err
 	}

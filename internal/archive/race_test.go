@@ -38,7 +38,7 @@ func TestAHoldPlacedBeforeDestructionWins(t *testing.T) {
 		var both sync.WaitGroup
 		both.Go(func() {
 			placed = clerks.Write(context.Background(), func(tx *sqlite.Tx) (err error) {
-				hold, err = PlaceHoldOnAll(tx, o.now, "Jane Clerk", "flood inquiry")
+				hold, err = PlaceHold(tx, o.now, "Jane Clerk", "flood inquiry", "", Cover{Scope: Everything})
 				return err
 			})
 		})

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -27,12 +26,17 @@ type Record struct {
 	Captured     time.Time
 	Text         string
 	Emoji        string
-	Answers      bool       // it answers or reacts to a message
+	FileName     string
+	HasFile      bool       // the vault knows what became of it
+	Answers      bool       // it answers, reacts to, edits or deletes a message
 	ReplyTo      record.Seq // which; 0 if none, or if that message was never kept
-	Amends       record.Seq // the same person's earlier reaction to the same message
-	Effective    bool       // not amended since
+	Amends       record.Seq // what it changes: a message, or the same person's earlier reaction to the same one
+	EditedBy     record.Seq // of a message: the edit whose text counts; 0: none
+	DeletedBy    record.Seq // of a message: the first deletion that counts; 0: none
+	Entitled     bool       // of an edit or deletion: its sender had the right to it; else it was an attempt
+	Effective    bool       // it counts: its sender was entitled to it, and nothing has amended it since
 	Mentions     []string
-	Participants []record.Address
+	Participants []record.Participant
 	Due          retention.Date
 	OnHold       bool
 
@@ -48,10 +52,37 @@ const superseded = `(kind = 'reaction' AND EXISTS (SELECT 1 FROM record l
 	WHERE l.target = record.target AND +l.person = record.person AND l.kind = 'reaction'
 		AND (l.sent, l.seq) > (record.sent, record.seq)))`
 
+// entitled is true of the edit or deletion e whose sender may change its message m:
+// his own, or, to delete it, another's as an admin of the group. Phones heed no
+// other; here it is kept as an attempt.
+const entitled = "(e.person = m.person OR e.kind = 'deletion' AND e.by_admin)"
+
+// counting returns the condition under which edits or deletions of the message m
+// count; they are called e.
+func counting(kind record.Kind) string {
+	return "e.target = m.origin AND e.kind = '" + string(kind) + "' AND " + entitled
+}
+
+// deleted is true of the message m if a deletion of it counts.
+var deleted = "EXISTS (SELECT 1 FROM record e WHERE " + counting(record.Deletion) + ")"
+
+// effective is true of a record that counts.
+var effective = `CASE kind
+	WHEN 'message' THEN (SELECT NOT EXISTS (SELECT 1 FROM record e WHERE ` + counting(record.Edit) + `) AND NOT ` + deleted + `
+		FROM record m WHERE m.seq = record.seq)
+	WHEN 'edit' THEN EXISTS (SELECT 1 FROM record m, record e
+		WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + ` AND NOT ` + deleted + `
+			AND NOT EXISTS (SELECT 1 FROM record l WHERE l.target = m.origin AND l.kind = 'edit' AND +l.person = m.person
+				AND (l.sent, l.seq) > (e.sent, e.seq)))
+	WHEN 'deletion' THEN EXISTS (SELECT 1 FROM record m, record e
+		WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + `)
+	ELSE NOT ` + superseded + ` END`
+
 // selection is the view of records and stubs together; its columns are read by
 // scanRecord. Everything in it is derived: what amends what, what is on hold.
-const selection = `
-	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, emoji, target IS NOT NULL,
+var selection = `
+	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, file_name, file_sealed IS NOT NULL,
+		emoji, target IS NOT NULL,
 		coalesce(
 			(SELECT t.seq FROM record t WHERE t.origin = record.target),
 			(SELECT s.seq FROM stub s WHERE s.origin = record.target), 0),
@@ -59,17 +90,30 @@ const selection = `
 			WHERE e.target = record.target AND +e.person = record.person AND e.kind = 'reaction'
 				AND (e.sent, e.seq) < (record.sent, record.seq)
 			ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
-		NOT ` + superseded + `,
+		CASE WHEN kind = 'message' THEN coalesce((SELECT e.seq FROM record m, record e
+			WHERE m.seq = record.seq AND ` + counting(record.Edit) + ` ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
+		CASE WHEN kind = 'message' THEN coalesce((SELECT e.seq FROM record m, record e
+			WHERE m.seq = record.seq AND ` + counting(record.Deletion) + ` ORDER BY e.sent, e.seq LIMIT 1), 0) ELSE 0 END,
+		kind IN ('edit', 'deletion') AND EXISTS (SELECT 1 FROM record m, record e
+			WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + `),
+		` + effective + `,
 		mentions, participants, due, ` + onHold + `, class, '', ''
 	FROM record`
 
 const stubs = `
-	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, 0, 0, 0, '', '', '', 0, class, sent_on, destroyed_on
+	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, '', 0, 0, 0, 0, 0, 0, 0, '', '', '', 0, class, sent_on, destroyed_on
 	FROM stub`
 
 // Each calls f for every record and every stub, in order of number.
 func Each(tx *sqlite.Tx, f func(Record) error) error {
 	return query(tx, f, selection+" UNION ALL "+stubs+" ORDER BY seq")
+}
+
+// Between calls f for every record of these kinds sent from one moment on and before
+// another, in order of time; without kinds, for every record.
+func Between(tx *sqlite.Tx, from, before time.Time, f func(Record) error, kinds ...record.Kind) error {
+	return query(tx, f, selection+` WHERE (?3 = 'null' OR kind IN (SELECT value FROM json_each(?3))) AND sent >= ?1 AND sent < ?2
+		ORDER BY sent, seq`, sqlite.FormatTime(from), sqlite.FormatTime(before), toJSON(kinds))
 }
 
 // Some returns the records and stubs with these numbers, in order of number.
@@ -79,6 +123,27 @@ func Some(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
 	err := query(tx, func(r Record) error { rs = append(rs, r); return nil },
 		selection+" WHERE seq IN (SELECT value FROM json_each(?1)) UNION ALL "+
 			stubs+" WHERE seq IN (SELECT value FROM json_each(?1)) ORDER BY seq", list)
+	return rs, err
+}
+
+// LastList returns when WhatsApp last told who is in the group, of the lists that are
+// kept; zero if none is.
+func LastList(tx *sqlite.Tx, group string) (time.Time, error) {
+	var last string
+	if err := tx.QueryRow("SELECT coalesce(max(sent), '') FROM record WHERE kind = 'participants' AND type = 'present' AND group_jid = ?", group).Scan(&last); err != nil {
+		return time.Time{}, fmt.Errorf("last list of participants: %w", err)
+	}
+	return sqlite.ParseTime(last)
+}
+
+// ChangesOf returns every edit and deletion, attempts too, of the messages with these
+// numbers, in order of time; ReplyTo is the message.
+func ChangesOf(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
+	var rs []Record
+	err := query(tx, func(r Record) error { rs = append(rs, r); return nil },
+		selection+` WHERE kind IN ('edit', 'deletion') AND target IN (
+			SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?1)))
+		ORDER BY sent, seq`, toJSON(seqs))
 	return rs, err
 }
 
@@ -97,22 +162,17 @@ func ReactionsTo(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
 // Answers returns the numbers of the messages that answer the record or stub seq.
 func Answers(tx *sqlite.Tx, seq record.Seq) ([]record.Seq, error) {
 	rows, err := tx.Query(`
-		SELECT seq FROM record WHERE kind <> 'reaction' AND target IN (
+		SELECT seq FROM record WHERE NOT `+follows+` AND target IN (
 			SELECT origin FROM record WHERE seq = ?1 UNION SELECT origin FROM stub WHERE seq = ?1)
 		ORDER BY seq`, seq)
 	if err != nil {
 		return nil, fmt.Errorf("answers to record %d: %w", seq, err)
 	}
-	defer rows.Close()
-	var seqs []record.Seq
-	for rows.Next() {
-		var s record.Seq
-		if err := rows.Scan(&s); err != nil {
-			return nil, fmt.Errorf("answers to record %d: %w", seq, err)
-		}
-		seqs = append(seqs, s)
+	seqs, err := scanSeqs(rows)
+	if err != nil {
+		return nil, fmt.Errorf("answers to record %d: %w", seq, err)
 	}
-	return seqs, rows.Err()
+	return seqs, nil
 }
 
 func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
@@ -135,13 +195,16 @@ func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
 
 func scanRecord(rows *sql.Rows) (r Record, err error) {
 	var sent, captured, mentions, participants string
-	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text, &r.Emoji,
-		&r.Answers, &r.ReplyTo, &r.Amends, &r.Effective, &mentions, &participants, &r.Due, &r.OnHold,
+	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text,
+		&r.FileName, &r.HasFile, &r.Emoji, &r.Answers, &r.ReplyTo, &r.Amends, &r.EditedBy, &r.DeletedBy, &r.Entitled, &r.Effective, &mentions, &participants, &r.Due, &r.OnHold,
 		&r.Class, &r.SentOn, &r.Destroyed); err != nil {
 		return Record{}, err
 	}
 	if r.Destroyed != "" {
 		return r, nil
+	}
+	if r.Kind == record.Edit || r.Kind == record.Deletion {
+		r.Amends = r.ReplyTo
 	}
 	if r.Sent, err = sqlite.ParseTime(sent); err != nil {
 		return Record{}, err
@@ -150,10 +213,10 @@ func scanRecord(rows *sql.Rows) (r Record, err error) {
 		return Record{}, err
 	}
 	r.SentOn = retention.DateOf(r.Sent)
-	if err := json.Unmarshal([]byte(mentions), &r.Mentions); err != nil {
+	if err := fromJSON(mentions, &r.Mentions); err != nil {
 		return Record{}, err
 	}
-	return r, json.Unmarshal([]byte(participants), &r.Participants)
+	return r, fromJSON(participants, &r.Participants)
 }
 
 // Superseded reports whether the sender of the reaction seq has reacted to the
@@ -240,7 +303,8 @@ func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 	acc := Account{Unsupported: map[string]int64{}}
 	var last string
 	// Each part alone: SQLite then counts the entries of the smallest index.
-	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM record WHERE "+onHold+"), "+
+	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), "+
+		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM record WHERE "+onHold+") ELSE 0 END, "+
 		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record ORDER BY seq DESC LIMIT 1), '')").
 		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &last); err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)

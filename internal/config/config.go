@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,6 +36,13 @@ const (
 const (
 	ApprovalStanding = "standing" // the council has, for good, in a minuted decision
 	ApprovalEach     = "each"     // the clerk does, list by list
+)
+
+// How much of what was said the weekly digest repeats.
+const (
+	ContentReferences = "references" // nothing: the numbers of the records
+	ContentExtracts   = "extracts"   // the beginning of each message
+	ContentFull       = "full"
 )
 
 // A Config is the configuration of one council's instance, defaults filled in.
@@ -54,6 +62,7 @@ type Config struct {
 	Retention Retention
 	Disposal  Disposal
 	Schedule  Schedule
+	Digest    Digest
 }
 
 // A Council is the body whose record this is.
@@ -112,6 +121,13 @@ type Mark struct {
 	// selectors and skin tones are not removed here.
 	Emoji []string
 
+	// Hold are the reactions by which the clerk or the chair puts everything on
+	// hold; none: they cannot.
+	Hold []string
+
+	// Attach is how many bytes of photos and other files an email may carry.
+	Attach int64
+
 	// Roles are those on the member register whose reactions mark.
 	Roles []string
 
@@ -162,6 +178,13 @@ type Schedule struct {
 	Nightly string
 }
 
+// A Digest says when the clerk is sent the digest of the week that is over, and how
+// much of what was said it repeats.
+type Digest struct {
+	Schedule string // as [Schedule.Nightly]
+	Content  string // ContentReferences, ContentExtracts or ContentFull
+}
+
 // defaults returns what holds where the file says nothing.
 func defaults() Config {
 	// Under systemd the state directory is systemd's to name. It may name
@@ -175,6 +198,8 @@ func defaults() Config {
 		Policy:         Policy{Section: "5"},
 		Mark: Mark{
 			Emoji:  []string{"📌"},
+			Hold:   []string{"🔒"},
+			Attach: 10 << 20,
 			Roles:  []string{"councillor", "clerk", "chair", "officer"},
 			Settle: 3 * time.Minute,
 			Pause:  15 * time.Minute,
@@ -184,6 +209,7 @@ func defaults() Config {
 		Retention: Retention{Years: 6},
 		Disposal:  Disposal{NoticeDays: 30},
 		Schedule:  Schedule{Nightly: "30 2 * * *"},
+		Digest:    Digest{Schedule: "0 7 * * 1", Content: ContentExtracts},
 	}
 }
 
@@ -230,7 +256,8 @@ func (c *Config) read(doc *document) {
 	c.Mail.read(top.section("mail"), c.Council)
 	top.section("retention").number("years", 1, 100, &c.Retention.Years)
 	c.Disposal.read(top.section("disposal"))
-	top.section("schedule").text("nightly", &c.Schedule.Nightly, nightlySchedule)
+	top.section("schedule").text("nightly", &c.Schedule.Nightly, cronLine("30 2 * * *", "for every night at 02:30"))
+	c.Digest.read(top.section("digest"))
 }
 
 func (c *Council) read(s section) {
@@ -282,6 +309,15 @@ func (m *Mark) read(s section) {
 	if len(m.Emoji) == 0 {
 		s.fault("emoji", "without an emoji nothing can be marked: name at least one, or remove the line")
 	}
+	s.list("hold", &m.Hold, emoji)
+	for _, e := range m.Hold {
+		if slices.Contains(m.Emoji, e) {
+			s.fault("hold", "the same emoji cannot mark a conversation and place a hold: choose another")
+		}
+	}
+	megabytes := int(m.Attach >> 20)
+	s.number("attach_megabytes", 0, 50, &megabytes)
+	m.Attach = int64(megabytes) << 20
 	if len(m.Roles) == 0 {
 		s.fault("roles", "without a role nobody can mark: name at least one, or remove the line")
 	}
@@ -301,6 +337,11 @@ func (m *Mail) read(s section, council Council) {
 	s.text("ca_file", &m.CAFile, absolutePath)
 	s.text("helo", &m.Helo, hostName)
 	s.number("per_hour", 1, 3600, &m.PerHour)
+}
+
+func (d *Digest) read(s section) {
+	s.text("schedule", &d.Schedule, cronLine("0 7 * * 1", "for every Monday at 07:00"))
+	s.text("content", &d.Content, oneOf(ContentReferences, ContentExtracts, ContentFull))
 }
 
 func (d *Disposal) read(s section) {

@@ -62,6 +62,8 @@ given_on = "2nd November 2026"
 method = "By email"
 [mark]
 emoji = ["📌", "1️⃣"]
+hold = ["🛑"]
+attach_megabytes = 3
 roles = ["clerk"]
 settle = "0s"
 pause = "1h30m"
@@ -85,6 +87,9 @@ approval_minute = "26/101"
 notice_days = 60
 [schedule]
 nightly = "15 0,2 * * 1-5"
+[digest]
+schedule = "30 6 * * 2"
+content = "references"
 `
 
 func TestEverySettingIsTakenOver(t *testing.T) {
@@ -113,6 +118,8 @@ func TestEverySettingIsTakenOver(t *testing.T) {
 		Notice: Notice{Version: "2", GivenOn: day(2026, time.November, 2), Method: "By email"},
 		Mark: Mark{
 			Emoji:  []string{"📌", "1️⃣"},
+			Hold:   []string{"🛑"},
+			Attach: 3 << 20,
 			Roles:  []string{"clerk"},
 			Settle: 0,
 			Pause:  90 * time.Minute,
@@ -133,6 +140,7 @@ func TestEverySettingIsTakenOver(t *testing.T) {
 		Retention: Retention{Years: 7},
 		Disposal:  Disposal{Approval: ApprovalStanding, ApprovalMinute: "26/101", NoticeDays: 60},
 		Schedule:  Schedule{Nightly: "15 0,2 * * 1-5"},
+		Digest:    Digest{Schedule: "30 6 * * 2", Content: ContentReferences},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -275,6 +283,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"the same group twice", "[[group]]\njid = '1@g.us'\n[[group]]\nname = 'x'\njid = '1@g.us'", "5:1", "this is the same group as in line 2"},
 		{"no emoji", "[mark]\nemoji = []", "2:1", "without an emoji nothing can be marked"},
 		{"the name of an emoji", "[mark]\nemoji = ['📌', ':pushpin:']", "2:18", "write the emoji itself"},
+		{"an emoji for both", "[mark]\nhold = ['📌']", "2:1", "choose another"},
 		{"punctuation for an emoji", "[mark]\nemoji = ['+1']", "2:10", "write the emoji itself"},
 		{"no role", "[mark]\nroles = []", "2:1", "without a role nobody can mark"},
 		{"an unknown role", "[mark]\nroles = ['clerk', 'mayor']", "2:19", `write one of "councillor", "clerk", "chair", "officer"`},
@@ -305,6 +314,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a schedule in the hour that summer time moves", "[schedule]\nnightly = '30 1 * * *'", "2:1", "choose an hour other than 1"},
 		{"a schedule at every hour", "[schedule]\nnightly = '30 * * * *'", "2:1", "choose an hour other than 1"},
 		{"a schedule for 30 February", "[schedule]\nnightly = '30 2 30 2 *'", "2:1", "this day never comes"},
+		{"a digest by a word", "[digest]\nschedule = 'weekly'", "2:1", "such as \"0 7 * * 1\" for every Monday at 07:00"},
+		{"a digest in the hour that summer time moves", "[digest]\nschedule = '0 1 * * 1'", "2:1", "digest.schedule: choose an hour other than 1"},
+		{"a digest of an unknown content", "[digest]\ncontent = 'everything'", "2:1", `write one of "references", "extracts", "full"`},
 		{"a relative state directory", "state_directory = 'state'", "1:1", "write the whole path"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -364,7 +376,7 @@ func TestErrorsQuoteNothingFromTheFile(t *testing.T) {
 		"state_directory", "council.name", "council.domains", "policy.adopted", "policy.review", "group", "notice.given_on",
 		"mark.emoji", "mark.roles", "mark.settle", "mark.at_most", "mail", "mail.server", "mail.security", "mail.password",
 		"mail.password_file", "mail.from", "mail.clerk", "mail.ca_file", "mail.helo", "retention.years", "disposal.approval",
-		"disposal.notice_days", "schedule.nightly", "no.such.key",
+		"disposal.notice_days", "schedule.nightly", "digest.content", "no.such.key",
 	} {
 		for _, value := range []string{"'%'", "%", "['%']", "'%' '%'", "\"\"\"\n%\n%\"\"\"", "'%", "['a@%.example'", "{% = '%'", "12%", "2026-01-01%"} {
 			text := "# " + secret + "\n" + key + " = " + strings.ReplaceAll(value, "%", secret) + "\n# " + secret + "\n"

@@ -108,23 +108,26 @@ func emoji(text string) error {
 	return nil
 }
 
-// nightlySchedule allows a cron line that comes at all, and never in the hour
-// that is skipped when summer time begins and comes twice when it ends.
-func nightlySchedule(text string) error {
-	fields := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
-	// The parser would take a time zone first, and panics if no more follows.
-	if strings.Contains(text, "=") {
-		return errors.New("write the five fields alone, such as \"30 2 * * *\": the time zone is always Europe/London")
+// cronLine allows a cron line that comes at all, and never in the hour that is
+// skipped when summer time begins and comes twice when it ends. Its errors show the
+// example, which comes when it says.
+func cronLine(example, when string) rule {
+	return func(text string) error {
+		fields := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
+		// The parser would take a time zone first, and panics if no more follows.
+		if strings.Contains(text, "=") {
+			return fmt.Errorf("write the five fields alone, such as %q: the time zone is always Europe/London", example)
+		}
+		parsed, err := fields.Parse(text)
+		if err != nil {
+			return fmt.Errorf("write five fields, minute, hour, day, month and day of the week, such as %q %s", example, when)
+		}
+		if spec, ok := parsed.(*cron.SpecSchedule); !ok || spec.Hour&(1<<1) != 0 {
+			return errors.New("choose an hour other than 1: from 01:00 to 01:59 is skipped when summer time begins and comes twice when it ends")
+		}
+		if parsed.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+			return fmt.Errorf("this day never comes: write a schedule that does, such as %q %s", example, when)
+		}
+		return nil
 	}
-	parsed, err := fields.Parse(text)
-	if err != nil {
-		return errors.New("write five fields, minute, hour, day, month and day of the week, such as \"30 2 * * *\" for every night at 02:30")
-	}
-	if spec, ok := parsed.(*cron.SpecSchedule); !ok || spec.Hour&(1<<1) != 0 {
-		return errors.New("choose an hour other than 1: from 01:00 to 01:59 is skipped when summer time begins and comes twice when it ends")
-	}
-	if parsed.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return errors.New("this day never comes: write a schedule that does, such as \"30 2 * * *\" for every night at 02:30")
-	}
-	return nil
 }

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"muniment/internal/archive"
@@ -10,6 +12,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 	"muniment/internal/whatsapp"
 )
 
@@ -44,8 +47,11 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	if err != nil {
 		return d.failed(ctx, err)
 	}
-	if r.Kind == record.Reaction {
+	if r.Kind.Follows() { // it may be a mark, or call for a correction
 		d.outbox.Wake()
+	}
+	if r.File != nil {
+		d.vault.Wake()
 	}
 	d.log.Info("record received", "what", r, "outcome", outcome)
 	return nil
@@ -54,7 +60,7 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 // captureIn captures r within tx and reports whether it is new.
 func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err error) {
 	if r.Kind == record.Participants && r.Type == record.Present {
-		if known, err := people.Known(tx, d.now(), r); err != nil || known {
+		if says, err := d.saysNothing(tx, r); err != nil || says {
 			return false, err
 		}
 	}
@@ -66,11 +72,39 @@ func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err er
 	case record.Participants:
 		err = people.Changed(tx, d.now(), r)
 	case record.Reaction:
-		err = d.forward.Reacted(tx, d.now(), r, c)
+		err = errors.Join(d.forward.Reacted(tx, d.now(), r, c), d.holdAsked(tx, r, c))
+	case record.Edit, record.Deletion:
+		err = d.forward.Changed(tx, d.now(), c)
 	case record.Message, record.Unsupported:
 		err = d.forward.Arrived(tx, d.now(), c)
 	}
+	if err == nil && r.File != nil {
+		err = vault.Want(tx, d.now(), c.Seq, r.Type, *r.File)
+	}
 	return true, err
+}
+
+// listAgain is after how long a list of all who are in the group is kept anew, even
+// if it says nothing new: who was in the group is told by the lists and changes that
+// are kept, and the first of these is destroyed some day.
+const listAgain = 365 * 24 * time.Hour
+
+// saysNothing reports whether r, a list of all present, need not be kept.
+func (d *Daemon) saysNothing(tx *sqlite.Tx, r record.Received) (bool, error) {
+	last, err := archive.LastList(tx, r.Group)
+	if err != nil || last.IsZero() || r.Sent.Sub(last) > listAgain {
+		return false, err
+	}
+	return people.Known(tx, d.now(), r)
+}
+
+// download fetches a file, as WhatsApp keeps it.
+func (d *Daemon) download(ctx context.Context, t record.Type, f record.File, w io.Writer) error {
+	err := d.session.Download(ctx, t, f, w)
+	if errors.Is(err, whatsapp.ErrGone) {
+		return fmt.Errorf("%w: %w", vault.ErrGone, err)
+	}
+	return err
 }
 
 // counted does f and adds one event with its outcome to the account.
@@ -112,7 +146,11 @@ func (d *Daemon) missing(ctx context.Context, group string, ref record.Ref, caus
 func (d *Daemon) connected(ctx context.Context) error {
 	d.log.Info("connected to WhatsApp")
 	d.connectedAt.CompareAndSwap(0, time.Now().UnixNano())
-	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return archive.CloseGap(tx, d.now()) })
+	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return errors.Join(archive.CloseGap(tx, d.now()), vault.Retry(tx, d.now()))
+	})
+	d.vault.Wake()
+	return err
 }
 
 func (d *Daemon) disconnected(ctx context.Context, cause string) error {

@@ -62,6 +62,7 @@ func TestKilledAtRandom(t *testing.T) {
 	w.settledIsCaptured(settledByKilled)
 
 	c := w.spawn()
+	w.must(w.server.WaitOnline(w.soon())) // it listens to signals then
 	w.must(w.server.WaitSettled(w.soon()))
 	w.conversationsArrived(conversations, messages)
 	w.must(c.Process.Signal(syscall.SIGTERM))

@@ -28,6 +28,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 	"muniment/internal/verify"
 	"muniment/internal/whatsapp"
 )
@@ -69,6 +70,7 @@ type Daemon struct {
 	archive  *archive.Archive
 	session  *whatsapp.Session
 	forward  forward.Rules
+	vault    *vault.Vault
 	disposal *disposal.Disposal
 	letters  letter.Writer
 	outbox   *mail.Outbox
@@ -175,8 +177,9 @@ func (d *Daemon) wire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
+	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now, Download: d.download}
 	d.disposal = &disposal.Disposal{
-		DB: d.db, Archive: d.archive, Key: d.key, Log: d.log, Now: d.now,
+		DB: d.db, Archive: d.archive, Vault: d.vault, Key: d.key, Log: d.log, Now: d.now,
 		Policy: disposal.Policy{
 			Approval: disposal.Approval(c.Disposal.Approval), Minute: c.Disposal.ApprovalMinute,
 			NoticeDays: c.Disposal.NoticeDays, From: c.Mail.From, To: c.Mail.Clerk,
@@ -191,6 +194,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 		},
 	}
 	d.letters = Letters(c, d.o.Demonstration)
+	d.letters.Files = letter.Files{Vault: d.vault, Most: c.Mark.Attach}
 	transport, err := Transport(c, d.o.Password)
 	if err != nil {
 		return err
@@ -251,7 +255,7 @@ func longDate(t time.Time) string {
 
 // verify checks the whole archive; a disposal run asks for it first.
 func (d *Daemon) verify(ctx context.Context) error {
-	r, err := verify.Run(ctx, d.db, d.key, nil, nil)
+	r, err := verify.Run(ctx, d.db, d.key, nil, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -279,8 +283,11 @@ func (d *Daemon) Close() error {
 // compose has the letter written that an item of the outbox stands for.
 func (d *Daemon) compose(ctx context.Context, it mail.Item) (msg []byte, err error) {
 	h := letter.Header{MessageID: it.MessageID, From: it.From, To: it.To, Date: it.ComposedAt}
-	if it.Kind == forward.Letter {
-		return d.composeConversation(ctx, h, it.About)
+	switch it.Kind {
+	case forward.Letter:
+		return d.composeConversation(ctx, h, it)
+	case forward.DigestLetter:
+		return d.composeDigest(ctx, h, it.About)
 	}
 	err = d.db.Read(ctx, func(tx *sqlite.Tx) error {
 		switch it.Kind {
@@ -300,44 +307,101 @@ func (d *Daemon) compose(ctx context.Context, it mail.Item) (msg []byte, err err
 			}
 			msg, err = d.letters.Certificate(h, c)
 			return err
+		case forward.CorrectionLetter:
+			msg, err = d.composeCorrection(tx, h, it.About)
+			return err
+		case holdLetter:
+			msg, err = d.composeHold(tx, h, it.About)
+			return err
 		}
 		return fmt.Errorf("there is no letter of the kind %q", it.Kind)
 	})
 	return msg, err
 }
 
+// filesWait is how long a conversation waits for its photos and other files.
+const filesWait = 30 * time.Minute
+
 // composeConversation decides first, once and for good, which messages belong to
-// the conversation.
-func (d *Daemon) composeConversation(ctx context.Context, h letter.Header, id int64) (msg []byte, err error) {
+// the conversation. Files that are being fetched are waited for, for a while.
+func (d *Daemon) composeConversation(ctx context.Context, h letter.Header, it mail.Item) (msg []byte, err error) {
 	err = d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		_, err := forward.Settle(tx, id)
+		_, err := forward.Settle(tx, it.About)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	err = d.db.Read(ctx, func(tx *sqlite.Tx) error {
-		state, err := forward.StateOf(tx, id)
+		state, err := forward.StateOf(tx, it.About)
 		if err != nil {
 			return err
 		}
 		if state != forward.Settled {
 			return mail.ErrNothingToSend
 		}
-		c, err := forward.Load(tx, id)
+		c, err := forward.Load(tx, it.About)
 		if err != nil {
 			return err
 		}
+		if wait, err := d.filesWanted(tx, c.Seqs); err != nil {
+			return err
+		} else if wait && d.now().Before(it.NotBefore.Add(filesWait)) {
+			return mail.ErrLater
+		}
 		if c.Continues != 0 {
-			h.InReplyTo = mail.MessageID(forward.Letter, c.Continues, d.archive.Token(), h.From)
+			h.InReplyTo = d.messageID(forward.Letter, c.Continues)
 		}
 		msg, err = d.letters.Conversation(tx, h, c)
-		if errors.Is(err, letter.ErrNothingLeft) {
-			return mail.ErrNothingToSend
-		}
-		return err
+		return nothingLeft(err)
 	})
 	return msg, err
+}
+
+// filesWanted reports whether a file of one of the messages is still to be fetched.
+func (d *Daemon) filesWanted(tx *sqlite.Tx, seqs []record.Seq) (bool, error) {
+	files, err := vault.Of(tx, seqs)
+	for _, f := range files {
+		if f.State == vault.Wanted {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+func (d *Daemon) composeCorrection(tx *sqlite.Tx, h letter.Header, id int64) ([]byte, error) {
+	c, err := forward.LoadCorrection(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	h.InReplyTo = d.messageID(forward.Letter, c.Conversation.ID)
+	msg, err := d.letters.Correction(tx, h, c)
+	return msg, nothingLeft(err)
+}
+
+func (d *Daemon) composeHold(tx *sqlite.Tx, h letter.Header, id int64) ([]byte, error) {
+	holds, err := archive.Holds(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, placed := range holds {
+		if placed.ID == id {
+			return d.letters.Hold(h, placed)
+		}
+	}
+	return nil, fmt.Errorf("there is no hold %d", id)
+}
+
+// nothingLeft has an email cancelled of which nothing is kept any more.
+func nothingLeft(err error) error {
+	if errors.Is(err, letter.ErrNothingLeft) {
+		return mail.ErrNothingToSend
+	}
+	return err
+}
+
+func (d *Daemon) messageID(kind string, about int64) string {
+	return mail.MessageID(kind, about, d.archive.Token(), d.o.Config.Mail.From)
 }
 
 // journaled writes an entry of the daemon's own.

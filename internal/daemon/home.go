@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 	"muniment/internal/whatsapp"
 )
 
@@ -27,6 +29,7 @@ func (h Home) archive() string   { return filepath.Join(string(h), "archive.db")
 func (h Home) session() string   { return filepath.Join(string(h), "session.db") }
 func (h Home) bufferKey() string { return filepath.Join(string(h), "buffer.key") }
 func (h Home) ledgerKey() string { return filepath.Join(string(h), "ledger.key") }
+func (h Home) media() string     { return filepath.Join(string(h), "media") }
 func (h Home) lock() string      { return filepath.Join(string(h), "lock") }
 
 // demonstration marks a directory that holds nothing real. The demonstration
@@ -144,6 +147,11 @@ func (h Home) Owner() (uid, gid int, ok bool) {
 
 // OpenKey reads the key that signs the ledger's checkpoints.
 func (h Home) OpenKey() (*ledger.Key, error) { return ledger.LoadKey(h.ledgerKey()) }
+
+// Vault returns the files of the archive db, to open and check them: it fetches none.
+func (h Home) Vault(db *sqlite.DB) *vault.Vault {
+	return &vault.Vault{Directory: h.media(), DB: db, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+}
 
 // Lock takes the link for one command; release gives it back. The lock goes
 // with the process, however it ends.

@@ -55,6 +55,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	for _, work := range []func(context.Context) error{
 		func(ctx context.Context) error { return d.session.Run(ctx, d.hooks()) },
 		d.outbox.Run,
+		d.vault.Run,
 		d.runSchedule,
 		d.beat,
 		func(ctx context.Context) error { return systemd.Watchdog(ctx, d.alive) },
@@ -130,7 +131,7 @@ func (d *Daemon) end() error {
 }
 
 // runSchedule does the nightly work when the daemon starts, in case a night was
-// missed, and every night.
+// missed, and every night; and likewise the weekly digest.
 func (d *Daemon) runSchedule(ctx context.Context) error {
 	c := cron.New(cron.WithLocation(retention.London), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
 	nightly := func() {
@@ -142,8 +143,18 @@ func (d *Daemon) runSchedule(ctx context.Context) error {
 	if _, err := c.AddFunc(d.o.Config.Schedule.Nightly, nightly); err != nil {
 		return fmt.Errorf("schedule.nightly: %w", err)
 	}
+	digest := func(delay time.Duration) {
+		err := d.guarded(ctx, func(ctx context.Context) error { return d.oweDigests(ctx, d.now().Add(delay)) })
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("digest not queued; it will be tried again", "err", err)
+		}
+	}
+	if _, err := c.AddFunc(d.o.Config.Digest.Schedule, func() { digest(0) }); err != nil {
+		return fmt.Errorf("digest.schedule: %w", err)
+	}
 	if !d.o.Demonstration { // its clock is stepped, and its nights with it
 		nightly()
+		digest(catchUp)
 		c.Start()
 	}
 	<-ctx.Done()
@@ -207,7 +218,24 @@ func (d *Daemon) beat(ctx context.Context) error {
 		if err := d.writable(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the archive cannot be written to", "err", err)
 		}
+		if err := d.index(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("the search index is not up to date; it will be tried again", "err", err)
+		}
 	}
+}
+
+// index brings the search index up to date, in steps that a capture need not wait for.
+func (d *Daemon) index(ctx context.Context) error {
+	for done := false; !done; {
+		err := d.db.Write(ctx, func(tx *sqlite.Tx) (err error) {
+			done, err = archive.Index(tx, 200)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Daemon) writable(ctx context.Context) error {

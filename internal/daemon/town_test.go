@@ -242,7 +242,7 @@ func (w *town) verifies() {
 		if err != nil {
 			return err
 		}
-		r, err := verify.Run(w.t.Context(), db, key, nil, nil)
+		r, err := verify.Run(w.t.Context(), db, key, nil, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,8 @@ type Certificate struct {
 	SentTo   retention.Date `json:"sent_to"`
 
 	Destroyed  []archive.Stub `json:"destroyed"`
-	Kept       int            `json:"kept_on_hold"` // stood on the list and were on hold
+	Media      int            `json:"files_destroyed"` // photos, documents and so on, of these records
+	Kept       int            `json:"kept_on_hold"`    // stood on the list and were on hold, at some time since it was drawn up
 	Searched   int            `json:"records_searched_for"`
 	Unsearched int            `json:"records_not_searched_for"` // the run was interrupted
 	Files      int            `json:"files_searched"`
@@ -62,7 +63,8 @@ type Certificate struct {
 // EmailedCopy is an email that holds destroyed records. It lies in the council's
 // mailboxes, where this program cannot reach it.
 type EmailedCopy struct {
-	Conversation int64     `json:"conversation"` // as in its subject
+	Conversation int64     `json:"conversation"`         // as in its subject
+	Correction   bool      `json:"correction,omitempty"` // of that conversation
 	MessageID    string    `json:"message_id"`
 	SentAt       time.Time `json:"handed_over_at"`
 	Records      int       `json:"records_destroyed"` // of those in it
@@ -74,7 +76,7 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 		Searched: s.records, Files: s.files, Bytes: s.bytes}
 	var started string
 	var unsearched int
-	if err := tx.QueryRow("SELECT started_at, unsearched FROM disposal_run WHERE id = ?", r.id).Scan(&started, &unsearched); err != nil {
+	if err := tx.QueryRow("SELECT started_at, unsearched, media FROM disposal_run WHERE id = ?", r.id).Scan(&started, &unsearched, &c.Media); err != nil {
 		return "", fmt.Errorf("certificate of run %d: %w", r.id, err)
 	}
 	if c.Unsearched = unsearched - s.records; c.Unsearched > 0 {
@@ -93,7 +95,10 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 	if err != nil {
 		return "", err
 	}
-	c.Kept = len(kept)
+	if c.Kept, err = takenOff(tx, l.ID); err != nil {
+		return "", err
+	}
+	c.Kept += len(kept)
 	if c.Destroyed, err = archive.StubsOf(tx, r.id); err != nil {
 		return "", err
 	} else if c.Destroyed == nil {
@@ -115,7 +120,7 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 		return "", err
 	}
 	if err := journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunFinished, Reason: r.authority,
-		About: journal.About{"run": r.id, "list": l.ID, "destroyed": len(c.Destroyed), "kept on hold": c.Kept,
+		About: journal.About{"run": r.id, "list": l.ID, "destroyed": len(c.Destroyed), "files": c.Media, "kept on hold": c.Kept,
 			"searched for": c.Searched, "files searched": c.Files, "bytes searched": c.Bytes}}); err != nil {
 		return "", err
 	}
@@ -131,28 +136,37 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 // emailedCopies returns the emails that were handed over with any of the stubs'
 // records in them.
 func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
-	records := make(map[int64]int)
-	var order []int64
+	records := make(map[forward.Email]int)
+	var order []forward.Email
 	for _, s := range stubs {
-		ids, err := forward.EmailedWith(tx, s.Seq)
+		emails, err := forward.EmailedWith(tx, s.Seq)
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			if records[id]++; records[id] == 1 {
-				order = append(order, id)
+		for _, e := range emails {
+			if records[e]++; records[e] == 1 {
+				order = append(order, e)
 			}
 		}
 	}
 	copies := []EmailedCopy{} // in JSON, none is a list too
-	for _, id := range order {
-		it, err := mail.Find(tx, forward.Letter, id)
+	for _, e := range order {
+		it, err := mail.Find(tx, e.Kind, e.About)
 		if err != nil {
 			return nil, err
 		}
-		if it.State == mail.HandedOver {
-			copies = append(copies, EmailedCopy{Conversation: id, MessageID: it.MessageID, SentAt: it.FinishedAt, Records: records[id]})
+		if it.State != mail.HandedOver {
+			continue
 		}
+		of := EmailedCopy{Conversation: e.About, MessageID: it.MessageID, SentAt: it.FinishedAt, Records: records[e]}
+		if e.Kind == forward.CorrectionLetter {
+			c, err := forward.LoadCorrection(tx, e.About)
+			if err != nil {
+				return nil, err
+			}
+			of.Conversation, of.Correction = c.Conversation.ID, true
+		}
+		copies = append(copies, of)
 	}
 	return copies, nil
 }

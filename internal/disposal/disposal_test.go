@@ -26,6 +26,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 	"muniment/internal/verify"
 )
 
@@ -91,12 +92,13 @@ func (c *council) restarts() {
 		DB: c.db, Archive: c.archive, Key: c.key, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return c.now }, Directory: c.dir,
 		Verify: func(ctx context.Context) error {
-			r, err := verify.Run(ctx, c.db, c.key, nil, nil)
+			r, err := verify.Run(ctx, c.db, c.key, nil, nil, nil)
 			if err == nil && !r.OK() {
 				err = errors.New(strings.Join(r.Faults, "; "))
 			}
 			return err
 		},
+		Vault:        &vault.Vault{Directory: filepath.Join(c.dir, "media"), DB: c.db, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return c.now }},
 		ScrubSession: func(context.Context) error { return c.scrub },
 		Issuer: Issuer{Council: "Example Parish Council", PolicyTitle: "WhatsApp and Social Media Policy", PolicyAdopted: "1 May 2025",
 			PolicyMinute: "25/40", PolicySection: "5", Program: "muniment test", Host: "registry"},
@@ -368,7 +370,7 @@ func (cert Certificate) expect(t *testing.T, c *council, newer record.Seq) {
 	if _, err := c.key.Open(cert.Checkpoint); err != nil {
 		t.Errorf("its checkpoint: %v", err)
 	}
-	r, err := verify.Run(context.Background(), c.db, c.key, []string{cert.Checkpoint}, nil)
+	r, err := verify.Run(context.Background(), c.db, c.key, nil, []string{cert.Checkpoint}, nil)
 	if err != nil || !r.OK() {
 		t.Errorf("its checkpoint does not verify: %v %v", r.Faults, err)
 	}
@@ -455,7 +457,7 @@ func (c *council) approves(list int64) {
 func (c *council) holds() (id int64) {
 	c.Helper()
 	c.write(func(tx *sqlite.Tx) (err error) {
-		id, err = archive.PlaceHoldOnAll(tx, c.now, "Jane Clerk", "flood inquiry")
+		id, err = archive.PlaceHold(tx, c.now, "Jane Clerk", "flood inquiry", "", archive.Cover{Scope: archive.Everything})
 		return err
 	})
 	return id
@@ -606,8 +608,8 @@ func (c *council) begun() {
 	if err != nil {
 		c.Fatal(err)
 	}
-	if gone, err := c.d.step(ctx, l, r, r.seqs[:atOnce]); err != nil || len(gone) != atOnce {
-		c.Fatalf("destroyed %d, err %v", len(gone), err)
+	if gone, err := c.d.step(ctx, l, r, r.seqs[:atOnce]); err != nil || len(gone.records) != atOnce {
+		c.Fatalf("destroyed %d, err %v", len(gone.records), err)
 	}
 	c.restarts()
 }
@@ -781,7 +783,7 @@ func TestWhatOthersSayIsNoResidue(t *testing.T) {
 					people.Member{Name: "Councillor Bartholomew Fairweather", Role: "councillor"}, bo)
 			})
 			c.write(func(tx *sqlite.Tx) error {
-				id, err := archive.PlaceHoldOnAll(tx, c.now, "Jane Clerk", "the council's flood inquiry of 2031")
+				id, err := archive.PlaceHold(tx, c.now, "Jane Clerk", "the council's flood inquiry of 2031", "", archive.Cover{Scope: archive.Everything})
 				if err != nil {
 					return err
 				}
@@ -821,7 +823,7 @@ func TestEmailedCopies(t *testing.T) {
 		if err := people.AddMember(tx, c.now, "sysadmin", "elected", people.Member{Name: "Bo", Role: "councillor"}, bo); err != nil {
 			return err
 		}
-		return people.Changed(tx, c.now, record.Received{Type: record.Present, Group: official, Participants: []record.Address{ann, bo}})
+		return people.Changed(tx, c.now, record.Received{Type: record.Present, Group: official, Participants: []record.Participant{{Address: ann}, {Address: bo}}})
 	})
 	c.says(ann, "A1", culvert)
 	c.says(ann, "A2", fence)

@@ -3,11 +3,14 @@ package disposal
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"muniment/internal/archive"
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
 	"muniment/internal/mail"
+	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
@@ -164,6 +167,9 @@ func (d *Disposal) lapse(tx *sqlite.Tx) error {
 			return err
 		}
 		if why == "" {
+			if err := d.takeOff(tx, l.ID); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := closeList(tx, d.Now(), l.ID); err != nil {
@@ -206,14 +212,14 @@ func (d *Disposal) lapsed(tx *sqlite.Tx, l List) (why string, err error) {
 	if l.Records == 0 {
 		return "all on it went with the messages that it belonged to", nil
 	}
-	if released, err := releasedSince(tx, l.ID); err != nil {
-		return "", err
-	} else if released {
-		return "a hold was released since it was drawn up; a new list follows", nil
-	}
 	seqs, err := Items(tx, l.ID)
 	if err != nil {
 		return "", err
+	}
+	if was, err := wasHeld(tx, l.ID, seqs); err != nil {
+		return "", err
+	} else if len(was) == len(seqs) {
+		return "a hold was released since it was drawn up; a new list follows", nil
 	}
 	if due, err := d.Archive.AllDue(tx, l.DestroyOn, seqs); err != nil {
 		return "", err
@@ -230,21 +236,68 @@ func (d *Disposal) lapsed(tx *sqlite.Tx, l List) (why string, err error) {
 	return "", nil
 }
 
-// releasedSince reports whether a hold was released since the list was drawn up:
-// what was on hold is never destroyed under a list that gave notice before (C9). The
-// journal knows which came first, whatever the clock said at the time; of a list
-// that it does not know the worst is supposed.
-func releasedSince(tx *sqlite.Tx, list int64) (bool, error) {
-	released, _, err := journal.LastOf(tx, journal.HoldReleased)
-	if err != nil || released == 0 {
-		return false, err
-	}
+// wasHeld returns those of the given records that were on hold at some time since the
+// list was drawn up, by a hold released since: what was on hold is never destroyed
+// under a list that gave notice before (C9). The journal knows which came first,
+// whatever the clock said at the time; of a list that it does not know the worst is
+// supposed.
+func wasHeld(tx *sqlite.Tx, list int64, seqs []record.Seq) (was []record.Seq, err error) {
 	var drawnUp int64
-	err = journal.Of(tx, journal.ListDrawnUp, func(e journal.Entry, _ int64) error {
+	if err := journal.Of(tx, journal.ListDrawnUp, func(e journal.Entry, _ int64) error {
 		if e.About.Number("list") == list {
 			drawnUp = e.ID
 		}
 		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var holds []int64
+	if err := journal.Of(tx, journal.HoldReleased, func(e journal.Entry, _ int64) error {
+		if e.ID > drawnUp {
+			holds = append(holds, e.About.Number("hold"))
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for _, hold := range holds {
+		by, err := archive.HeldBy(tx, hold, seqs)
+		if err != nil {
+			return nil, err
+		}
+		was = append(was, by...)
+	}
+	slices.Sort(was)
+	return slices.Compact(was), nil
+}
+
+// takenOff returns how many records were taken off a list; see takeOff.
+func takenOff(tx *sqlite.Tx, list int64) (n int, err error) {
+	err = journal.Of(tx, journal.ListReduced, func(e journal.Entry, _ int64) error {
+		if e.About.Number("list") == list {
+			n += int(e.About.Number("count"))
+		}
+		return nil
 	})
-	return released > drawnUp, err
+	return n, err
+}
+
+// takeOff takes off a list what was on hold since it was drawn up. It goes on the
+// next, with a notice of its own.
+func (d *Disposal) takeOff(tx *sqlite.Tx, list int64) error {
+	seqs, err := Items(tx, list)
+	if err != nil {
+		return err
+	}
+	was, err := wasHeld(tx, list, seqs)
+	if err != nil || len(was) == 0 {
+		return err
+	}
+	for _, seq := range was {
+		if _, err := tx.Exec("DELETE FROM disposal_item WHERE seq = ?", seq); err != nil {
+			return fmt.Errorf("take record %d off disposal list %d: %w", seq, list, err)
+		}
+	}
+	return journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.ListReduced,
+		Reason: "on hold since it was drawn up", About: journal.About{"list": list, "records": record.Spans(was), "count": len(was)}})
 }

@@ -8,6 +8,7 @@ package disposal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 )
 
 // The kinds under which letters of this package stand in the outbox. A notice is
@@ -56,6 +58,8 @@ type Disposal struct {
 	Policy  Policy
 	Log     *slog.Logger
 	Now     func() time.Time
+
+	Vault *vault.Vault // of the files that go with records
 
 	// Directory is where every file lies that is searched after a run.
 	Directory string
@@ -140,6 +144,15 @@ func items(tx *sqlite.Tx) (map[record.Seq]bool, error) {
 // Items returns the records on a list that are not destroyed yet.
 func Items(tx *sqlite.Tx, list int64) ([]record.Seq, error) {
 	return scanSeqs(tx.Query("SELECT seq FROM disposal_item WHERE list = ? ORDER BY seq", list))
+}
+
+// stillOn returns those of the given records that stand on the list.
+func stillOn(tx *sqlite.Tx, list int64, seqs []record.Seq) ([]record.Seq, error) {
+	wanted, err := json.Marshal(seqs)
+	if err != nil {
+		return nil, err
+	}
+	return scanSeqs(tx.Query("SELECT seq FROM disposal_item WHERE list = ? AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", list, string(wanted)))
 }
 
 func scanSeqs(rows *sql.Rows, err error) ([]record.Seq, error) {

@@ -188,7 +188,7 @@ func TestTheSearchStopsWhenToldTo(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := new(fragments).search(ctx, dir); !errors.Is(err, context.Canceled) {
+	if _, err := new(fragments).search(ctx, dir, func(string) bool { return false }); !errors.Is(err, context.Canceled) {
 		t.Errorf("the search ended with %v", err)
 	}
 }

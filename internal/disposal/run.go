@@ -16,6 +16,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 )
 
 // atOnce is how many records are destroyed in one transaction: few enough that
@@ -91,8 +92,11 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 		if err != nil {
 			return err
 		}
-		for _, g := range gone {
+		for _, g := range gone.records {
 			f.add(g)
+		}
+		for _, m := range gone.files {
+			f.addFile(m)
 		}
 	}
 	searched, err := d.prove(ctx, run, f)
@@ -128,6 +132,9 @@ func (d *Disposal) begin(ctx context.Context, l List) (running, error) {
 		if err := d.Doubts(tx, l); err != nil {
 			return err
 		}
+		if err := d.takeOff(tx, l.ID); err != nil {
+			return err
+		}
 		if r.seqs, err = Items(tx, l.ID); err != nil {
 			return err
 		}
@@ -155,35 +162,53 @@ func (d *Disposal) authority(l List) string {
 	return fmt.Sprintf("approved by the %s on %s", l.Approver, retention.DateOf(l.Approved).Long())
 }
 
+// destroyed is what a step destroyed.
+type destroyed struct {
+	records []archive.Destroyed
+	files   []vault.Media
+}
+
 // step destroys some records, in one transaction with its account. Records are
 // counted as unsearched until their fragments have been searched for: these live
 // in memory only, and an interruption loses them. A hold released since the list
-// was drawn up may have been on its records: they are kept for the next.
-func (d *Disposal) step(ctx context.Context, l List, r running, seqs []record.Seq) (gone []archive.Destroyed, err error) {
-	err = d.DB.Write(ctx, func(tx *sqlite.Tx) error {
-		if released, err := releasedSince(tx, l.ID); err != nil || released {
-			return err
-		}
-		var err error
-		gone, err = d.Archive.Destroy(tx, archive.Destruction{Run: r.id, On: r.on, Authority: r.authority}, seqs)
-		if err != nil || len(gone) == 0 {
-			return err
-		}
-		for _, g := range gone {
-			if _, err := tx.Exec("DELETE FROM disposal_item WHERE seq = ?", g.Seq); err != nil {
-				return fmt.Errorf("run %d: %w", r.id, err)
-			}
-		}
-		if _, err := tx.Exec("UPDATE disposal_run SET unsearched = unsearched + ? WHERE id = ?", len(gone), r.id); err != nil {
-			return fmt.Errorf("run %d: %w", r.id, err)
-		}
-		if err := forward.Forget(tx, seqsOf(gone)); err != nil {
-			return err
-		}
-		return journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStep,
-			About: journal.About{"run": r.id, "records": seqsOf(gone)}})
+// was drawn up may have been on some of them: they are kept for the next.
+func (d *Disposal) step(ctx context.Context, l List, r running, seqs []record.Seq) (gone destroyed, err error) {
+	err = d.DB.Write(ctx, func(tx *sqlite.Tx) (err error) {
+		gone, err = d.stepIn(tx, l, r, seqs)
+		return err
 	})
 	return gone, err
+}
+
+func (d *Disposal) stepIn(tx *sqlite.Tx, l List, r running, seqs []record.Seq) (gone destroyed, err error) {
+	if err := d.takeOff(tx, l.ID); err != nil {
+		return gone, err
+	}
+	if seqs, err = stillOn(tx, l.ID, seqs); err != nil {
+		return gone, err
+	}
+	gone.records, err = d.Archive.Destroy(tx, archive.Destruction{Run: r.id, On: r.on, Authority: r.authority}, seqs)
+	if err != nil || len(gone.records) == 0 {
+		return gone, err
+	}
+	went := seqsOf(gone.records)
+	if gone.files, err = vault.Forget(tx, went); err != nil {
+		return gone, err
+	}
+	for _, seq := range went {
+		if _, err := tx.Exec("DELETE FROM disposal_item WHERE seq = ?", seq); err != nil {
+			return gone, fmt.Errorf("run %d: %w", r.id, err)
+		}
+	}
+	if _, err := tx.Exec("UPDATE disposal_run SET unsearched = unsearched + ?, media = media + ? WHERE id = ?",
+		len(went), len(gone.files), r.id); err != nil {
+		return gone, fmt.Errorf("run %d: %w", r.id, err)
+	}
+	if err := forward.Forget(tx, went); err != nil {
+		return gone, err
+	}
+	return gone, journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStep,
+		About: journal.About{"run": r.id, "records": went, "files": len(gone.files)}})
 }
 
 func seqsOf(gone []archive.Destroyed) []record.Seq {
@@ -210,12 +235,15 @@ func (d *Disposal) prove(ctx context.Context, r running, f *fragments) (search, 
 	}); err != nil {
 		return search{}, err
 	}
+	if _, err := d.Vault.Sweep(ctx); err != nil {
+		return search{}, err
+	}
 	var found int
 	for range scrubs {
 		if err := d.scrub(ctx); err != nil {
 			return search{}, err
 		}
-		s, err := f.search(ctx, d.Directory)
+		s, err := f.search(ctx, d.Directory, d.Vault.Holds)
 		if err != nil {
 			return search{}, err
 		}
@@ -231,10 +259,13 @@ func (d *Disposal) prove(ctx context.Context, r running, f *fragments) (search, 
 		d.noteResidue(ctx, r, found))
 }
 
-// scrub scrubs the archive and the session. Somebody who reads the archive, as a
+// scrub scrubs the search index, the archive and the session. Somebody who reads the archive, as a
 // command does whose output nobody takes, keeps what was destroyed in its log: he is
 // waited for, but not for ever. The next night tries again.
 func (d *Disposal) scrub(ctx context.Context) error {
+	if err := d.mergeSearch(ctx); err != nil {
+		return err
+	}
 	err := patiently(ctx, d.DB.Scrub, d.DB.EmptyLog)
 	if errors.Is(err, sqlite.ErrReader) {
 		return fmt.Errorf("what was destroyed is not removed from the files yet, since somebody holds the archive open for reading (a muniment command that has not ended?): %w", err)
@@ -242,6 +273,21 @@ func (d *Disposal) scrub(ctx context.Context) error {
 		return err
 	}
 	return patiently(ctx, d.ScrubSession, d.ScrubSession)
+}
+
+// mergeSearch takes the words of destroyed records out of the search index, in steps
+// between which captures have their turn. Copying the file alone copies them.
+func (d *Disposal) mergeSearch(ctx context.Context) error {
+	for begin, done := true, false; !done; begin = false {
+		err := d.DB.Write(ctx, func(tx *sqlite.Tx) (err error) {
+			done, err = archive.MergeSearch(tx, begin)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // patience is how often a reader is waited for, pause how long others may write in
@@ -287,7 +333,7 @@ func (d *Disposal) notHeld(ctx context.Context, residue [][]byte) (rest [][]byte
 		for _, fragment := range residue {
 			held := false
 			for _, says := range []func(*sqlite.Tx, []byte) (bool, error){
-				archive.Held, journal.Says, people.Says, sqlite.Says, d.says,
+				archive.Held, vault.Says, journal.Says, people.Says, sqlite.Says, d.says,
 			} {
 				if held, err = says(tx, fragment); err != nil {
 					return err

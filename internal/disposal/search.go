@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"slices"
 
 	"muniment/internal/archive"
+	"muniment/internal/vault"
 )
 
 // window is the length in bytes of the pieces of text that are searched for. A
@@ -46,6 +48,16 @@ func (f *fragments) add(g archive.Destroyed) {
 			f.putText(text[len(text)-window:])
 		}
 	}
+}
+
+// addFile adds what would open a file, and what it is kept under. Where WhatsApp has
+// it tells of nobody and is searched for as a text.
+func (f *fragments) addFile(m vault.Media) {
+	for _, secret := range [][]byte{m.Key, m.Digest, m.Sealed} {
+		f.put(secret)
+	}
+	f.putText([]byte(hex.EncodeToString(m.Sealed)))
+	f.putText([]byte(m.Path[:min(len(m.Path), maxID)]))
 }
 
 // putText leaves out what has zero bytes in it: unused pages are full of them.
@@ -85,8 +97,9 @@ type search struct {
 	residue [][]byte // fragments found, each once
 }
 
-// search looks for every fragment in every file below directory.
-func (f *fragments) search(ctx context.Context, directory string) (search, error) {
+// search looks for every fragment in every file below directory, but not in those that
+// are sealed: without its key, nothing of what one holds is in it.
+func (f *fragments) search(ctx context.Context, directory string, sealed func(path string) bool) (search, error) {
 	s := search{records: f.records}
 	known := make(map[string]bool)
 	found := func(fragment []byte) {
@@ -101,7 +114,7 @@ func (f *fragments) search(ctx context.Context, directory string) (search, error
 		} else if err != nil {
 			return err
 		}
-		if !e.Type().IsRegular() {
+		if !e.Type().IsRegular() || sealed(path) {
 			return nil
 		}
 		file, err := os.Open(path)

@@ -365,10 +365,31 @@ func seqsOf(tx *sqlite.Tx, id int64) ([]record.Seq, error) {
 	return seqs, rows.Err()
 }
 
-// EmailedWith returns the conversations whose email holds the record seq: as one
-// of its messages, or as the beginning that is shown with an answer to it or of
-// the marked message.
-func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
+// EmailedWith returns the emails that hold the record seq: as one of their messages,
+// or as the beginning that is shown with an answer to it or of the marked message;
+// and the corrections of these.
+func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]Email, error) {
+	ids, err := showing(tx, seq)
+	if err != nil {
+		return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+	}
+	var emails []Email
+	for _, id := range ids {
+		emails = append(emails, Email{Letter, id})
+		corrections, err := correctionsOf(tx, id)
+		if err != nil {
+			return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+		}
+		for _, n := range corrections {
+			emails = append(emails, Email{CorrectionLetter, n})
+		}
+	}
+	return emails, nil
+}
+
+// showing returns the conversations whose email shows something of the message seq.
+// What belongs to a message is shown with it, and goes with it.
+func showing(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
 	answers, err := archive.Answers(tx, seq)
 	if err != nil {
 		return nil, err
@@ -377,7 +398,7 @@ func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
 	for _, s := range append(answers, seq) {
 		of, err := conversationsOf(tx, s)
 		if err != nil {
-			return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+			return nil, err
 		}
 		ids = append(ids, of...)
 	}
@@ -387,7 +408,7 @@ func EmailedWith(tx *sqlite.Tx, seq record.Seq) ([]int64, error) {
 	}
 	of, err := query(tx, "SELECT id FROM conversation WHERE target = ? AND state = ?", target, Settled)
 	if err != nil {
-		return nil, fmt.Errorf("emails with record %d: %w", seq, err)
+		return nil, err
 	}
 	ids = append(ids, of...)
 	slices.Sort(ids)
@@ -429,14 +450,22 @@ func Forget(tx *sqlite.Tx, destroyed []record.Seq) error {
 		if len(waiting) == 0 {
 			continue
 		}
-		ids, err := EmailedWith(tx, seq)
+		emails, err := EmailedWith(tx, seq)
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			if err := mail.Discard(tx, Letter, id); err != nil {
+		for _, e := range emails {
+			if err := mail.Discard(tx, e.Kind, e.About); err != nil {
 				return err
 			}
+		}
+	}
+	for _, it := range waiting {
+		if it.Kind != DigestLetter || len(destroyed) == 0 { // a digest may show any of them
+			continue
+		}
+		if err := mail.Discard(tx, it.Kind, it.About); err != nil {
+			return err
 		}
 	}
 	return nil

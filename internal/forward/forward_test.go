@@ -69,7 +69,7 @@ func newCouncil(t *testing.T) *council {
 			}
 		}
 		return people.Changed(tx, c.now, record.Received{Kind: record.Participants, Type: record.Present, Group: official,
-			Participants: []record.Address{ann, bo, cy, sam}})
+			Participants: []record.Participant{{Address: ann}, {Address: bo}, {Address: cy}, {Address: sam}}})
 	})
 	return c
 }
@@ -105,8 +105,11 @@ func (c *council) receivesIn(tx *sqlite.Tx, r record.Received) (archive.Captured
 	if err != nil || !k.Fresh {
 		return k, err
 	}
-	if r.Kind == record.Reaction {
+	switch r.Kind {
+	case record.Reaction:
 		return k, c.rules.Reacted(tx, c.now, r, k)
+	case record.Edit, record.Deletion:
+		return k, c.rules.Changed(tx, c.now, k)
 	}
 	return k, c.rules.Arrived(tx, c.now, k)
 }
@@ -171,6 +174,9 @@ func (c *council) refuses() {
 func (c *council) deliversWith(send func(context.Context, string, string, []byte) (string, error)) {
 	c.Helper()
 	compose := func(_ context.Context, it mail.Item) ([]byte, error) {
+		if it.Kind == CorrectionLetter {
+			return []byte("correction"), nil
+		}
 		var state State
 		c.write(func(tx *sqlite.Tx) (err error) { state, err = Settle(tx, it.About); return err })
 		if state != Settled {
@@ -232,7 +238,7 @@ func TestWhatIsOwed(t *testing.T) {
 		{"who left the group after marking may still take it back", func(c *council) {
 			c.reacts(bo, "A1", "📌")
 			c.write(func(tx *sqlite.Tx) error {
-				return people.Changed(tx, c.now, record.Received{Type: record.Left, Group: official, Participants: []record.Address{bo}})
+				return people.Changed(tx, c.now, record.Received{Type: record.Left, Group: official, Participants: []record.Participant{{Address: bo}}})
 			})
 			c.reacts(bo, "A1", "")
 		}, []string{cancelled}},
@@ -419,7 +425,7 @@ func TestAConversationGrows(t *testing.T) {
 	}
 	c.write(func(tx *sqlite.Tx) error {
 		ids, err := EmailedWith(tx, third)
-		if !cmp.Equal(ids, []int64{3}) {
+		if !cmp.Equal(ids, []Email{{Letter, 3}}) {
 			t.Errorf("record %d was emailed with %v", third, ids)
 		}
 		return err
@@ -511,7 +517,11 @@ func TestTakenBackTooLateWhileTheEmailWaits(t *testing.T) {
 // At the very first run, what waited for us comes before the list of participants.
 func TestMarkedBeforeAnybodyIsKnownToBeInTheGroup(t *testing.T) {
 	present := func(who ...record.Address) record.Received {
-		return record.Received{Kind: record.Participants, Type: record.Present, Group: official, Participants: who}
+		r := record.Received{Kind: record.Participants, Type: record.Present, Group: official}
+		for _, a := range who {
+			r.Participants = append(r.Participants, record.Participant{Address: a})
+		}
+		return r
 	}
 	c := newCouncil(t)
 	c.write(func(tx *sqlite.Tx) error { return people.Changed(tx, c.now, present()) })
@@ -617,7 +627,7 @@ func TestAnEmailHoldsTheMarkedMessage(t *testing.T) {
 	c.delivers()
 	c.expectOwed("handed over", "handed over")
 	c.write(func(tx *sqlite.Tx) error {
-		for seq, want := range map[record.Seq][]int64{marked: {1, 2}, grown: {2}} {
+		for seq, want := range map[record.Seq][]Email{marked: {{Letter, 1}, {Letter, 2}}, grown: {{Letter, 2}}} {
 			if got, err := EmailedWith(tx, seq); err != nil || !cmp.Equal(got, want) {
 				t.Errorf("record %d is in the emails %v, err %v; want %v", seq, got, err, want)
 			}
@@ -673,7 +683,7 @@ func TestAnEmailHoldsWhatItsMessagesAnswer(t *testing.T) {
 			return err
 		}
 		for _, seq := range []record.Seq{question, answer} {
-			if got, err := EmailedWith(tx, seq); err != nil || !cmp.Equal(got, []int64{7}) {
+			if got, err := EmailedWith(tx, seq); err != nil || !cmp.Equal(got, []Email{{Letter, 7}}) {
 				t.Errorf("record %d is in the emails %v, err %v; want 7", seq, got, err)
 			}
 		}

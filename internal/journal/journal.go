@@ -37,13 +37,18 @@ const (
 	MemberRemoved  Act = "member removed"
 	NumberMoved    Act = "number is somebody else's now" // by WhatsApp
 	Viewed         Act = "records viewed"
+	Searched       Act = "records searched"
+	FileViewed     Act = "file viewed"
+	FileLost       Act = "file lost" // it could not be had from WhatsApp
 	HoldPlaced     Act = "hold placed"
 	HoldReleased   Act = "hold released"
 	ParentArrived  Act = "due date taken from the original"
 	PeriodChanged  Act = "retention period changed"
 	MailHandedOver Act = "email handed over"
 	MailRefused    Act = "email refused"
+	DigestAsked    Act = "digest asked for"
 	ListDrawnUp    Act = "disposal list drawn up"
+	ListReduced    Act = "records taken off disposal list"
 	ListApproved   Act = "disposal list approved"
 	RunStarted     Act = "disposal run started"
 	RunStep        Act = "records destroyed"
@@ -69,6 +74,15 @@ type Entry struct {
 
 // About tells what an act concerned: numbers, dates, counts.
 type About map[string]any
+
+// String returns a as it is kept: two that say the same are the same text.
+func (a About) String() string {
+	b, err := json.Marshal(a) // sorts its keys
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
 
 // Write adds e to the journal; its ID is given here.
 func Write(tx *sqlite.Tx, e Entry) error {

@@ -31,6 +31,9 @@ func (w *Writer) Conversation(tx *sqlite.Tx, h Header, c forward.Conversation) (
 	if err != nil {
 		return nil, fmt.Errorf("conversation %d: %w", c.ID, err)
 	}
+	if r.pictures, r.files, err = w.Files.illustrate(tx, r.messages); err != nil {
+		return nil, fmt.Errorf("conversation %d: %w", c.ID, err)
+	}
 	d := w.conversation(r)
 	msg, err := w.write(h, d)
 	if err != nil {
@@ -50,6 +53,9 @@ type reading struct {
 	reactions map[record.Seq][]archive.Record // as they stood at date, in order of time
 	earlier   *forward.Conversation           // that this one continues
 	gaps      []archive.Gap                   // the latest first
+	histories map[record.Seq]history          // of the messages and of what they answer, up to date
+	pictures  map[record.Seq][]picture
+	files     map[record.Seq][]file
 }
 
 func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error) {
@@ -79,6 +85,9 @@ func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error
 	}
 	r.marked = r.originals[c.Marked]
 	if r.reactions, err = reactionsTo(tx, c.Seqs, h.Date); err != nil {
+		return r, err
+	}
+	if r.histories, err = historiesOf(tx, append(others, c.Seqs...), h.Date); err != nil {
 		return r, err
 	}
 	if r.gaps, err = archive.Gaps(tx); err != nil {
@@ -148,22 +157,31 @@ func (w *Writer) conversation(r reading) document {
 			d.DisposeAfter = max(d.DisposeAfter, m.Due)
 		}
 	}
-	d.Footer = []string{
-		"This is a record of informal discussion. It is not the minutes and does not record any decision of the council. " +
-			"Decisions are made only at properly called meetings. This email is a council record and is not deleted " +
-			"automatically: it should be deleted after " + d.DisposeAfter.Long() + ".",
+	d.informal()
+	return d
+}
+
+// informal adds what every letter says at its end that holds messages.
+func (d *document) informal() {
+	d.Footer = append(d.Footer,
+		"This is a record of informal discussion. It is not the minutes and does not record any decision of the council. "+
+			"Decisions are made only at properly called meetings. This email is a council record and is not deleted "+
+			"automatically: it should be deleted after "+d.DisposeAfter.Long()+".",
 		"The telephone numbers of the people in the group are not shown. A number in a message was typed by its sender.",
-	}
+	)
 	if slices.ContainsFunc(d.Blocks, unverified) {
 		d.Footer = append(d.Footer, "A name that is not verified is the one that its owner uses in WhatsApp. "+
 			"It is not on the council’s register.")
 	}
-	return d
 }
 
-// unverified reports whether a message shows somebody who is not on the register.
+// unverified reports whether a block shows somebody who is not on the register.
 func unverified(b block) bool {
-	return b.Message != nil && strings.Contains(b.Message.Name+b.Message.InReplyTo+b.Message.Reactions, "(name not verified)")
+	said := b.Paragraph + strings.Join(b.List, " ")
+	if m := b.Message; m != nil {
+		said += m.Name + m.InReplyTo + m.Reactions
+	}
+	return strings.Contains(said, "(name not verified)")
 }
 
 // allReactions returns the reactions, message by message.
@@ -236,19 +254,27 @@ func (r reading) message(m archive.Record) *message {
 	v := &message{Record: fmt.Sprintf("record %d", m.Seq), Marked: m.Seq == r.Marked}
 	if m.Destroyed != "" {
 		v.Time, v.Name = "—", "A message since destroyed"
-		v.Note = "[Destroyed on " + m.Destroyed.Long() + "]"
+		v.Notes = []string{"[Destroyed on " + m.Destroyed.Long() + "]"}
 		return v
 	}
 	v.Time, v.Name = clock(m.Sent), r.name(m.Person)
 	if m.Answers {
 		v.InReplyTo = "In reply to " + r.describe(r.originals[m.ReplyTo], m.Sent)
 	}
-	if m.Text != "" {
-		v.Lines = lines(r.names.Mentioning(m.Text, m.Mentions))
+	changes := r.histories[m.Seq]
+	now := changes.now(m)
+	if now.Text != "" {
+		v.Lines = lines(r.names.Mentioning(now.Text, now.Mentions))
 	}
-	if m.Kind != record.Message || len(v.Lines) == 0 {
-		v.Note = notShown(m.Kind, m.Type)
+	for _, p := range r.pictures[m.Seq] {
+		p.Alt = fmt.Sprintf("Photo from %s, %s; no description supplied", v.Name, v.Time)
+		v.Pictures = append(v.Pictures, p)
 	}
+	v.Files = r.files[m.Seq]
+	if m.Kind != record.Message || len(v.Lines) == 0 && !m.HasFile {
+		v.Notes = append(v.Notes, notShown(m.Kind, m.Type))
+	}
+	changes.tell(v, m, r.names)
 	v.Reactions = r.reactionsTo(m.Seq)
 	return v
 }
@@ -267,8 +293,8 @@ func (r reading) describe(m archive.Record, from time.Time) string {
 		at = moment(m.Sent)
 	}
 	what := strings.ToLower(nounFor(m.Kind, m.Type)[:1]) + nounFor(m.Kind, m.Type)[1:]
-	if m.Text != "" {
-		what = "“" + excerpt(r.names.Mentioning(m.Text, m.Mentions), 60) + "”"
+	if now := r.histories[m.Seq].now(m); now.Text != "" {
+		what = "“" + excerpt(r.names.Mentioning(now.Text, now.Mentions), 60) + "”"
 	}
 	s := fmt.Sprintf("%s, %s: %s", r.name(m.Person), at, what)
 	if !slices.Contains(r.Seqs, m.Seq) {

@@ -28,6 +28,9 @@ type Writer struct {
 	Council string
 	Groups  map[string]string // what the configuration calls a group, by its JID
 
+	// Files are those that messages brought; without a vault, they are not spoken of.
+	Files Files
+
 	// Demonstration makes every letter say that nothing in it is real.
 	Demonstration bool
 

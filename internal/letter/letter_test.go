@@ -2,6 +2,7 @@ package letter
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"mime/multipart"
 	"mime/quotedprintable"
 	netmail "net/mail"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -145,7 +147,7 @@ func TestNotice(t *testing.T) {
 			n := stormNight(t)
 			c := n.council
 			c.capture(record.Received{Kind: record.Participants, Type: record.Joined, Sender: pat.Address,
-				Sent: n.end, Participants: []record.Address{pat.Address}})
+				Sent: n.end, Participants: []record.Participant{{Address: pat.Address}}})
 			now := at("2032-09-26 02:30")
 			tt.policy.NoticeDays = 30
 			tt.policy.From, tt.policy.To = "record@cranford-pc.example", "clerk@cranford-pc.example"
@@ -342,7 +344,7 @@ func TestChatIsNoDecision(t *testing.T) {
 	allowed := regexp.MustCompile(`\b\d+ minutes?\b|\bminute \d+/\d+|Minute reference`)
 	for name, g := range goldens(t) {
 		text := strings.Join(strings.Fields(g.text), " ")
-		if is := strings.HasPrefix(name, "conversation"); is != strings.Contains(text, footer) {
+		if is := strings.HasPrefix(name, "conversation") || strings.HasPrefix(name, "digest"); is != strings.Contains(text, footer) {
 			t.Errorf("%s: the footer stands there: %v; want %v", name, !is, is)
 		}
 		text = allowed.ReplaceAllString(strings.ReplaceAll(text, footer, ""), "")
@@ -367,10 +369,12 @@ func TestPlainTextIsNarrow(t *testing.T) {
 	}
 }
 
-// Both parts say the same: the words of one are the words of the other.
+// Both parts say the same: the words of one are the words of the other. Of a
+// picture they are those that stand for it.
 func TestTextAndHTMLAgree(t *testing.T) {
+	pictures := regexp.MustCompile(`<img [^>]*alt="([^"]*)"[^>]*>`)
 	tags := regexp.MustCompile(`(?s)<(style|title)>.*?</(style|title)>|<[^>]*>`)
-	marks := regexp.MustCompile(`[|*>=_-]+|\b\d\d:\d\d( [GB][MS]T)?\b|[·():]`)
+	marks := regexp.MustCompile(`[][|*>=_-]+|\b\d\d:\d\d( [GB][MS]T)?\b|[·():]`)
 	words := func(s string) map[string]bool {
 		set := make(map[string]bool)
 		for _, w := range strings.Fields(marks.ReplaceAllString(s, " ")) {
@@ -380,7 +384,7 @@ func TestTextAndHTMLAgree(t *testing.T) {
 	}
 	entities := strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&", "&#34;", `"`, "&#39;", "'", "&#43;", "+")
 	for name, g := range goldens(t) {
-		html := words(entities.Replace(tags.ReplaceAllString(g.html, " ")))
+		html := words(entities.Replace(tags.ReplaceAllString(pictures.ReplaceAllString(g.html, "$1"), " ")))
 		if diff := cmp.Diff(words(g.text), html); diff != "" {
 			t.Errorf("%s (-text +HTML):\n%s", name, diff)
 		}
@@ -388,10 +392,12 @@ func TestTextAndHTMLAgree(t *testing.T) {
 }
 
 // An email is a page of its own: nothing is fetched, nothing runs, nothing links.
+// Pictures are in the email.
 func TestNothingRemote(t *testing.T) {
+	enclosed := regexp.MustCompile(`<img src="cid:[^"]*"`)
 	active := regexp.MustCompile(`(?i)<(script|img|link|a|iframe|object|form|svg)\b|\bon[a-z]+=|url\(|@import|src=|href=`)
 	for name, g := range goldens(t) {
-		if found := active.FindString(g.html); found != "" {
+		if found := active.FindString(enclosed.ReplaceAllString(g.html, "")); found != "" {
 			t.Errorf("%s has %q", name, found)
 		}
 	}
@@ -401,7 +407,16 @@ func TestNothingRemote(t *testing.T) {
 type parsed struct {
 	header     string
 	fields     netmail.Header
+	structure  string // mixed(related(alternative(text/plain text/html) image/jpeg) application/pdf)
 	text, html string // lines ending in "\n"
+	enclosed   []enclosed
+}
+
+// enclosed is a picture of the letter, or a file attached to it.
+type enclosed struct {
+	header    textproto.MIMEHeader
+	mediaType string
+	body      []byte
 }
 
 func parse(t testing.TB, msg []byte) parsed {
@@ -412,40 +427,64 @@ func parse(t testing.TB, msg []byte) parsed {
 	}
 	head, _, _ := bytes.Cut(msg, []byte("\r\n\r\n"))
 	p := parsed{header: string(head), fields: m.Header}
-	mediaType, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	if err != nil || mediaType != "multipart/alternative" {
-		t.Fatalf("content type %q: %v", m.Header.Get("Content-Type"), err)
-	}
-	parts := multipart.NewReader(m.Body, params["boundary"])
-	for _, want := range []struct {
-		mediaType string
-		body      *string
-	}{{"text/plain", &p.text}, {"text/html", &p.html}} {
-		part, err := parts.NextRawPart()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := part.Header.Get("Content-Type"); got != want.mediaType+"; charset=utf-8" {
-			t.Fatalf("part is %q; want %s", got, want.mediaType)
-		}
-		if got := part.Header.Get("Content-Transfer-Encoding"); got != "quoted-printable" {
-			t.Fatalf("part is encoded as %q", got)
-		}
-		body, err := io.ReadAll(quotedprintable.NewReader(part))
-		if err != nil {
-			t.Fatal(err)
-		}
-		*want.body = strings.ReplaceAll(string(body), "\r\n", "\n")
-	}
-	if _, err := parts.NextRawPart(); err != io.EOF {
-		t.Fatalf("there is a third part (%v)", err)
+	p.structure = p.part(t, textproto.MIMEHeader(m.Header), m.Body)
+	if !strings.Contains(p.structure, "alternative(text/plain text/html)") {
+		t.Fatalf("structure: %s", p.structure)
 	}
 	for line := range strings.SplitSeq(string(msg), "\r\n") {
-		if len(line) > 78 || strings.ContainsAny(line, "\r\n") {
+		name := strings.HasPrefix(line, " filename") || strings.HasPrefix(line, " name=") || strings.HasPrefix(line, "Content-Type: ")
+		if len(line) > 78 && (!name || len(line) > 500) || strings.ContainsAny(line, "\r\n") {
 			t.Fatalf("no sound line: %q", line)
 		}
 	}
 	return p
+}
+
+// part reads one part, with those in it, and returns its structure.
+func (p *parsed) part(t testing.TB, h textproto.MIMEHeader, body io.Reader) string {
+	t.Helper()
+	mediaType, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		t.Fatalf("content type %q: %v", h.Get("Content-Type"), err)
+	}
+	if kind, ok := strings.CutPrefix(mediaType, "multipart/"); ok {
+		if want := map[string]string{"related": "multipart/alternative"}[kind]; params["type"] != want {
+			t.Fatalf("%s has the type %q; want %q", kind, params["type"], want)
+		}
+		var in []string
+		parts := multipart.NewReader(body, params["boundary"])
+		for {
+			part, err := parts.NextRawPart()
+			if err == io.EOF {
+				return kind + "(" + strings.Join(in, " ") + ")"
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = append(in, p.part(t, part.Header, part))
+		}
+	}
+	var b []byte
+	switch encoding := h.Get("Content-Transfer-Encoding"); {
+	case encoding == "quoted-printable" && params["charset"] == "utf-8":
+		b, err = io.ReadAll(quotedprintable.NewReader(body))
+	case encoding == "base64" && !strings.HasPrefix(mediaType, "text/"):
+		b, err = io.ReadAll(base64.NewDecoder(base64.StdEncoding, body))
+	default:
+		t.Fatalf("part is %v", h)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch mediaType {
+	case "text/plain":
+		p.text = strings.ReplaceAll(string(b), "\r\n", "\n")
+	case "text/html":
+		p.html = strings.ReplaceAll(string(b), "\r\n", "\n")
+	default:
+		p.enclosed = append(p.enclosed, enclosed{h, mediaType, b})
+	}
+	return mediaType
 }
 
 // golden compares an email with the file kept of it, and its two parts with
@@ -475,7 +514,7 @@ func golden(t *testing.T, name string, msg []byte) {
 func goldens(t *testing.T) map[string]parsed {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.eml")
-	if err != nil || len(files) < 9 {
+	if err != nil || len(files) < 10 {
 		t.Fatalf("golden files: %q, %v", files, err)
 	}
 	all := make(map[string]parsed)

@@ -49,6 +49,8 @@ func (bl block) text(b *strings.Builder) {
 		b.WriteString(strings.TrimRight(bl.Verbatim, "\n") + "\n")
 	case bl.Table != nil:
 		bl.Table.text(b)
+	case bl.Picture != nil:
+		bl.Picture.text(b, "")
 	case bl.Message != nil:
 		bl.Message.text(b)
 	}
@@ -68,20 +70,43 @@ func (m *message) text(b *strings.Builder) {
 	if m.InReplyTo != "" {
 		fill(b, "  ", "  ", m.InReplyTo)
 	}
-	for _, l := range m.Lines {
+	typed(b, m.Lines)
+	for _, p := range m.Pictures {
+		p.text(b, "  ")
+	}
+	for _, f := range m.Files {
+		fill(b, "  ", "    ", f.String())
+	}
+	for _, n := range m.Notes {
+		fill(b, "  ", "  ", n)
+	}
+	for _, e := range m.Earlier {
+		fill(b, "  ", "  ", e.When)
+		typed(b, e.Lines)
+	}
+	if m.Reactions != "" {
+		fill(b, "  ", "    ", "Reactions: "+m.Reactions)
+	}
+}
+
+// typed writes what somebody typed, behind a bar.
+func typed(b *strings.Builder, lines []string) {
+	for _, l := range lines {
 		l = strings.ReplaceAll(l, "\t", "    ")
-		if typed := "  | " + l; width(typed) <= columns {
-			b.WriteString(strings.TrimRight(typed, " ") + "\n")
+		if line := "  | " + l; width(line) <= columns {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
 			continue
 		}
 		bar := "  | " + l[:min(len(l)-len(strings.TrimLeft(l, " ")), columns/3)]
 		fill(b, bar, bar, l)
 	}
-	if m.Note != "" {
-		fill(b, "  ", "  ", m.Note)
-	}
-	if m.Reactions != "" {
-		fill(b, "  ", "    ", "Reactions: "+m.Reactions)
+}
+
+// text says what a picture would show.
+func (p picture) text(b *strings.Builder, indent string) {
+	fill(b, indent, indent, "["+p.Alt+"]")
+	if p.Caption != "" {
+		fill(b, indent, indent, p.Caption)
 	}
 }
 

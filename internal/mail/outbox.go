@@ -19,6 +19,10 @@ import (
 // any more: it is cancelled.
 var ErrNothingToSend = errors.New("there is nothing to send")
 
+// ErrLater is what a compose function returns if what the email is to hold is not
+// there yet: it waits, as after a failed attempt.
+var ErrLater = errors.New("what it is to hold is still being fetched")
+
 // DefaultPerHour is how many emails an outbox puts to the server within an hour
 // unless it is told otherwise. Hosting companies count too, and some silently
 // discard what goes over their limit after having accepted it.
@@ -63,7 +67,7 @@ type Outbox struct {
 // What is for a recipient that is not allowed, since the configuration may have
 // changed since it was queued, waits until it is. send puts one email to the
 // server; see [Transport.Send]. compose writes the email it, bearing the time
-// Item.ComposedAt; it may return [ErrNothingToSend], and its errors are logged, so
+// Item.ComposedAt; it may return [ErrNothingToSend] or [ErrLater], and its errors are logged, so
 // must hold no content. At most perHour emails are tried within an hour; 0 means
 // [DefaultPerHour].
 func New(
@@ -243,6 +247,9 @@ func (o *Outbox) attempt(ctx context.Context, id int64, now time.Time) error {
 		case errors.Is(err, ErrNothingToSend):
 			log.Info("email cancelled: there is nothing to send")
 			return o.finish(ctx, it, Cancelled, "", nil)
+		case errors.Is(err, ErrLater):
+			log.Info("email waits for what it is to hold")
+			return o.postpone(ctx, it, err.Error())
 		case err != nil:
 			log.Error("email not composed, will be tried again", "err", err)
 			return o.postpone(ctx, it, "it could not be composed; the log says why")

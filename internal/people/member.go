@@ -85,7 +85,7 @@ func (m Member) about() journal.About {
 // ChangeMember gives the entry m.ID the name, role and email of m and journals
 // what it was and is; of the email address only that it changed.
 func ChangeMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member) error {
-	was, err := memberByID(tx, m.ID)
+	was, err := MemberByID(tx, m.ID)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func ChangeMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member) er
 // EndMember lets the entry count no more from that moment on: the person has left
 // office, or will. A later end replaces an earlier one.
 func EndMember(tx *sqlite.Tx, now time.Time, who, reason string, id int64, until time.Time) error {
-	m, err := memberByID(tx, id)
+	m, err := MemberByID(tx, id)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func EndMember(tx *sqlite.Tx, now time.Time, who, reason string, id int64, until
 // RemoveMember removes an entry that was a mistake. The person stays known, as
 // everybody is who is not on the register: by what he calls himself.
 func RemoveMember(tx *sqlite.Tx, now time.Time, who, reason string, id int64) error {
-	m, err := memberByID(tx, id)
+	m, err := MemberByID(tx, id)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,8 @@ func MemberNamed(tx *sqlite.Tx, name string) (Member, error) {
 	return foremost(tx, func(m Member) bool { return m.Name == name })
 }
 
-func memberByID(tx *sqlite.Tx, id int64) (Member, error) {
+// MemberByID returns the entry with that number.
+func MemberByID(tx *sqlite.Tx, id int64) (Member, error) {
 	return foremost(tx, func(m Member) bool { return m.ID == id })
 }
 

@@ -8,6 +8,7 @@
 package people
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -167,6 +168,8 @@ func merge(tx *sqlite.Tx, a, b ID) (ID, error) {
 	for _, q := range []string{
 		"UPDATE person SET same_as = ?1 WHERE id = ?2 OR same_as = ?2",
 		"UPDATE address SET person = ?1 WHERE person = ?2",
+		`UPDATE participant SET admin = 1 WHERE person = ?1 AND group_jid IN
+			(SELECT group_jid FROM participant WHERE person = ?2 AND admin)`,
 		"UPDATE OR IGNORE participant SET person = ?1 WHERE person = ?2",
 		"DELETE FROM participant WHERE person = ?2",
 		"UPDATE member SET person = ?1 WHERE person = ?2",
@@ -232,6 +235,14 @@ func Join(tx *sqlite.Tx, group string, p ID) error {
 	return nil
 }
 
+// Promote notes whether p, who is in group, is one of its admins.
+func Promote(tx *sqlite.Tx, group string, p ID, admin bool) error {
+	if _, err := tx.Exec("UPDATE participant SET admin = ?3 WHERE group_jid = ?1 AND person = ?2 AND admin <> ?3", group, p, admin); err != nil {
+		return fmt.Errorf("note who is an admin: %w", err)
+	}
+	return nil
+}
+
 // Leave notes that p is not in group.
 func Leave(tx *sqlite.Tx, group string, p ID) error {
 	if _, err := tx.Exec("DELETE FROM participant WHERE group_jid = ? AND person = ?", group, p); err != nil {
@@ -242,7 +253,16 @@ func Leave(tx *sqlite.Tx, group string, p ID) error {
 
 // Participants returns who is in group now.
 func Participants(tx *sqlite.Tx, group string) (map[ID]bool, error) {
-	rows, err := tx.Query("SELECT person FROM participant WHERE group_jid = ?", group)
+	return persons(tx, "SELECT person FROM participant WHERE group_jid = ?", group)
+}
+
+// Admins returns which of those in group now are its admins.
+func Admins(tx *sqlite.Tx, group string) (map[ID]bool, error) {
+	return persons(tx, "SELECT person FROM participant WHERE group_jid = ? AND admin", group)
+}
+
+func persons(tx *sqlite.Tx, query, group string) (map[ID]bool, error) {
+	rows, err := tx.Query(query, group)
 	if err != nil {
 		return nil, fmt.Errorf("who is in the group: %w", err)
 	}
@@ -339,6 +359,38 @@ func (n *Names) Of(p ID) string {
 		n.unknown[is] = len(n.unknown) + 1
 	}
 	return fmt.Sprintf("Unidentified participant %d", n.unknown[is])
+}
+
+// Called returns everybody whose name on the register, or whose own
+// name for himself has in it words that begin with all the words of name. Case makes
+// no difference.
+func (n *Names) Called(name string) (who []ID) {
+	wanted := strings.Fields(strings.ToLower(name))
+	for id, is := range n.is {
+		called := n.pushName[id]
+		if m, ok := n.member[id]; ok {
+			called = m.Name + " " + called
+		}
+		words := strings.Fields(strings.ToLower(called))
+		all := len(wanted) > 0
+		for _, w := range wanted {
+			all = all && slices.ContainsFunc(words, func(have string) bool { return strings.HasPrefix(have, w) })
+		}
+		if all {
+			who = append(who, is)
+		}
+	}
+	slices.Sort(who)
+	return slices.Compact(who)
+}
+
+// Behind returns the person behind a, 0 if nobody is known. It goes by the LID where
+// there is one: the number may be somebody else's by now.
+func (n *Names) Behind(a record.Address) ID {
+	if isLID(a.Alt) {
+		a.JID, a.Alt = a.Alt, a.JID
+	}
+	return cmp.Or(n.behind[a.JID], n.behind[a.Alt])
 }
 
 // OfJID returns what the person behind jid is called.

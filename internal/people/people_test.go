@@ -494,7 +494,7 @@ func TestWhoIsInTheGroup(t *testing.T) {
 	change := func(kind record.Type, jids ...string) record.Received {
 		c := record.Received{Kind: record.Participants, Type: kind, Group: group}
 		for _, jid := range jids {
-			c.Participants = append(c.Participants, record.Address{JID: jid})
+			c.Participants = append(c.Participants, record.Participant{Address: record.Address{JID: jid}})
 		}
 		return c
 	}
@@ -538,6 +538,62 @@ func TestWhoIsInTheGroup(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// Who may delete other people's messages follows the changes too, and a list on which
+// somebody is an admin who was none says something new.
+func TestAdmins(t *testing.T) {
+	r := newRegister(t)
+	ann, bo := r.meets(annLID, "", "").ID, r.meets(boLID, "", "").ID
+	of := func(kind record.Type, jid string, admin bool) record.Received {
+		return record.Received{Kind: record.Participants, Type: kind, Group: group,
+			Participants: []record.Participant{{Address: record.Address{JID: jid}, Admin: admin}}}
+	}
+	all := of(record.Present, annLID, true)
+	all.Participants = append(all.Participants, record.Participant{Address: record.Address{JID: boLID}})
+	for _, tt := range []struct {
+		name   string
+		change record.Received
+		admins map[ID]bool
+	}{
+		{"the list of all", all, map[ID]bool{ann: true}},
+		{"one is promoted", of(record.Promoted, boLID, false), map[ID]bool{ann: true, bo: true}},
+		{"one is demoted", of(record.Demoted, annLID, false), map[ID]bool{bo: true}},
+		{"who leaves is none", of(record.Left, boLID, false), map[ID]bool{}},
+		{"nor when he comes back", of(record.Joined, boLID, false), map[ID]bool{}},
+	} {
+		r.write(func(tx *sqlite.Tx) error {
+			if err := Changed(tx, monday, tt.change); err != nil {
+				return err
+			}
+			admins, err := Admins(tx, group)
+			if diff := cmp.Diff(tt.admins, admins); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", tt.name, diff)
+			}
+			return err
+		})
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		if known, err := Known(tx, monday, all); err != nil || known {
+			t.Errorf("a list with an admin more is known: %v, %v", known, err)
+		}
+		return nil
+	})
+	younger := r.meets(annPN, "", "").ID
+	r.write(func(tx *sqlite.Tx) error {
+		if err := Join(tx, group, younger); err != nil {
+			return err
+		}
+		return Promote(tx, group, younger, true)
+	})
+	r.meets(annLID, annPN, "")
+	r.write(func(tx *sqlite.Tx) error {
+		admins, err := Admins(tx, group)
+		if !admins[ann] {
+			t.Error("when two turned out to be one, the admin's rights were lost")
+		}
+		return err
+	})
 }
 
 // After a disposal run only those are known who are in a group, on the register,

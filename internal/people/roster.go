@@ -8,10 +8,10 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// Changed brings who is in the group up to date with r, a change of
-// participants.
+// Changed brings who is in the group, and who its admins are, up to date with r, a
+// change of participants.
 func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
-	persons, err := identifyAll(tx, now, r.Participants)
+	named, err := identifyAll(tx, now, r.Participants)
 	if err != nil {
 		return err
 	}
@@ -24,23 +24,32 @@ func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
 	}
 	if r.Type == record.Present {
 		for p := range before {
-			if !persons[p] {
+			if _, still := named[p]; !still {
 				if err := Leave(tx, r.Group, p); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	change := Join
-	if r.Type == record.Left || r.Type == record.Removed {
-		change = Leave
-	}
-	for p := range persons {
-		if err := change(tx, r.Group, p); err != nil {
+	for p, admin := range named {
+		if err := change(tx, r, p, admin); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func change(tx *sqlite.Tx, r record.Received, p ID, admin bool) error {
+	switch r.Type {
+	case record.Left, record.Removed:
+		return Leave(tx, r.Group, p)
+	case record.Promoted, record.Demoted:
+		return Promote(tx, r.Group, p, r.Type == record.Promoted)
+	}
+	if err := Join(tx, r.Group, p); err != nil || r.Type != record.Present {
+		return err
+	}
+	return Promote(tx, r.Group, p, admin)
 }
 
 // Known reports whether r, a list of all present, says nothing new.
@@ -49,26 +58,31 @@ func Known(tx *sqlite.Tx, now time.Time, r record.Received) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	admins, err := Admins(tx, r.Group)
+	if err != nil {
+		return false, err
+	}
 	present, err := identifyAll(tx, now, r.Participants)
 	if err != nil {
 		return false, err
 	}
-	for p := range present {
-		if !before[p] {
+	for p, admin := range present {
+		if !before[p] || admins[p] != admin {
 			return false, nil
 		}
 	}
 	return len(present) == len(before), nil
 }
 
-func identifyAll(tx *sqlite.Tx, now time.Time, addresses []record.Address) (map[ID]bool, error) {
-	persons := make(map[ID]bool, len(addresses))
-	for _, a := range addresses {
-		is, err := Identify(tx, now, a, "")
+// identifyAll returns the persons among ps, and whether each is an admin.
+func identifyAll(tx *sqlite.Tx, now time.Time, ps []record.Participant) (map[ID]bool, error) {
+	admin := make(map[ID]bool, len(ps))
+	for _, p := range ps {
+		is, err := Identify(tx, now, p.Address, "")
 		if err != nil {
 			return nil, fmt.Errorf("who is in the group: %w", err)
 		}
-		persons[is.ID] = true
+		admin[is.ID] = admin[is.ID] || p.Admin
 	}
-	return persons, nil
+	return admin, nil
 }

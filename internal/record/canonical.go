@@ -2,7 +2,6 @@ package record
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -19,9 +18,12 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // before the reply.
 //
 // The form is one field after another, "name length:value\n", in this order;
-// length is in bytes, so no value can pass for another field.
+// length is in bytes, so no value can pass for another field. What was added to
+// the form later (participant-admin, file-*, by-admin) is left out where it does
+// not apply, so that older records keep their leaves.
 func Canonical(seq Seq, origin []byte, captured time.Time, r Received, target []byte, quotations [][sha256.Size]byte) []byte {
 	var b strings.Builder
+	b.Grow(512 + len(r.Text) + len(r.Protobuf))
 	b.WriteString("muniment record 1\n")
 	field(&b, "seq", strconv.FormatInt(int64(seq), 10))
 	field(&b, "origin", string(origin))
@@ -44,8 +46,18 @@ func Canonical(seq Seq, origin []byte, captured time.Time, r Received, target []
 	for _, p := range r.Participants {
 		field(&b, "participant", p.JID)
 		field(&b, "participant-alt", p.Alt)
+		if p.Admin {
+			field(&b, "participant-admin", "true")
+		}
 	}
 	field(&b, "version", r.Version)
+	if r.File != nil {
+		field(&b, "file-name", r.File.Name)
+		field(&b, "file-sealed", string(r.File.Sealed))
+	}
+	if r.ByAdmin {
+		field(&b, "by-admin", "true")
+	}
 	for _, q := range quotations {
 		field(&b, "quotation", string(q[:]))
 	}
@@ -69,5 +81,11 @@ func QuotationDigest(salt, origin []byte, q Quotation) [sha256.Size]byte {
 }
 
 func field(b *strings.Builder, name, value string) {
-	fmt.Fprintf(b, "%s %d:%s\n", name, len(value), value)
+	var length [20]byte
+	b.WriteString(name)
+	b.WriteByte(' ')
+	b.Write(strconv.AppendInt(length[:0], int64(len(value)), 10))
+	b.WriteByte(':')
+	b.WriteString(value)
+	b.WriteByte('\n')
 }

@@ -39,15 +39,23 @@ func quotation() Quotation {
 func TestCanonicalIsFrozen(t *testing.T) {
 	joined := Received{
 		Kind: Participants, Type: Added, Group: "120363000000000001@g.us", Sender: Address{JID: "200000000000001@lid"}, Own: true,
-		Sent: nine, Participants: []Address{{JID: "200000000000003@lid", Alt: "447700900125@s.whatsapp.net"}, {JID: "200000000000004@lid"}},
+		Sent: nine, Participants: []Participant{{Address: Address{JID: "200000000000003@lid", Alt: "447700900125@s.whatsapp.net"}}, {Address: Address{JID: "200000000000004@lid"}}},
 		Version: "1780000000000000",
 	}
+	photo := Received{Kind: Message, Type: Image, Group: "g", ID: "2", Sender: Address{JID: "a"}, Sent: nine, Text: "The culvert",
+		File: &File{Name: "culvert.jpg", Sealed: []byte("digest of 32 bytes")}}
+	deleted := Received{Kind: Deletion, Type: ByAdmin, Group: "g", ID: "3", Sender: Address{JID: "a"}, Sent: nine, ByAdmin: true}
+	present := Received{Kind: Participants, Type: Present, Group: "g", Sender: Address{JID: "a"}, Sent: nine,
+		Participants: []Participant{{Address: Address{JID: "a"}, Admin: true}, {Address: Address{JID: "b"}}}}
 	reacted := Received{Kind: Reaction, Type: ReactionAdded, Group: "g", ID: "1", Sender: Address{JID: "a"}, Sent: nine, Emoji: "📌"}
 	q := QuotationDigest([]byte("salt"), []byte("origin of that"), quotation())
 	for name, got := range map[string][]byte{
 		"message":      Canonical(fullRecord()),
 		"participants": Canonical(1, []byte("o"), nine, joined, nil, nil),
 		"reaction":     Canonical(2, []byte("o"), nine, reacted, []byte("t"), nil),
+		"photo":        Canonical(3, []byte("o"), nine, photo, nil, nil),
+		"deletion":     Canonical(4, []byte("o"), nine, deleted, []byte("t"), nil),
+		"present":      Canonical(5, []byte("o"), nine, present, nil, nil),
 		"quotation":    []byte(hex.EncodeToString(q[:]) + "\n"),
 	} {
 		path := "testdata/" + name + ".golden"
@@ -69,7 +77,8 @@ func TestCanonicalIsFrozen(t *testing.T) {
 // Every fact of a record is in its canonical form: whichever is changed, so is it.
 func TestCanonicalHoldsEverything(t *testing.T) {
 	seq, origin, captured, full, target, digests := fullRecord()
-	full.Participants = []Address{{JID: "p"}}
+	full.Participants = []Participant{{Address: Address{JID: "200000000000003@lid"}, Admin: true}}
+	full.File = &File{Name: "Mill Lane.pdf", Sealed: []byte("digest")}
 	full.Version, full.Emoji = "v", "e"
 	before := Canonical(seq, origin, captured, full, target, digests)
 	changes := map[string][]byte{

@@ -193,9 +193,16 @@ func Says(tx *Tx, fragment []byte) (says bool, err error) {
 }
 
 // Sound has SQLite check the structure of the file, and returns what it found
-// wrong. It reads all of it.
-func Sound(tx *Tx) (faults []string, err error) {
-	rows, err := tx.Query("PRAGMA quick_check(20)")
+// wrong. It reads all of it, by a connection of its own: one that has been open for
+// a while goes by what it remembers of the search index, and takes what others
+// have written since for damage.
+func (d *DB) Sound(ctx context.Context) (faults []string, err error) {
+	db, err := open(d.path, "deferred", "query_only(1)")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(ctx, "PRAGMA quick_check(20)")
 	if err != nil {
 		return nil, fmt.Errorf("check the file: %w", err)
 	}

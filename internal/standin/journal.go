@@ -2,6 +2,7 @@ package standin
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -14,12 +15,14 @@ import (
 // An Entry is one thing that the client sent.
 type Entry struct {
 	Time       time.Time
-	Connection int // which connection it came over, from 1
+	Connection int // which connection it came over, from 1; 0 for media
 	// Kind is the kind of traffic that the client is allowed, see [Classify];
 	// empty for what it may not send.
 	Kind string
-	// Node is the stanza as it was sent; empty for a payload.
+	// Node is the stanza as it was sent; empty for a payload and for media.
 	Node waBinary.Node
+	// Media is what was asked of the media server, as "GET /path"; otherwise empty.
+	Media string
 	// Payload is what the client said of itself in a handshake; otherwise nil.
 	Payload *waWa6.ClientPayload
 	// Peer is what a message to the account's own phone says, as the phone
@@ -39,6 +42,9 @@ func (e Entry) String() string {
 		if p.GetDevicePairingData() != nil {
 			what = fmt.Sprintf("wants to pair, %d bytes of properties", len(p.GetDevicePairingData().GetDeviceProps()))
 		}
+	}
+	if e.Media != "" {
+		what = e.Media
 	}
 	return fmt.Sprintf("%s #%d %-18s %s", e.Time.UTC().Format("15:04:05.000"), e.Connection, kind, what)
 }
@@ -76,14 +82,31 @@ func (s *Server) Journal() Journal {
 	return slices.Clone(s.journal)
 }
 
-// record writes e into the journal. The caller holds s.mu.
+// record writes e into the journal; c is nil for media. The caller holds s.mu.
 func (s *Server) record(c *connection, e Entry) {
-	e.Time, e.Connection = s.options.Now(), c.number
-	if e.Payload == nil {
-		e.Kind = Classify(e.Node, c.own)
+	e.Time = s.options.Now()
+	switch {
+	case c == nil:
+		e.Kind = mediaKind(e.Media)
+	case e.Payload == nil:
+		e.Connection, e.Kind = c.number, Classify(e.Node, c.own)
+	default:
+		e.Connection = c.number
 	}
 	s.journal = append(s.journal, e)
 	s.notify()
+}
+
+// mediaKind is what [Classify] is for stanzas: a client that only receives uploads
+// nothing.
+func mediaKind(request string) string {
+	switch method, _, _ := strings.Cut(request, " "); method {
+	case http.MethodGet:
+		return "media"
+	case http.MethodDelete:
+		return "history removal"
+	}
+	return ""
 }
 
 func payloadKind(p *waWa6.ClientPayload) string {

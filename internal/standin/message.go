@@ -123,20 +123,60 @@ func (v Voice) TakesBack(to *Message) *Message { return v.Reacts(to, "") }
 
 // Edits makes the member change the text of a message of theirs.
 func (v Voice) Edits(m *Message, text string) *Message {
+	v.mustOwn(m)
+	return v.ForgesEdit(m, text)
+}
+
+// EditsBare is [Voice.Edits] in the other form that there is: without a wrapper.
+func (v Voice) EditsBare(m *Message, text string) *Message {
+	v.mustOwn(m)
 	defer v.lock().Unlock()
-	return v.answer(m, &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
-		ProtocolMessage: &waE2E.ProtocolMessage{
-			Key:           m.key(v.member),
-			Type:          waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(),
-			EditedMessage: &waE2E.Message{Conversation: proto.String(text)},
-			TimestampMS:   proto.Int64(v.time().UnixMilli()),
-		},
-	}}})
+	return v.answer(m, v.edit(m, text))
+}
+
+// ForgesEdit makes the member change the text of whosever message, as only an
+// altered app can: the server does not see what is in a message.
+func (v Voice) ForgesEdit(m *Message, text string) *Message {
+	defer v.lock().Unlock()
+	return v.answer(m, &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: v.edit(m, text)}})
+}
+
+func (v Voice) edit(m *Message, text string) *waE2E.Message {
+	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Key:           m.key(v.member),
+		Type:          waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(),
+		EditedMessage: &waE2E.Message{Conversation: proto.String(text)},
+		TimestampMS:   proto.Int64(v.time().UnixMilli()),
+	}}
+}
+
+func (v Voice) mustOwn(m *Message) {
+	if m.voice.member != v.member {
+		panic(fmt.Sprintf("standin: message %s is not %s's; see ForgesEdit", m.id, v.member.name))
+	}
 }
 
 // Deletes makes the member delete a message for everyone: one of theirs, or as
-// an admin somebody else's. The server does not ask whether they are an admin.
+// an admin somebody else's.
 func (v Voice) Deletes(m *Message) *Message {
+	if m.voice.member != v.member {
+		v.mustLead(m)
+	}
+	return v.ForgesDeletion(m)
+}
+
+// mustLead panics unless the member is an admin of the group that m was sent to.
+func (v Voice) mustLead(m *Message) {
+	defer v.lock().Unlock()
+	if m.group == nil {
+		v.mustOwn(m)
+	}
+	v.In(m.group).asAdmin()
+}
+
+// ForgesDeletion makes the member delete whosever message, admin or not, as only an
+// altered app can: the server does not ask.
+func (v Voice) ForgesDeletion(m *Message) *Message {
 	defer v.lock().Unlock()
 	return v.answer(m, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Key: m.key(v.member), Type: waE2E.ProtocolMessage_REVOKE.Enum(),

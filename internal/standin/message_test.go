@@ -2,10 +2,16 @@ package standin_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -63,15 +69,40 @@ func TestContentInBothAddressingModes(t *testing.T) {
 				!got.GetKey().GetFromMe() || got.GetEditedMessage().GetConversation() != "The bridge is open." {
 				t.Errorf("edit = %v, info %+v", edit.Message, edit.Info)
 			}
+			bare := c.message(v.ann.EditsBare(m, "Open at last.")) // not to be told by IsEdit
+			if got := bare.Message.GetProtocolMessage(); bare.IsEdit || bare.Info.Edit != "1" || got.GetKey().GetID() != m.ID() ||
+				got.GetEditedMessage().GetConversation() != "Open at last." {
+				t.Errorf("bare edit = %v, info %+v", bare.Message, bare.Info)
+			}
+			forged := c.message(v.bo.ForgesEdit(m, "Bo rules.")).Message.GetProtocolMessage()
+			if forged.GetKey().GetFromMe() || forged.GetKey().GetParticipant() != address(v.ann).String() {
+				t.Errorf("forged edit = %v", forged)
+			}
 			if e := c.message(v.ann.Deletes(m)); e.Info.Edit != "7" || e.Message.GetProtocolMessage().GetType() != waE2E.ProtocolMessage_REVOKE {
 				t.Errorf("deletion = %v, info %+v", e.Message, e.Info)
 			}
-			if e := c.message(v.bo.Deletes(m)); e.Info.Edit != "8" || e.Message.GetProtocolMessage().GetKey().GetParticipant() != address(v.ann).String() {
+			said := v.bo.Says("By me.")
+			if e := c.message(v.ann.Deletes(said)); e.Info.Edit != "8" || e.Message.GetProtocolMessage().GetKey().GetParticipant() != address(v.bo).String() {
 				t.Errorf("admin's deletion = %v, info %+v", e.Message, e.Info)
 			}
+			if e := c.message(v.bo.ForgesDeletion(m)); e.Info.Edit != "8" || e.Message.GetProtocolMessage().GetKey().GetParticipant() != address(v.ann).String() {
+				t.Errorf("forged deletion = %v, info %+v", e.Message, e.Info)
+			}
+			mustPanic(t, "edit of another's", func() { v.bo.Edits(m, "x") })
+			mustPanic(t, "deletion by no admin", func() { v.bo.Deletes(m) })
 			c.settled()
 		})
 	}
+}
+
+func mustPanic(t *testing.T, what string, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Errorf("%s does not panic", what)
+		}
+	}()
+	f()
 }
 
 func TestOtherContent(t *testing.T) {
@@ -100,6 +131,16 @@ func TestOtherContent(t *testing.T) {
 		t.Errorf("download: %q, %v; event %+v", got, err, e.Info)
 	}
 
+	video := v.ann.SendsVideo(picture, "The flood")
+	e = c.message(video)
+	if got, err := c.Download(ctx, e.Message.GetVideoMessage()); err != nil || !bytes.Equal(got, picture) || e.Info.MediaType != "video" {
+		t.Errorf("download: %d bytes, %v; info %+v", len(got), err, e.Info)
+	}
+	e = c.message(v.ann.SendsVoice([]byte("opus")))
+	if got, err := c.Download(ctx, e.Message.GetAudioMessage()); err != nil || string(got) != "opus" || e.Info.MediaType != "ptt" {
+		t.Errorf("download: %q, %v; info %+v", got, err, e.Info)
+	}
+
 	sticker := v.ann.Sends(&waE2E.Message{StickerMessage: &waE2E.StickerMessage{Mimetype: proto.String("image/webp")}})
 	if e := c.message(sticker); e.Info.MediaType != "sticker" {
 		t.Errorf("sticker info = %+v", e.Info)
@@ -108,6 +149,56 @@ func TestOtherContent(t *testing.T) {
 	if outside := v.Journal().Outside(); len(outside) > 0 {
 		t.Errorf("client sent what it may not:\n%s", outside)
 	}
+	asked := 0
+	for _, e := range v.Journal() {
+		if e.Kind == "media" {
+			asked++
+		}
+	}
+	if asked != 4 {
+		t.Errorf("the journal has %d downloads of 4", asked)
+	}
+	if _, err := c.Upload(ctx, picture, whatsmeow.MediaImage); err == nil || len(v.Journal().Outside()) == 0 {
+		t.Errorf("an upload: %v; outside: %s", err, v.Journal().Outside())
+	}
+}
+
+func TestMediaFaults(t *testing.T) {
+	s := start(t, standin.Options{})
+	u := s.Upload(whatsmeow.MediaVideo, bytes.Repeat([]byte("mp4"), 1000))
+	get := func() (status, n int, err error) {
+		resp, err := s.HTTPClient().Get("https://media.example.invalid" + u.DirectPath)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if sum := sha256.Sum256(b); err == nil && resp.StatusCode == 200 && !bytes.Equal(sum[:], u.FileEncSHA256) {
+			err = errors.New("another file")
+		}
+		return resp.StatusCode, len(b), err
+	}
+	expect := func(wantStatus, wantBytes int, wantErr string) {
+		t.Helper()
+		status, n, err := get()
+		if status != wantStatus || wantBytes >= 0 && n != wantBytes || fmt.Sprint(err) != wantErr {
+			t.Errorf("status %d, %d bytes, %v; want %d, %d, %s", status, n, err, wantStatus, wantBytes, wantErr)
+		}
+	}
+	const sealed = 3008 + 10
+	expect(200, sealed, "<nil>")
+	s.FailMedia(2)
+	expect(503, -1, "<nil>")
+	expect(503, -1, "<nil>")
+	expect(200, sealed, "<nil>")
+	s.CutMedia(2, 1000)
+	expect(200, 1000, "unexpected EOF")
+	expect(200, 1000, "unexpected EOF")
+	expect(200, sealed, "<nil>")
+	s.Spoil(u)
+	expect(200, -1, "another file")
+	s.Expire(u)
+	expect(410, -1, "<nil>")
 }
 
 func TestWhoSpeaks(t *testing.T) {
@@ -208,10 +299,25 @@ func TestJoiningAndLeaving(t *testing.T) {
 	})
 	v.ann.Promotes(v.bo)
 	expect("promote", func(e *events.GroupInfo) bool { return len(e.Promote) == 1 && e.Promote[0] == v.bo.LID() })
+	admins := func(want ...types.JID) {
+		t.Helper()
+		var got []types.JID
+		info, err := c.GetGroupInfo(within(t), v.group.JID())
+		for _, p := range info.Participants {
+			if p.IsAdmin {
+				got = append(got, p.JID)
+			}
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("admins %v, %v; want %v", got, err, want)
+		}
+	}
+	admins(v.ann.LID(), v.bo.LID())
 	v.bo.Removes(v.cy)
 	expect("remove", func(e *events.GroupInfo) bool { return len(e.Leave) == 1 && *e.Sender == v.bo.LID() })
 	v.ann.Demotes(v.bo)
 	expect("demote", func(e *events.GroupInfo) bool { return len(e.Demote) == 1 })
+	admins(v.ann.LID())
 
 	v.ann.Retitles("Parish business")
 	await(c, func(e *events.GroupInfo) bool { return e.Name != nil && e.Name.Name == "Parish business" })

@@ -15,7 +15,7 @@ var queries = map[string]func(*connection, *waBinary.Node) ([]waBinary.Node, int
 	"passive passive":            nothing,
 	"w:p":                        nothing,
 	"w:p ping":                   nothing,
-	"w:m media_conn":             (*connection).giveMediaHost,
+	"w:m media_conn":             (*connection).giveMediaHosts,
 	"w:g2 query":                 (*connection).describeGroup,
 	"w:g2 participating":         (*connection).listGroups,
 	"w:sync:app:state sync":      (*connection).giveAppState,
@@ -110,11 +110,15 @@ func (c *connection) giveDevices(query *waBinary.Node) ([]waBinary.Node, int) {
 	return []waBinary.Node{{Tag: "usync", Content: []waBinary.Node{{Tag: "list", Content: users}}}}, 0
 }
 
-func (c *connection) giveMediaHost(*waBinary.Node) ([]waBinary.Node, int) {
+func (c *connection) giveMediaHosts(*waBinary.Node) ([]waBinary.Node, int) {
+	hosts := []waBinary.Node{}
+	for _, name := range c.server.mediaHosts {
+		hosts = append(hosts, waBinary.Node{Tag: "host", Attrs: waBinary.Attrs{"hostname": name}})
+	}
 	return []waBinary.Node{{
 		Tag:     "media_conn",
 		Attrs:   waBinary.Attrs{"auth": "standin", "ttl": 3600, "auth_ttl": 3600, "max_buckets": 12},
-		Content: []waBinary.Node{{Tag: "host", Attrs: waBinary.Attrs{"hostname": mediaHost}}},
+		Content: hosts,
 	}}, 0
 }
 

@@ -80,18 +80,20 @@ type Server struct {
 	online      *connection // the logged-in one, if any
 	waiting     map[string]*pairing
 
-	members   []*Member
-	phone     *Member
-	groups    []*Group
-	messages  map[string][]*Message
-	blobs     map[string][]byte // media by path
-	notices   int               // notifications made
-	companion *companion
-	devices   uint16 // device number given last
-	refusal   int
-	dropAfter int
-	journal   Journal
-	settled   []Settlement
+	members    []*Member
+	phone      *Member
+	groups     []*Group
+	messages   map[string][]*Message
+	blobs      map[string][]byte // media by path; nil: expired
+	notices    int               // notifications made
+	companion  *companion
+	devices    uint16 // device number given last
+	refusal    int
+	dropAfter  int
+	mediaFault mediaFault
+	mediaHosts []string
+	journal    Journal
+	settled    []Settlement
 }
 
 // Start starts a server. Its clients trust it only after [Server.Trust], or if
@@ -111,15 +113,16 @@ func Start(o Options) (*Server, error) {
 		return nil, fmt.Errorf("make certificate authority: %w", err)
 	}
 	s := &Server{
-		options:  o,
-		noise:    newNoiseIdentity(o.Seed),
-		tls:      authority,
-		changed:  make(chan struct{}),
-		raw:      make(map[net.Conn]struct{}),
-		waiting:  make(map[string]*pairing),
-		messages: make(map[string][]*Message),
-		blobs:    make(map[string][]byte),
-		devices:  firstCompanionDevice - 1,
+		options:    o,
+		noise:      newNoiseIdentity(o.Seed),
+		tls:        authority,
+		changed:    make(chan struct{}),
+		raw:        make(map[net.Conn]struct{}),
+		waiting:    make(map[string]*pairing),
+		messages:   make(map[string][]*Message),
+		blobs:      make(map[string][]byte),
+		devices:    firstCompanionDevice - 1,
+		mediaHosts: []string{"media.standin.invalid"},
 	}
 	if err := s.listen(o.Addr); err != nil {
 		return nil, err

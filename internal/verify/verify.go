@@ -7,19 +7,23 @@
 package verify
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 
 	"muniment/internal/archive"
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 )
 
 // Report is what was found.
@@ -29,6 +33,7 @@ type Report struct {
 	Entries     int64 // of the journal
 	Leaves      int64
 	Checkpoints int
+	Files       int // of records, read and agreeing with what was delivered
 	Root        ledger.Hash
 	Faults      []string // sentences; empty if all is well
 	More        int      // faults beyond those told
@@ -53,41 +58,30 @@ func (r *Report) fault(format string, args ...any) {
 	r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
 }
 
-// Run verifies the archive in db. Besides the stored checkpoints it checks those
-// in others, such as one taken from an email. Progress, if not nil, is called now
-// and then with the leaves done and all leaves.
-func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, others []string, progress func(done, all int64)) (Report, error) {
+// Run verifies the archive in db, and reads the files in its vault through; without
+// one, these are not read, only what is known of them. Besides the stored
+// checkpoints it checks those in others, such as one taken from an email. Progress,
+// if not nil, is called now and then with the leaves done and all leaves.
+func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, files *vault.Vault, others []string, progress func(done, all int64)) (Report, error) {
 	var r Report
-	err := db.Read(ctx, func(tx *sqlite.Tx) error {
-		faults, err := sqlite.Sound(tx)
-		if err != nil {
-			return err
-		}
-		for _, f := range faults {
-			r.fault("the archive's file is damaged: %s", f)
-		}
-		size, err := ledger.Size(tx)
-		if err != nil {
-			return err
-		}
-		if size == 0 {
-			return damage("the ledger is empty: the archive was emptied or replaced")
-		}
-		heads, err := r.openCheckpoints(tx, key, others, size)
-		if err != nil {
-			return err
-		}
-		if r.destroyed, err = destroyed(tx); err != nil {
-			return err
-		}
-		if r.periods, err = periods(tx); err != nil {
-			return err
-		}
-		if err := r.compareHolds(tx); err != nil {
-			return err
-		}
-		return r.walk(ctx, tx, size, heads, progress)
-	})
+	type soundness struct {
+		faults []string
+		err    error
+	}
+	sound := make(chan soundness, 1)
+	go func() { // beside the rest, since it takes a third of the time
+		faults, err := db.Sound(ctx)
+		sound <- soundness{faults, err}
+	}()
+	err := db.Read(ctx, func(tx *sqlite.Tx) error { return r.readAll(ctx, tx, key, others, progress) })
+	file := <-sound
+	for _, f := range file.faults {
+		r.fault("the archive's file is damaged: %s", f)
+	}
+	err = errors.Join(err, file.err)
+	if err == nil && files != nil {
+		err = r.readFiles(ctx, db, files)
+	}
 	var d damage
 	switch {
 	case err == nil:
@@ -99,6 +93,49 @@ func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, others []string, p
 		return Report{}, fmt.Errorf("verify: %w", err)
 	}
 	return r, nil
+}
+
+// readAll reads the whole archive, in one state of it.
+func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, others []string, progress func(done, all int64)) error {
+	size, err := ledger.Size(tx)
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		return damage("the ledger is empty: the archive was emptied or replaced")
+	}
+	heads, err := r.openCheckpoints(tx, key, others, size)
+	if err != nil {
+		return err
+	}
+	if r.destroyed, err = destroyed(tx); err != nil {
+		return err
+	}
+	if r.periods, err = periods(tx); err != nil {
+		return err
+	}
+	if err := r.compareHolds(tx); err != nil {
+		return err
+	}
+	if err := r.compareIndex(tx); err != nil {
+		return err
+	}
+	return r.walk(ctx, tx, size, heads, progress)
+}
+
+// compareIndex finds records that no search would find.
+func (r *Report) compareIndex(tx *sqlite.Tx) error {
+	lacking, orphans, err := archive.Unsearchable(tx)
+	if err != nil {
+		return err
+	}
+	if len(lacking) > 0 {
+		r.fault("the search index lacks records %s: they were taken out of it", record.Spans(lacking))
+	}
+	if orphans > 0 {
+		r.fault("the search index holds %d entries that belong to no record", orphans)
+	}
+	return nil
 }
 
 // openCheckpoints returns the heads that were signed, by size of the tree.
@@ -142,6 +179,8 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 		return journal.Leaves(tx, func(id, leaf int64, h ledger.Hash) error { return yield(entry{id, leaf, h}) })
 	})
 	defer stopEntries()
+	files, stopFiles := pull(func(yield func(vault.Media) error) error { return vault.Each(tx, yield) })
+	defer stopFiles()
 
 	var t tree
 	r.years = archive.FirstPeriod
@@ -161,7 +200,7 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 		if err != nil {
 			return err
 		}
-		if err := r.answerFor(n, h, records, entries); err != nil {
+		if err := r.answerFor(n, h, records, entries, files); err != nil {
 			return err
 		}
 		for _, head := range heads[n+1] {
@@ -172,6 +211,9 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 	}
 	r.Leaves, r.Root = size, t.root()
 	if err := r.misplaced(size, true, records, entries); err != nil {
+		return err
+	}
+	if err := r.strayFiles(math.MaxInt64, files); err != nil {
 		return err
 	}
 	if progress != nil {
@@ -257,7 +299,7 @@ func (r *Report) misplaced(n int64, beyond bool, records *source[archive.Leaf], 
 }
 
 // answerFor finds what stands behind leaf n and compares it.
-func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf], entries *source[entry]) error {
+func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf], entries *source[entry], files *source[vault.Media]) error {
 	if err := r.misplaced(n, false, records, entries); err != nil {
 		return err
 	}
@@ -302,6 +344,9 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 		for _, f := range rec.Faults {
 			r.fault("record %d: %s", rec.Seq, f)
 		}
+		if err := r.compareFile(rec, files); err != nil {
+			return err
+		}
 		_, err = records.next()
 	}
 	if isEntry {
@@ -310,6 +355,87 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 		}
 	}
 	return err
+}
+
+// compareFile compares the file that a record brought with what is known of it.
+func (r *Report) compareFile(rec *archive.Leaf, files *source[vault.Media]) error {
+	if err := r.strayFiles(rec.Seq, files); err != nil {
+		return err
+	}
+	m, err := files.peek()
+	if err != nil {
+		return err
+	}
+	isKnown := m != nil && m.Seq == rec.Seq
+	switch {
+	case !isKnown && rec.File != nil && !rec.Stub:
+		r.fault("record %d brought a file, of which nothing is known any more: it was removed", rec.Seq)
+	case isKnown && (rec.Stub || rec.File == nil):
+		r.fault("record %d brought no file, but one is kept for it: it was inserted", rec.Seq)
+	case isKnown && !bytes.Equal(m.Sealed, rec.File):
+		r.fault("record %d brought another file than is kept for it: it was exchanged", rec.Seq)
+	}
+	if isKnown {
+		_, err = files.next()
+	}
+	return err
+}
+
+// strayFiles tells of files of records that would come before seq and are not there.
+func (r *Report) strayFiles(seq record.Seq, files *source[vault.Media]) error {
+	for {
+		m, err := files.peek()
+		if err != nil || m == nil || m.Seq >= seq {
+			return err
+		}
+		r.fault("a file is kept for record %d, which is not here: it was inserted", m.Seq)
+		if _, err := files.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// readFiles reads every file that is kept and compares it with what was delivered.
+func (r *Report) readFiles(ctx context.Context, db *sqlite.DB, files *vault.Vault) error {
+	var kept []record.Seq // not the files: there may be many
+	err := db.Read(ctx, func(tx *sqlite.Tx) error {
+		return vault.Each(tx, func(m vault.Media) error {
+			if m.State == vault.Kept {
+				kept = append(kept, m.Seq)
+			}
+			return nil
+		})
+	})
+	for _, seq := range kept {
+		if err := r.readFile(ctx, db, files, seq); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (r *Report) readFile(ctx context.Context, db *sqlite.DB, files *vault.Vault, seq record.Seq) error {
+	var of map[record.Seq]vault.Media
+	if err := db.Read(ctx, func(tx *sqlite.Tx) (err error) {
+		of, err = vault.Of(tx, []record.Seq{seq})
+		return err
+	}); err != nil {
+		return err
+	}
+	m, still := of[seq]
+	if !still {
+		return nil // destroyed meanwhile
+	}
+	fault, err := files.Check(ctx, m)
+	if err != nil {
+		return err
+	}
+	if fault != "" {
+		r.fault("%s", fault)
+	} else {
+		r.Files++
+	}
+	return nil
 }
 
 // A span is the records from first to last.
@@ -346,14 +472,20 @@ func periods(tx *sqlite.Tx) (map[int64]int, error) {
 // compareHolds compares the holds with what the journal says of them: destruction
 // goes by the holds, and only the journal's entries are leaves.
 func (r *Report) compareHolds(tx *sqlite.Tx) error {
-	placed, released := make(map[int64]bool), make(map[int64]bool)
-	for act, tell := range map[journal.Act]map[int64]bool{journal.HoldPlaced: placed, journal.HoldReleased: released} {
-		if err := journal.Of(tx, act, func(e journal.Entry, _ int64) error {
-			tell[e.About.Number("hold")] = true
-			return nil
-		}); err != nil {
-			return err
-		}
+	placed, released := make(map[int64]string), make(map[int64]bool)
+	err := journal.Of(tx, journal.HoldPlaced, func(e journal.Entry, _ int64) error {
+		placed[e.About.Number("hold")] = e.About.String()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = journal.Of(tx, journal.HoldReleased, func(e journal.Entry, _ int64) error {
+		released[e.About.Number("hold")] = true
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	holds, err := archive.Holds(tx)
 	if err != nil {
@@ -361,17 +493,39 @@ func (r *Report) compareHolds(tx *sqlite.Tx) error {
 	}
 	for _, h := range holds {
 		switch inForce := h.Released.IsZero(); {
-		case !placed[h.ID]:
+		case placed[h.ID] == "":
 			r.fault("hold %d is not in the journal: it was inserted", h.ID)
+		case placed[h.ID] != h.About().String():
+			r.fault("hold %d does not cover what the journal says: it was altered", h.ID)
 		case inForce && released[h.ID]:
 			r.fault("hold %d was released, as the journal says, but is in force: it was altered", h.ID)
 		case !inForce && !released[h.ID]:
 			r.fault("hold %d was ended, but the journal knows of no release: it was altered", h.ID)
 		}
+		if err := r.compareMember(tx, h); err != nil {
+			return err
+		}
 		delete(placed, h.ID)
 	}
 	for _, id := range slices.Sorted(maps.Keys(placed)) {
 		r.fault("hold %d was placed, as the journal says, but is gone: it was removed", id)
+	}
+	return nil
+}
+
+// compareMember compares whose messages a hold keeps with the member register.
+func (r *Report) compareMember(tx *sqlite.Tx, h archive.Hold) error {
+	if h.Cover.Scope != archive.ByMember {
+		return nil
+	}
+	m, err := people.MemberByID(tx, h.Cover.Member)
+	if errors.Is(err, people.ErrNotOnRegister) {
+		return nil // removed since; the hold goes on
+	} else if err != nil {
+		return err
+	}
+	if m.Person != h.Person {
+		r.fault("hold %d is on the messages of another than %s: it was altered", h.ID, m.Name)
 	}
 	return nil
 }

@@ -150,7 +150,7 @@ func (v *vault) tampers(statements ...string) {
 
 func (v *vault) verifies(others ...string) verify.Report {
 	v.Helper()
-	r, err := verify.Run(context.Background(), v.db, v.key, others, nil)
+	r, err := verify.Run(context.Background(), v.db, v.key, nil, others, nil)
 	if err != nil {
 		v.Fatal(err)
 	}
@@ -204,12 +204,12 @@ func TestProgressAndCancel(t *testing.T) {
 	v := newVault(t)
 	v.story()
 	var last, all int64
-	if _, err := verify.Run(context.Background(), v.db, v.key, nil, func(d, a int64) { last, all = d, a }); err != nil || last != 6 || all != 6 {
+	if _, err := verify.Run(context.Background(), v.db, v.key, nil, nil, func(d, a int64) { last, all = d, a }); err != nil || last != 6 || all != 6 {
 		t.Errorf("progress ended at %d of %d, err %v", last, all, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := verify.Run(ctx, v.db, v.key, nil, nil); err == nil {
+	if _, err := verify.Run(ctx, v.db, v.key, nil, nil, nil); err == nil {
 		t.Error("a cancelled verification reported")
 	}
 }
@@ -303,7 +303,8 @@ func TestEveryTamperingIsTold(t *testing.T) {
 // copyOf inserts a copy of a record under another number and leaf.
 func copyOf(seq int, as, leaf string) string {
 	return fmt.Sprintf(`INSERT INTO record SELECT %s, randomblob(32), kind, type, group_jid, id, person, sender, sender_alt, push_name,
-		own, sent, captured, text, emoji, target, mentions, participants, version, protobuf, class, due, due_from, years, salt, %s
+		own, sent, captured, text, emoji, target, mentions, participants, version, protobuf, class, due, due_from, years, salt, %s,
+		file_name, file_sealed, by_admin, text_at
 		FROM record WHERE seq = %d`, as, leaf, seq)
 }
 
@@ -387,11 +388,11 @@ func TestHoldsAgreeWithTheJournal(t *testing.T) {
 			v := newVault(t)
 			v.story()
 			v.write(func(tx *sqlite.Tx) error {
-				first, err := archive.PlaceHoldOnAll(tx, v.now, "Jane Clerk", "flood inquiry")
+				first, err := archive.PlaceHold(tx, v.now, "Jane Clerk", "flood inquiry", "", archive.Cover{Scope: archive.Everything})
 				if err != nil {
 					return err
 				}
-				if _, err := archive.PlaceHoldOnAll(tx, v.now, "Jane Clerk", "audit"); err != nil {
+				if _, err := archive.PlaceHold(tx, v.now, "Jane Clerk", "audit", "", archive.Cover{Scope: archive.Everything}); err != nil {
 					return err
 				}
 				return archive.ReleaseHold(tx, v.now, first, "Jane Clerk", "closed")

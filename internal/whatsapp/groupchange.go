@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,50 +60,76 @@ func (t translator) group(evt *events.GroupInfo) (rs []record.Received) {
 // only one did it himself if he is the actor, or if WhatsApp names none.
 func (t translator) movement(r record.Received, who []types.JID, nobody bool, self, other record.Type) record.Received {
 	r.Kind, r.Type = record.Participants, other
-	r.Participants = t.addresses(who, r.Group)
-	if len(r.Participants) == 1 && (nobody || same(r.Participants[0], r.Sender)) {
+	r.Participants = t.participants(who, r.Group)
+	if len(r.Participants) == 1 && (nobody || same(r.Participants[0].Address, r.Sender)) {
 		r.Type = self
-		r.Sender = r.Participants[0]
+		r.Sender = r.Participants[0].Address
 		r.Own = t.own[r.Sender.JID]
 	}
 	return r
 }
 
-func (t translator) addresses(jids []types.JID, group string) (as []record.Address) {
+func (t translator) participants(jids []types.JID, group string) (ps []record.Participant) {
 	for _, jid := range jids {
 		a := t.address(jid, types.EmptyJID, types.EmptyJID)
 		if a.JID != "" && a.JID != group {
-			as = append(as, a)
+			ps = append(ps, record.Participant{Address: a})
 		}
 	}
-	return as
+	return ps
 }
 
-// A groupChange is what is kept of a change that is not read yet: the record's
+// A groupChange is what is kept of a change as it was delivered: the record's
 // Protobuf holds it as JSON, since WhatsApp's notifications are no protobufs.
 type groupChange struct {
-	Type         record.Type      `json:"type"`
-	Group        string           `json:"group"`
-	Actor        record.Address   `json:"actor"`
-	At           time.Time        `json:"at"`
-	Participants []record.Address `json:"participants,omitempty"` // promoted, demoted
-	Version      string           `json:"version,omitempty"`      // of the participant list
-	Change       any              `json:"change,omitempty"`       // the part of events.GroupInfo
+	Type         record.Type          `json:"type"`
+	Group        string               `json:"group"`
+	Actor        record.Address       `json:"actor"`
+	At           time.Time            `json:"at"`
+	Participants []record.Participant `json:"participants,omitempty"` // promoted, demoted
+	Version      string               `json:"version,omitempty"`      // of the participant list
+	Change       any                  `json:"change,omitempty"`       // the part of events.GroupInfo
+
+	read record.Received // kind, type, text and participants, if it can be read
 }
 
-// changes returns the changes that are not of participants. Their types are
-// stable: records bear them.
+// changes returns the changes other than people's coming and going. Their types
+// are stable: records bear them, or their IDs.
 func (t translator) changes(evt *events.GroupInfo) (cs []groupChange) {
 	add := func(is bool, name record.Type, what any) {
 		if is {
 			cs = append(cs, groupChange{Type: name, Change: what})
 		}
 	}
-	add(evt.Name != nil, "group_subject", evt.Name)
-	add(evt.Topic != nil, "group_description", evt.Topic)
+	read := func(name, typ record.Type, what any, text string) {
+		cs = append(cs, groupChange{Type: name, Change: what,
+			read: record.Received{Kind: record.Group, Type: typ, Text: valid(text)}})
+	}
+	rank := func(name, typ record.Type, jids []types.JID) {
+		if len(jids) == 0 {
+			return
+		}
+		c := groupChange{Type: name, Participants: t.participants(jids, evt.JID.String())}
+		if c.Participants != nil {
+			c.read = record.Received{Kind: record.Participants, Type: typ, Participants: c.Participants}
+		}
+		cs = append(cs, c)
+	}
+	if evt.Name != nil {
+		read("group_subject", record.Subject, evt.Name, evt.Name.Name)
+	}
+	if evt.Topic != nil {
+		read("group_description", record.Description, evt.Topic, evt.Topic.Topic)
+	}
 	add(evt.Locked != nil, "group_locked", evt.Locked)
 	add(evt.Announce != nil, "group_announce", evt.Announce)
-	add(evt.Ephemeral != nil, "group_ephemeral", evt.Ephemeral)
+	if e := evt.Ephemeral; e != nil {
+		seconds := e.DisappearingTimer
+		if !e.IsEphemeral {
+			seconds = 0
+		}
+		read("group_ephemeral", record.Timer, e, strconv.FormatUint(uint64(seconds), 10))
+	}
 	add(evt.MembershipApprovalMode != nil, "group_membership_approval", evt.MembershipApprovalMode)
 	add(evt.Delete != nil, "group_deleted", evt.Delete)
 	add(evt.Link != nil, "group_linked", evt.Link)
@@ -110,12 +137,8 @@ func (t translator) changes(evt *events.GroupInfo) (cs []groupChange) {
 	add(evt.NewInviteLink != nil, "group_invite_link", evt.NewInviteLink)
 	add(evt.Suspended, "group_suspended", true)
 	add(evt.Unsuspended, "group_unsuspended", true)
-	if len(evt.Promote) > 0 {
-		cs = append(cs, groupChange{Type: "group_promote", Participants: t.addresses(evt.Promote, evt.JID.String())})
-	}
-	if len(evt.Demote) > 0 {
-		cs = append(cs, groupChange{Type: "group_demote", Participants: t.addresses(evt.Demote, evt.JID.String())})
-	}
+	rank("group_promote", record.Promoted, evt.Promote)
+	rank("group_demote", record.Demoted, evt.Demote)
 	for _, node := range evt.UnknownChanges {
 		if node != nil {
 			cs = append(cs, groupChange{Type: "group_" + record.Type(plainName(node.Tag)), Change: stanza(*node)})
@@ -124,8 +147,9 @@ func (t translator) changes(evt *events.GroupInfo) (cs []groupChange) {
 	return cs
 }
 
-// change makes the record of a change that is not read yet. Group notifications
-// carry no ID that whatsmeow passes on, so it is made of what the change says.
+// change makes the record of a change, unsupported if it is not read. Group
+// notifications carry no ID that whatsmeow passes on, so it is made of what the
+// change says.
 func change(r record.Received, c groupChange) record.Received {
 	c.Group, c.Actor, c.At, c.Version = r.Group, r.Sender, r.Sent, r.Version
 	b, err := json.Marshal(c)
@@ -134,6 +158,9 @@ func change(r record.Received, c groupChange) record.Received {
 		b, _ = json.Marshal(c)
 	}
 	r.Kind, r.Type, r.Protobuf = record.Unsupported, c.Type, b
+	if c.read.Kind != "" {
+		r.Kind, r.Type, r.Text, r.Participants = c.read.Kind, c.read.Type, c.read.Text, c.read.Participants
+	}
 	r.ID = fmt.Sprintf("group:%s:%d:%s", c.Type, r.Sent.Unix(), digest(b))
 	return r
 }
@@ -154,7 +181,7 @@ func (t translator) picture(evt *events.Picture) (r record.Received, is bool) {
 
 // present makes the record of who is in a group, as WhatsApp gave it when we
 // asked; sender is who asked, the council's own account.
-func present(group string, sender record.Address, who []record.Address, version string, at time.Time) record.Received {
+func present(group string, sender record.Address, who []record.Participant, version string, at time.Time) record.Received {
 	return record.Received{
 		Kind: record.Participants, Type: record.Present, Group: group, Sender: sender, Own: true,
 		Sent: at.UTC(), Participants: who, Version: version,

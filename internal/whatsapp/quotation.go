@@ -1,9 +1,6 @@
 package whatsapp
 
 import (
-	"slices"
-	"strings"
-
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
@@ -34,26 +31,7 @@ func (q *quoter) walk(m protoreflect.Message) {
 	if c, ok := m.Interface().(*waE2E.ContextInfo); ok {
 		q.take(c)
 	}
-	for _, f := range setFields(m) {
-		if f.Message() == nil {
-			continue
-		}
-		v := m.Get(f)
-		switch {
-		case f.IsList():
-			for i := range v.List().Len() {
-				q.walk(v.List().Get(i).Message())
-			}
-		case f.IsMap():
-			if f.MapValue().Message() != nil {
-				for _, k := range sortedKeys(v.Map()) {
-					q.walk(v.Map().Get(k).Message())
-				}
-			}
-		default:
-			q.walk(v.Message())
-		}
-	}
+	eachWithin(m, func(_ protoreflect.FieldDescriptor, within protoreflect.Message) { q.walk(within) })
 }
 
 // take moves what quotes out of c.
@@ -87,13 +65,4 @@ func (q *quoter) take(c *waE2E.ContextInfo) {
 
 func quotes(c *waE2E.ContextInfo) bool {
 	return c.StanzaID != nil || c.Participant != nil || c.QuotedMessage != nil || c.QuestionReplyQuotedMessage != nil
-}
-
-func sortedKeys(m protoreflect.Map) (keys []protoreflect.MapKey) {
-	m.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
-		keys = append(keys, k)
-		return true
-	})
-	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int { return strings.Compare(a.String(), b.String()) })
-	return keys
 }

@@ -263,7 +263,7 @@ func (l *listener) askParticipants(ctx context.Context) {
 
 func (l *listener) capturePresent(r record.Received) error {
 	if l.stopping.Load() || !l.begin() {
-		return ErrNotRunning
+		return ErrNotConnected
 	}
 	defer l.end()
 	ctx, cancel := context.WithTimeout(l.base, captureTimeout)
@@ -271,7 +271,7 @@ func (l *listener) capturePresent(r record.Received) error {
 	return l.hand(ctx, r, true)
 }
 
-func (l *listener) participants(ctx context.Context, group string) (who []record.Address, version string, err error) {
+func (l *listener) participants(ctx context.Context, group string) (who []record.Participant, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	jid, err := types.ParseJID(group)
@@ -287,17 +287,17 @@ func (l *listener) participants(ctx context.Context, group string) (who []record
 		if p.JID.Server == types.HiddenUserServer {
 			other = p.PhoneNumber
 		}
-		who = append(who, l.t.address(p.JID, other, jid))
+		who = append(who, record.Participant{Address: l.t.address(p.JID, other, jid), Admin: p.IsAdmin || p.IsSuperAdmin})
 	}
 	return who, info.ParticipantVersionID, nil
 }
 
 // Participants lists who is in a group now, each by both addresses where
-// WhatsApp tells them. It needs Run to be connected.
-func (s *Session) Participants(ctx context.Context, group string) ([]record.Address, error) {
+// WhatsApp tells them, and who its admins are. It needs Run to be connected.
+func (s *Session) Participants(ctx context.Context, group string) ([]record.Participant, error) {
 	l := s.listener.Load()
 	if l == nil || !l.link.isUp() {
-		return nil, ErrNotRunning
+		return nil, ErrNotConnected
 	}
 	who, _, err := l.participants(ctx, group)
 	return who, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -53,10 +54,11 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 	}
 	raw = proto.Clone(raw).(*waE2E.Message)
 	hadKeys := dropKeys(raw)
+	hideOnce(raw.ProtoReflect(), false)
 	unwrapped := (&events.Message{RawMessage: raw}).UnwrapRaw()
 	hadKeys = dropKeys(unwrapped.Message) || hadKeys
 	content := contentOf(unwrapped.Message)
-	if hadKeys && len(content) == 0 {
+	if hadKeys && len(content) == 0 && !isOnce(unwrapped, content) {
 		return record.Received{}, false
 	}
 
@@ -87,10 +89,17 @@ func (t translator) classify(r *record.Received, evt *events.Message, content []
 	m := evt.Message
 	only := func(name string) bool { return len(content) == 1 && content[0] == name }
 	amends := evt.IsEdit || m.GetProtocolMessage() != nil || m.GetReactionMessage() != nil
+	typ, file := attached(m)
 	switch {
+	case isOnce(evt, content):
+		r.Kind, r.Type = record.Unsupported, "view_once"
 	case !amends && (m.Conversation != nil || m.ExtendedTextMessage != nil):
-		t.text(r, m)
+		t.said(r, record.Text, m)
+	case !amends && file != nil && len(content) == 1:
+		t.said(r, typ, m)
+		r.File = fileOf(file)
 	case !evt.IsEdit && only("reactionMessage") && t.reaction(r, m.GetReactionMessage()):
+	case only("protocolMessage") && t.amendment(r, m.GetProtocolMessage()):
 	case only("protocolMessage"):
 		r.Kind, r.Type = record.Unsupported, protocolType(m.GetProtocolMessage())
 	case len(content) == 0:
@@ -102,36 +111,42 @@ func (t translator) classify(r *record.Received, evt *events.Message, content []
 	}
 }
 
-func (t translator) text(r *record.Received, m *waE2E.Message) {
-	r.Kind, r.Type = record.Message, record.Text
+// said reads a message that people wrote, with a file or without.
+func (t translator) said(r *record.Received, typ record.Type, m *waE2E.Message) {
+	r.Kind, r.Type = record.Message, typ
 	r.Text = valid(readable(m))
-	context := m.GetExtendedTextMessage().GetContextInfo()
+	context := contextOf(m)
 	if id := context.GetStanzaID(); id != "" {
 		r.Target = &record.Ref{ID: id, Sender: t.parsed(context.GetParticipant(), chatOf(r))}
 	}
-	for _, mentioned := range context.GetMentionedJID() {
-		jid, ok := user(mentioned)
-		if ok && !slices.Contains(r.Mentions, jid.String()) && len(r.Mentions) < maxMentions {
-			r.Mentions = append(r.Mentions, jid.String())
-		}
-	}
+	r.Mentions = mentions(context)
 }
 
-// reaction reads a reaction, if it says of whose message it is. The key is
-// written from the reactor's point of view: fromMe means the reactor's own
-// message, whatever the participant.
-func (t translator) reaction(r *record.Received, m *waE2E.ReactionMessage) bool {
-	target := record.Ref{ID: m.GetKey().GetID(), Sender: r.Sender}
-	if !m.GetKey().GetFromMe() {
-		jid, ok := user(m.GetKey().GetParticipant())
-		if !ok {
-			return false
-		}
-		if target.Sender = t.address(jid, types.EmptyJID, jid); same(target.Sender, r.Sender) {
-			target.Sender = r.Sender
+// contextOf is what a message that people wrote says of others; nil if nothing.
+func contextOf(m *waE2E.Message) *waE2E.ContextInfo {
+	if m.GetExtendedTextMessage() != nil {
+		return m.ExtendedTextMessage.GetContextInfo()
+	}
+	if _, file := attached(m); file != nil {
+		return file.GetContextInfo()
+	}
+	return nil
+}
+
+func mentions(context *waE2E.ContextInfo) (all []string) {
+	for _, mentioned := range context.GetMentionedJID() {
+		jid, ok := user(mentioned)
+		if ok && !slices.Contains(all, jid.String()) && len(all) < maxMentions {
+			all = append(all, jid.String())
 		}
 	}
-	if target.ID == "" {
+	return all
+}
+
+// reaction reads a reaction, if it says of whose message it is.
+func (t translator) reaction(r *record.Received, m *waE2E.ReactionMessage) bool {
+	target, ok := t.target(r, m.GetKey())
+	if !ok {
 		return false
 	}
 	r.Kind, r.Type = record.Reaction, record.ReactionAdded
@@ -141,6 +156,55 @@ func (t translator) reaction(r *record.Received, m *waE2E.ReactionMessage) bool 
 	}
 	r.Target = &target
 	return true
+}
+
+// amendment reads an edit or a deletion, if it says of whose message it is. Whether
+// its sender is entitled to it is not asked here: what is forged is kept as well, and
+// its target tells. The key of an edit names the original, however often edited.
+func (t translator) amendment(r *record.Received, m *waE2E.ProtocolMessage) bool {
+	target, ok := t.target(r, m.GetKey())
+	if !ok || m.Type == nil {
+		return false
+	}
+	switch m.GetType() {
+	case waE2E.ProtocolMessage_MESSAGE_EDIT:
+		// A clone, since to unwrap may alter.
+		edited := (&events.Message{RawMessage: proto.Clone(m.GetEditedMessage()).(*waE2E.Message)}).UnwrapRaw()
+		_, file := attached(edited.Message)
+		text := edited.Message.GetConversation() != "" || edited.Message.GetExtendedTextMessage() != nil || file != nil
+		if !text || isOnce(edited, contentOf(edited.Message)) {
+			return false
+		}
+		r.Kind, r.Type = record.Edit, record.Text
+		r.Text = valid(readable(edited.Message))
+		r.Mentions = mentions(contextOf(edited.Message))
+	case waE2E.ProtocolMessage_REVOKE:
+		r.Kind, r.Type = record.Deletion, record.ByAdmin
+		if target.Sender == r.Sender {
+			r.Type = record.ByAuthor
+		}
+	default:
+		return false
+	}
+	r.Target = &target
+	return true
+}
+
+// target reads the key by which r names another message, if it says of whose it is.
+// It is written from the point of view of r's sender: fromMe means a message of their
+// own, whatever the participant.
+func (t translator) target(r *record.Received, key *waCommon.MessageKey) (record.Ref, bool) {
+	target := record.Ref{ID: key.GetID(), Sender: r.Sender}
+	if !key.GetFromMe() {
+		jid, ok := user(key.GetParticipant())
+		if !ok {
+			return record.Ref{}, false
+		}
+		if target.Sender = t.address(jid, types.EmptyJID, jid); same(target.Sender, r.Sender) {
+			target.Sender = r.Sender
+		}
+	}
+	return target, target.ID != ""
 }
 
 // protocolType names a protocol message as WhatsApp does: revoke, message_edit.
@@ -180,6 +244,7 @@ func readable(m *waE2E.Message) string {
 		m.GetExtendedTextMessage().GetText(),
 		m.GetImageMessage().GetCaption(),
 		m.GetVideoMessage().GetCaption(),
+		m.GetPtvMessage().GetCaption(),
 		m.GetDocumentMessage().GetCaption(),
 	} {
 		if s != "" {
@@ -258,4 +323,38 @@ func setFields(m protoreflect.Message) (fields []protoreflect.FieldDescriptor) {
 	})
 	slices.SortFunc(fields, func(a, b protoreflect.FieldDescriptor) int { return int(a.Number() - b.Number()) })
 	return fields
+}
+
+// eachWithin calls visit with every message that stands in a field of m, in the order
+// of the fields' numbers.
+func eachWithin(m protoreflect.Message, visit func(f protoreflect.FieldDescriptor, within protoreflect.Message)) {
+	for _, f := range setFields(m) {
+		if f.Message() == nil {
+			continue
+		}
+		v := m.Get(f)
+		switch {
+		case f.IsList():
+			for i := range v.List().Len() {
+				visit(f, v.List().Get(i).Message())
+			}
+		case f.IsMap():
+			if f.MapValue().Message() != nil {
+				for _, k := range sortedKeys(v.Map()) {
+					visit(f, v.Map().Get(k).Message())
+				}
+			}
+		default:
+			visit(f, v.Message())
+		}
+	}
+}
+
+func sortedKeys(m protoreflect.Map) (keys []protoreflect.MapKey) {
+	m.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, k)
+		return true
+	})
+	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int { return strings.Compare(a.String(), b.String()) })
+	return keys
 }

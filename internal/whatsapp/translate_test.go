@@ -78,8 +78,11 @@ func keys() *waE2E.SenderKeyDistributionMessage {
 	return &waE2E.SenderKeyDistributionMessage{AxolotlSenderKeyDistributionMessage: []byte("key")}
 }
 
+func wrapped(m *waE2E.Message) *waE2E.FutureProofMessage {
+	return &waE2E.FutureProofMessage{Message: m}
+}
+
 func TestTranslateMessage(t *testing.T) {
-	wrapped := func(m *waE2E.Message) *waE2E.FutureProofMessage { return &waE2E.FutureProofMessage{Message: m} }
 	edit := &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: keyOf(true, ""), EditedMessage: text("new")}
 	of := func(who record.Address) *record.Ref { return &record.Ref{ID: "ID0", Sender: who} }
 	unsupported := func(typ record.Type) record.Received {
@@ -113,30 +116,33 @@ func TestTranslateMessage(t *testing.T) {
 		{"reaction taken back", reaction("", keyOf(false, boLID.String())), reacted(record.ReactionRemoved, "", bo)},
 		{"reaction to nobody's", reaction("📌", keyOf(false, "")), unsupported("reactionMessage")},
 		{"reaction to nothing", reaction("📌", nil), unsupported("reactionMessage")},
-		{"edit, wrapped", &waE2E.Message{EditedMessage: wrapped(&waE2E.Message{ProtocolMessage: edit})}, unsupported("message_edit")},
-		{"edit, bare", &waE2E.Message{ProtocolMessage: edit}, unsupported("message_edit")},
 		{"edit without its frame", &waE2E.Message{EditedMessage: wrapped(text("new"))}, unsupported("editedMessage")},
-		{"revoke", &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: keyOf(true, "")}}, unsupported("revoke")},
 		{"timer", &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum()}}, unsupported("ephemeral_setting")},
 		{"revoke and text at once", &waE2E.Message{Conversation: proto.String("x"), ProtocolMessage: edit}, unsupported("conversation+protocolMessage")},
-		{"image", &waE2E.Message{ImageMessage: &waE2E.ImageMessage{Caption: proto.String("x")}}, unsupported("imageMessage")},
-		{"image to be viewed once", &waE2E.Message{ViewOnceMessageV2: wrapped(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{}})}, unsupported("imageMessage")},
+		{"image and location at once", &waE2E.Message{ImageMessage: &waE2E.ImageMessage{}, LocationMessage: &waE2E.LocationMessage{}}, unsupported("imageMessage+locationMessage")},
+		{"edit, encrypted with a secret", &waE2E.Message{SecretEncryptedMessage: &waE2E.SecretEncryptedMessage{TargetMessageKey: keyOf(true, ""),
+			SecretEncType: waE2E.SecretEncryptedMessage_MESSAGE_EDIT.Enum()}}, unsupported("secretEncryptedMessage")},
 		{"poll", &waE2E.Message{PollCreationMessageV3: &waE2E.PollCreationMessage{}}, unsupported("pollCreationMessageV3")},
 		{"nothing", &waE2E.Message{}, unsupported("empty")},
 		{"a kind of the future", future(), unsupported("unknown")},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			tt.want.Group, tt.want.ID, tt.want.Sender = official.String(), "ID1", ann
-			tt.want.PushName, tt.want.Sent = "Ann", noon.UTC()
-			got, is := testTranslator().message(from(official, tt.m))
-			if !is {
-				t.Fatal("no record")
-			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(record.Received{}, "Protobuf", "Quotations")); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { translates(t, tt.m, tt.want) })
 	}
+}
+
+// translates checks what becomes of m; want is without what all have in common.
+func translates(t *testing.T, m *waE2E.Message, want record.Received) record.Received {
+	t.Helper()
+	want.Group, want.ID, want.Sender = official.String(), "ID1", ann
+	want.PushName, want.Sent = "Ann", noon.UTC()
+	got, is := testTranslator().message(from(official, m))
+	if !is {
+		t.Fatal("no record")
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(record.Received{}, "Protobuf", "Quotations")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	return got
 }
 
 // future is a message of a kind that is not known.
@@ -215,8 +221,8 @@ func TestEditFromOurPhoneKeepsItsOwnID(t *testing.T) {
 	evt.SourceWebMsg = &waWeb.WebMessageInfo{Key: &waCommon.MessageKey{ID: proto.String("ID7")}, Message: edit}
 	evt.Info.ID, evt.Message = "ID0", text("new") // as ParseWebMessage leaves it
 	r, is := testTranslator().message(evt)
-	if !is || r.ID != "ID7" || r.Kind != record.Unsupported || r.Type != "message_edit" || r.Text != "" {
-		t.Errorf("got %v %s %q", r, r.ID, r.Text)
+	if !is || r.ID != "ID7" || r.Kind != record.Edit || r.Text != "new" || *r.Target != (record.Ref{ID: "ID0", Sender: ann}) {
+		t.Errorf("got %v %s %q of %+v", r, r.ID, r.Text, r.Target)
 	}
 }
 
@@ -232,7 +238,10 @@ func TestTranslateGroupChange(t *testing.T) {
 	}
 	moved := func(typ record.Type, sender record.Address, who ...record.Address) record.Received {
 		return record.Received{Kind: record.Participants, Type: typ, Group: official.String(), Sender: sender,
-			Own: sender == ann, Sent: noon.UTC(), Version: "7", Participants: who}
+			Own: sender == ann, Sent: noon.UTC(), Version: "7", Participants: plainly(who...)}
+	}
+	changed := func(typ record.Type, text string) record.Received {
+		return record.Received{Kind: record.Group, Type: typ, Group: official.String(), Sender: bo, Sent: noon.UTC(), Version: "7", Text: text}
 	}
 	group := record.Address{JID: official.String()}
 	for _, tt := range []struct {
@@ -250,17 +259,40 @@ func TestTranslateGroupChange(t *testing.T) {
 		{"removed, nobody says by whom", by(nil, func(e *events.GroupInfo) { e.Leave = []types.JID{catLID, annLID} }), []record.Received{moved(record.Removed, group, cat, ann)}},
 		{"both at once", by(&boLID, func(e *events.GroupInfo) { e.Join, e.Leave = []types.JID{annLID}, []types.JID{catLID} }),
 			[]record.Received{moved(record.Added, bo, ann), moved(record.Removed, bo, cat)}},
+		{"promoted", by(&boLID, func(e *events.GroupInfo) { e.Promote = []types.JID{annLID, catLID} }), []record.Received{moved(record.Promoted, bo, ann, cat)}},
+		{"promoted, nobody says whom", by(&boLID, func(e *events.GroupInfo) { e.Promote = []types.JID{{}} }), []record.Received{{Kind: record.Unsupported,
+			Type: "group_promote", Group: official.String(), Sender: bo, Sent: noon.UTC(), Version: "7"}}},
+		{"demoted, and a name", by(&boLID, func(e *events.GroupInfo) { e.Demote, e.Name = []types.JID{annLID}, &types.GroupName{Name: "New \xff"} }),
+			[]record.Received{changed(record.Subject, "New \uFFFD"), moved(record.Demoted, bo, ann)}},
+		{"described", by(&boLID, func(e *events.GroupInfo) { e.Topic = &types.GroupTopic{Topic: "For\nbusiness"} }), []record.Received{changed(record.Description, "For\nbusiness")}},
+		{"no longer described", by(&boLID, func(e *events.GroupInfo) { e.Topic = &types.GroupTopic{TopicDeleted: true} }), []record.Received{changed(record.Description, "")}},
+		{"timer", by(&boLID, func(e *events.GroupInfo) {
+			e.Ephemeral = &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: 86400}
+		}), []record.Received{changed(record.Timer, "86400")}},
+		{"timer off", by(&boLID, func(e *events.GroupInfo) { e.Ephemeral = &types.GroupEphemeral{DisappearingTimer: 86400} }), []record.Received{changed(record.Timer, "0")}},
 		{"another group", &events.GroupInfo{JID: types.NewJID("2", types.GroupServer), Join: []types.JID{annLID}}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, testTranslator().group(tt.evt)); diff != "" {
+			got := testTranslator().group(tt.evt)
+			for i := range got { // what becomes of these: TestGroupChangesAreKept
+				got[i].ID, got[i].Protobuf = "", nil
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestOtherGroupChangesAreKept(t *testing.T) {
+// plainly lists people who are no admins.
+func plainly(who ...record.Address) (ps []record.Participant) {
+	for _, a := range who {
+		ps = append(ps, record.Participant{Address: a})
+	}
+	return ps
+}
+
+func TestGroupChangesAreKept(t *testing.T) {
 	link := "https://chat.whatsapp.com/x"
 	evt := &events.GroupInfo{
 		JID: official, Sender: &boLID, SenderPN: &boPN, Timestamp: noon,
@@ -277,10 +309,14 @@ func TestOtherGroupChangesAreKept(t *testing.T) {
 	var types []string
 	seen := make(map[string]bool)
 	for _, r := range rs {
-		types = append(types, string(r.Type))
-		if r.Kind != record.Unsupported || r.Sender != bo || len(r.Protobuf) == 0 || seen[r.ID] || !strings.HasPrefix(r.ID, "group:"+string(r.Type)+":1800000000:") {
-			t.Errorf("%s: %+v", r.Type, r)
+		parts := strings.Split(r.ID, ":")
+		if r.Sender != bo || len(r.Protobuf) == 0 || seen[r.ID] || len(parts) != 4 || parts[0] != "group" || parts[2] != "1800000000" {
+			t.Fatalf("%s: %+v", r.Type, r)
 		}
+		if r.Kind == record.Unsupported && string(r.Type) != parts[1] {
+			t.Errorf("type %s, but ID %s", r.Type, r.ID)
+		}
+		types = append(types, parts[1])
 		seen[r.ID] = true
 	}
 	want := strings.Fields(`group_subject group_description group_locked group_announce group_ephemeral
@@ -339,6 +375,13 @@ func FuzzTranslate(f *testing.F) {
 		{EphemeralMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
 			ContextInfo: &waE2E.ContextInfo{QuestionReplyQuotedMessage: &waE2E.ContextInfo_QuestionReplyQuotedMessage{QuotedQuestion: text("q")}}}}}},
 		{ProtocolMessage: &waE2E.ProtocolMessage{EditedMessage: reply("x", &waE2E.ContextInfo{Participant: proto.String("a.b.c@")})}},
+		editOf(keyOf(true, ""), reply("x", &waE2E.ContextInfo{MentionedJID: []string{"1@lid"}, QuotedMessage: text("y")})),
+		{EditedMessage: wrapped(editOf(keyOf(false, "1002@lid"), picture("x", nil)))},
+		deletionOf(keyOf(true, "")), deletionOf(keyOf(false, "1002:1@lid")), deletionOf(&waCommon.MessageKey{ID: proto.String("\xff")}),
+		picture("x", &waE2E.ContextInfo{StanzaID: proto.String("ID0"), QuotedMessage: picture("y", nil)}),
+		{DocumentWithCaptionMessage: wrapped(&waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{FileName: proto.String("a\nb\xff"), FileLength: proto.Uint64(1 << 63)}})},
+		{ViewOnceMessageV2: wrapped(picture("x", nil))},
+		{AudioMessage: &waE2E.AudioMessage{ViewOnce: proto.Bool(true), MediaKey: []byte("k")}},
 	} {
 		b, err := proto.Marshal(m)
 		if err != nil {
@@ -387,8 +430,20 @@ func check(t *testing.T, r record.Received) {
 	if r.Target != nil && (r.Target.ID == "" || r.Target.Sender.JID == "") {
 		t.Errorf("target %+v", r.Target)
 	}
+	if r.Kind.Follows() && r.Target == nil {
+		t.Errorf("%s of nothing", r.Kind)
+	}
+	if r.Kind == record.Deletion && (r.Type == record.ByAuthor) != (r.Target.Sender == r.Sender) {
+		t.Errorf("deletion by %s of a message of %+v", r.Type, r.Target.Sender)
+	}
 	if !utf8.ValidString(r.Text + r.Emoji + strings.Join(r.Mentions, "")) {
 		t.Error("not UTF-8")
+	}
+	if (r.File != nil) != (r.Kind == record.Message && r.Type != record.Text) {
+		t.Errorf("%s %s with file %+v", r.Kind, r.Type, r.File)
+	}
+	if f := r.File; f != nil && (f.Size < 0 || !utf8.ValidString(f.Name+f.MIME+f.Path) || strings.ContainsAny(f.Name+f.MIME, "\r\n\u2028")) {
+		t.Errorf("file %+v", f)
 	}
 	var kept waE2E.Message
 	if err := proto.Unmarshal(r.Protobuf, &kept); err != nil {
@@ -397,6 +452,9 @@ func check(t *testing.T, r record.Received) {
 	if n := countQuotations(kept.ProtoReflect()); n != 0 {
 		t.Errorf("%d quotations left in the record", n)
 	}
+	if n := countOnce(kept.ProtoReflect(), false); n != 0 {
+		t.Errorf("%d files to be viewed once left in the record", n)
+	}
 	for _, q := range r.Quotations {
 		var c waE2E.ContextInfo
 		if err := proto.Unmarshal(q.Protobuf, &c); err != nil {
@@ -404,6 +462,9 @@ func check(t *testing.T, r record.Received) {
 		}
 		if n := countQuotations(c.ProtoReflect()); n != 1 {
 			t.Errorf("%d quotations in a quotation", n)
+		}
+		if n := countOnce(c.ProtoReflect(), false); n != 0 {
+			t.Errorf("%d files to be viewed once left in a quotation", n)
 		}
 		if q.Of.Sender.JID == "" || !utf8.ValidString(q.Text+q.Of.Sender.JID) {
 			t.Errorf("quotation of %+v", q.Of)
@@ -417,24 +478,48 @@ func countQuotations(m protoreflect.Message) (n int) {
 		(c.StanzaID != nil || c.Participant != nil || c.QuotedMessage != nil || c.QuestionReplyQuotedMessage != nil) {
 		n++
 	}
+	everyWithin(m, func(_ protoreflect.FieldDescriptor, within protoreflect.Message) { n += countQuotations(within) })
+	return n
+}
+
+// countOnce counts the files to be viewed once that could be had, or seen.
+func countOnce(m protoreflect.Message, once bool) (n int) {
+	switch m := m.Interface().(type) {
+	case *waE2E.ContextInfo:
+		once = false
+	case interface{ GetViewOnce() bool }:
+		once = once || m.GetViewOnce()
+	}
+	a, file := m.Interface().(attachment)
+	thumb, shown := m.Interface().(interface{ GetJPEGThumbnail() []byte })
+	if once && (file && (a.GetMediaKey() != nil || a.GetDirectPath() != "" || a.GetFileSHA256() != nil) || shown && file && thumb.GetJPEGThumbnail() != nil) {
+		n++
+	}
+	everyWithin(m, func(f protoreflect.FieldDescriptor, within protoreflect.Message) {
+		_, wrapper := within.Interface().(*waE2E.FutureProofMessage)
+		n += countOnce(within, once || wrapper && strings.Contains(string(f.Name()), "Once"))
+	})
+	return n
+}
+
+func everyWithin(m protoreflect.Message, visit func(protoreflect.FieldDescriptor, protoreflect.Message)) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.IsMap():
 			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
 				if f.MapValue().Message() != nil {
-					n += countQuotations(v.Message())
+					visit(f, v.Message())
 				}
 				return true
 			})
 		case f.Message() == nil:
 		case f.IsList():
 			for i := range v.List().Len() {
-				n += countQuotations(v.List().Get(i).Message())
+				visit(f, v.List().Get(i).Message())
 			}
 		default:
-			n += countQuotations(v.Message())
+			visit(f, v.Message())
 		}
 		return true
 	})
-	return n
 }

@@ -33,7 +33,8 @@ var (
 	ErrNotLinked     = errors.New("this machine is not linked to a WhatsApp account")
 	ErrAlreadyLinked = errors.New("this machine is already linked to a WhatsApp account")
 	ErrTimedOut      = errors.New("nobody scanned the code in time")
-	ErrNotRunning    = errors.New("not connected to WhatsApp")
+	ErrNotConnected  = errors.New("not connected to WhatsApp")
+	ErrGone          = errors.New("WhatsApp no longer has the file")
 )
 
 // Hooks are what the device's events cause elsewhere; all must be set. Those for
@@ -93,6 +94,7 @@ type Session struct {
 	// patience is how long the link may be down before we reconnect ourselves:
 	// whatsmeow waits two seconds longer after each attempt, without end.
 	patience time.Duration
+	stall    time.Duration // how long a download may go without a byte
 }
 
 // Open opens the session, or creates one that is not linked.
@@ -116,7 +118,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, db: db, patience: time.Minute}
+	s := &Session{options: o, db: db, patience: time.Minute, stall: stallLimit}
 	if err := s.load(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open session: %w", err)

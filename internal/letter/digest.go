@@ -1,0 +1,540 @@
+package letter
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/disposal"
+	"muniment/internal/forward"
+	"muniment/internal/mail"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+	"muniment/internal/vault"
+)
+
+// Content says how much of what was said a digest repeats.
+type Content string
+
+// The contents of digests (C5).
+const (
+	References Content = "references" // nothing: the numbers of the records, who and when
+	Extracts   Content = "extracts"   // the first 200 characters of each message
+	Full       Content = "full"
+)
+
+const extract = 200
+
+// Digest is the week that a digest is about, and what it has to say that records and
+// registers do not tell.
+type Digest struct {
+	Week    retention.Week
+	Began   time.Time // when the archive was made
+	Content Content
+
+	// What was sent before the week is in it all the same if it came between these,
+	// too late for the digest before; zero: nothing did.
+	LateFrom, LateBefore time.Time
+
+	Approval disposal.Approval // of destruction
+	Minute   string            // of a standing approval
+	Doubts   map[int64]string  // why an open disposal list whose day has come is not destroyed, by its number
+
+	Review         retention.Date // the last day for the policy's review; empty: none is given
+	ClockDoubted   bool
+	AbandonedAfter time.Duration // when a message that was never captured is given up
+	Account        archive.Account
+	Program        string
+	Checkpoint     string // signed; empty: none is shown
+}
+
+// Digest writes the clerk's letter about a week. State, such as what is on hold, is
+// that of the letter's date.
+func (w *Writer) Digest(tx *sqlite.Tx, h Header, g Digest) ([]byte, error) {
+	d, err := w.digest(tx, h, g)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := w.write(h, d)
+	if err != nil {
+		return nil, fmt.Errorf("digest %d: %w", g.Week.Number(), err)
+	}
+	return msg, nil
+}
+
+// DigestText returns the plain text of the letter that [Writer.Digest] would write at
+// that time.
+func (w *Writer) DigestText(tx *sqlite.Tx, at time.Time, g Digest) (string, error) {
+	d, err := w.digest(tx, Header{Date: at}, g)
+	if err != nil {
+		return "", err
+	}
+	d.Council = oneLine(w.Council)
+	if w.Demonstration {
+		d.Demonstration = demonstration
+	}
+	return d.text(), nil
+}
+
+// digest says it all, under the headings of REQUIREMENTS.md 4.3. A heading that has
+// nothing to tell says so: that is evidence too.
+func (w *Writer) digest(tx *sqlite.Tx, h Header, g Digest) (document, error) {
+	r := &weekly{Digest: g, w: w, date: h.Date}
+	if err := r.read(tx); err != nil {
+		return document{}, fmt.Errorf("digest %d: %w", g.Week.Number(), err)
+	}
+	attention := r.attention()
+	title := "WhatsApp record: week ending Sunday " + g.Week.Sunday().Long()
+	d := document{Subject: title, Title: title}
+	d.add(r.opening(len(attention))...)
+	d.section("At a glance", block{Facts: r.glance()})
+	for _, s := range []struct {
+		heading string
+		blocks  []block
+		none    string
+	}{
+		{"Needs your attention", matters(attention), "None."},
+		{"Conversations members marked as important", r.marked(), "None."},
+		{"Photos and documents shared", r.shared(), "None."},
+		{"Changed or deleted after sending", r.changed(), "None."},
+		{"Who joined or left", list(r.moved()), "None."},
+		{"Councillors not in the group", r.absent(), r.allPresent()},
+		{"On hold: must not be destroyed", list(r.held()), "None."},
+		{"Due to be destroyed", r.due(), "None."},
+		{"Gaps in the record", r.missing(), "None known."},
+	} {
+		if len(s.blocks) == 0 {
+			s.blocks = []block{paragraph("%s", s.none)}
+		}
+		d.section(s.heading, s.blocks...)
+	}
+	d.section("Policy and housekeeping", r.housekeeping()...)
+	d.DisposeAfter = r.dispose
+	if d.DisposeAfter == "" { // it names people all the same
+		d.DisposeAfter = w.Schedule.Due(g.Week.Sunday().Start())
+	}
+	d.informal()
+	return d, nil
+}
+
+// list returns a list of items; nothing if there are none.
+func list(items []string) []block {
+	if len(items) == 0 {
+		return nil
+	}
+	return []block{{List: items}}
+}
+
+// weekly is a digest with what the archive says of its week.
+type weekly struct {
+	Digest
+	w      *Writer
+	date   time.Time
+	names  *people.Names
+	groups []string // JIDs, in the order of their names
+
+	records       []archive.Record // of the week, in order of time
+	conversations []markedConversation
+	originals     map[record.Seq]archive.Record // the messages that these concern
+	histories     map[record.Seq]history        // of these, and of messages in the week
+	files         map[record.Seq]vault.Media
+	lost          []record.Seq // whose files were given up in the week
+	fileCount     vault.Count
+	gaps          []archive.Gap // those of the week, and what is open still; the oldest first
+	holds         []archive.Hold
+	heldNames     map[int64]string // whom a hold is about, by its number
+	lists         []openList
+	emails        []mail.Item
+	intakes       []archive.Intake          // of the runs in the week, the latest first
+	rosters       map[string]archive.Roster // of each group, at the end of the week
+	present       map[string][]people.ID    // in each group now
+	members       []people.Member           // one entry each
+
+	dispose retention.Date // the latest that a record shown falls due
+}
+
+// markedConversation is a conversation that was marked in the week.
+type markedConversation struct {
+	forward.Conversation
+	state forward.State
+	marks []archive.Record // in the week
+	email mail.Item
+}
+
+// openList is a disposal list that is not closed.
+type openList struct {
+	disposal.List
+	onHold int // of its records
+}
+
+func (r *weekly) read(tx *sqlite.Tx) (err error) {
+	if r.names, err = people.LoadNames(tx); err != nil {
+		return err
+	}
+	r.groups = slices.SortedFunc(maps.Keys(r.w.Groups), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.w.group(a), r.w.group(b)), cmp.Compare(a, b))
+	})
+	for _, part := range []func(*sqlite.Tx) error{
+		r.readRecords, r.readConversations, r.readOriginals, r.readFiles, r.readGaps, r.readHolds, r.readLists, r.readEmails, r.readPeople,
+	} {
+		if err := part(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// late is how long after it was sent something is looked for that came too late.
+// WhatsApp keeps for a device what it could not hand over for about a month.
+const late = 35 * 24 * time.Hour
+
+// readRecords reads what was sent in the week and is known at the letter's date; and
+// what came too late for the digest before.
+func (r *weekly) readRecords(tx *sqlite.Tx) error {
+	start := r.Week.Start()
+	return archive.Between(tx, start.Add(-late), r.Week.End(), func(m archive.Record) error {
+		cameLate := !m.Captured.Before(r.LateFrom) && m.Captured.Before(r.LateBefore)
+		if r.known(m.Captured) && (!m.Sent.Before(start) || cameLate) {
+			r.records = append(r.records, m)
+		}
+		return nil
+	})
+}
+
+// known reports whether what happened at that time can be in the letter.
+func (r *weekly) known(t time.Time) bool { return !t.After(r.date) }
+
+// inWeek reports whether something was found out in the week, or since.
+func (r *weekly) inWeek(t time.Time) bool { return !t.Before(r.Week.Start()) && r.known(t) }
+
+// end returns the last moment of the week, or of so much of it as is over.
+func (r *weekly) end() time.Time {
+	if end := r.Week.End().Add(-time.Millisecond); end.Before(r.date) {
+		return end
+	}
+	return r.date
+}
+
+func (r *weekly) readConversations(tx *sqlite.Tx) error {
+	var reactions []record.Seq
+	by := make(map[record.Seq]archive.Record)
+	for _, m := range r.records {
+		if m.Kind == record.Reaction && m.Type == record.ReactionAdded {
+			reactions = append(reactions, m.Seq)
+			by[m.Seq] = m
+		}
+	}
+	marks, err := forward.MarkedBy(tx, reactions)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(marks)) {
+		c := markedConversation{}
+		for _, seq := range marks[id] {
+			c.marks = append(c.marks, by[seq])
+		}
+		slices.SortFunc(c.marks, inTime)
+		if c.Conversation, err = forward.Load(tx, id); err != nil {
+			return err
+		}
+		if c.state, err = forward.StateOf(tx, id); err != nil {
+			return err
+		}
+		if c.email, err = mail.Find(tx, forward.Letter, id); err != nil {
+			return err
+		}
+		r.conversations = append(r.conversations, c)
+	}
+	return nil
+}
+
+// readOriginals reads the messages that were marked, edited or deleted, and what was
+// done to all messages.
+func (r *weekly) readOriginals(tx *sqlite.Tx) error {
+	var seqs, messages []record.Seq
+	for _, c := range r.conversations {
+		seqs = append(seqs, c.Marked)
+	}
+	for _, m := range r.records {
+		switch m.Kind {
+		case record.Edit, record.Deletion:
+			seqs = append(seqs, m.ReplyTo)
+		case record.Message:
+			messages = append(messages, m.Seq)
+		}
+	}
+	originals, err := archive.Some(tx, seqs)
+	if err != nil {
+		return err
+	}
+	r.originals = make(map[record.Seq]archive.Record)
+	for _, m := range originals {
+		r.originals[m.Seq] = m
+	}
+	r.histories, err = historiesOf(tx, append(messages, seqs...), r.date)
+	return err
+}
+
+func (r *weekly) readFiles(tx *sqlite.Tx) (err error) {
+	var seqs []record.Seq
+	for _, m := range slices.AppendSeq(slices.Clone(r.records), maps.Values(r.originals)) {
+		if m.HasFile {
+			seqs = append(seqs, m.Seq)
+		}
+	}
+	if r.files, err = vault.Of(tx, seqs); err != nil {
+		return err
+	}
+	if r.fileCount, err = vault.Counts(tx); err != nil {
+		return err
+	}
+	// A file is given up a month after it was sent: not only this week's may be.
+	return vault.Each(tx, func(f vault.Media) error {
+		if f.State == vault.Lost && r.inWeek(f.Finished) {
+			r.lost = append(r.lost, f.Seq)
+		}
+		return nil
+	})
+}
+
+// readGaps reads the gaps of the week, and those that are open.
+func (r *weekly) readGaps(tx *sqlite.Tx) error {
+	gaps, err := archive.Gaps(tx)
+	if err != nil {
+		return err
+	}
+	for _, g := range gaps {
+		if !r.known(g.Closed) {
+			g.Closed = time.Time{}
+		}
+		from, to := g.Opened, g.Closed
+		switch {
+		case g.Kind == archive.Abandoned: // it is noted when what arrived then is given up
+			from = g.Opened.Add(r.AbandonedAfter)
+			to = from
+		case to.IsZero(): // so it is now
+			from, to = r.Week.Start(), r.date
+		}
+		if r.known(g.Opened) && from.Before(r.Week.End()) && !to.Before(r.Week.Start()) {
+			r.gaps = append(r.gaps, g)
+		}
+	}
+	slices.SortStableFunc(r.gaps, func(a, b archive.Gap) int { return a.Opened.Compare(b.Opened) })
+	return nil
+}
+
+func (r *weekly) readHolds(tx *sqlite.Tx) error {
+	holds, err := archive.Holds(tx)
+	if err != nil {
+		return err
+	}
+	r.heldNames = make(map[int64]string)
+	for _, h := range holds {
+		if released := !h.Released.IsZero() && r.known(h.Released); released || !r.known(h.Placed) {
+			continue
+		}
+		r.holds = append(r.holds, h)
+		if h.Cover.Scope == archive.ByMember {
+			r.heldNames[h.ID] = r.name(h.Person)
+		}
+	}
+	return nil
+}
+
+func (r *weekly) readLists(tx *sqlite.Tx) error {
+	lists, err := disposal.Lists(tx)
+	if err != nil {
+		return err
+	}
+	for _, l := range slices.Backward(lists) { // the oldest first
+		if !l.Closed.IsZero() || !r.known(l.DrawnUp) {
+			continue
+		}
+		seqs, err := disposal.Items(tx, l.ID)
+		if err != nil {
+			return err
+		}
+		records, err := archive.Some(tx, seqs)
+		if err != nil {
+			return err
+		}
+		open := openList{List: l}
+		for _, m := range records {
+			if m.OnHold {
+				open.onHold++
+			}
+		}
+		r.lists = append(r.lists, open)
+	}
+	return nil
+}
+
+func (r *weekly) readEmails(tx *sqlite.Tx) (err error) {
+	for _, s := range []mail.State{mail.Waiting, mail.Refused, mail.HandedOver} {
+		items, err := mail.List(tx, s)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			itself := it.Kind == forward.DigestLetter && it.About == r.Week.Number()
+			if itself || !r.known(it.QueuedAt) {
+				continue
+			}
+			if !r.known(it.FinishedAt) {
+				it.State = mail.Waiting
+			}
+			r.emails = append(r.emails, it)
+		}
+	}
+	intakes, err := archive.Intakes(tx)
+	for _, i := range intakes {
+		if !i.Seen.Before(r.Week.Start()) && i.Started.Before(r.Week.End()) {
+			r.intakes = append(r.intakes, i)
+		}
+	}
+	return err
+}
+
+func (r *weekly) readPeople(tx *sqlite.Tx) error {
+	r.rosters, r.present = make(map[string]archive.Roster), make(map[string][]people.ID)
+	for _, group := range r.groups {
+		now, err := people.Participants(tx, group)
+		if err != nil {
+			return err
+		}
+		r.present[group] = slices.Sorted(maps.Keys(now))
+		roster, err := archive.RosterAt(tx, group, r.end())
+		if err != nil {
+			return err
+		}
+		if !roster.Known { // the lists that told it may be destroyed by now
+			for _, p := range r.present[group] {
+				roster.In = append(roster.In, archive.Enrolled{Person: p})
+			}
+			roster.Known = len(roster.In) > 0
+		}
+		r.rosters[group] = roster
+	}
+	entries, err := people.Members(tx)
+	if err != nil {
+		return err
+	}
+	for _, m := range entries {
+		if counts, _ := r.names.Member(m.Person); counts.ID == m.ID {
+			r.members = append(r.members, m)
+		}
+	}
+	return nil
+}
+
+// name returns what somebody is called.
+func (r *weekly) name(p people.ID) string { return oneLine(r.names.Of(p)) }
+
+// by says who did something, if WhatsApp has: else the group stands as the sender.
+func (r *weekly) by(m archive.Record) string {
+	if m.Person == r.names.Behind(record.Address{JID: m.Group}) {
+		return ""
+	}
+	return " by " + r.name(m.Person)
+}
+
+// when says when something was, briefly.
+func (r *weekly) when(t time.Time) string {
+	layout := "Mon 2 Jan, "
+	if t.Before(r.Week.Start().AddDate(0, -6, 0)) {
+		layout = "Mon 2 Jan 2006, "
+	}
+	return t.In(retention.London).Format(layout) + clock(t)
+}
+
+// words returns as much of what was typed as the digest may repeat.
+func (r *weekly) words(m archive.Record) []string {
+	text := r.names.Mentioning(m.Text, m.Mentions)
+	switch {
+	case r.Content == References || oneLine(text) == "":
+		return nil
+	case r.Content == Full:
+		return lines(text)
+	}
+	return []string{excerpt(text, extract)}
+}
+
+// quote returns a text within a sentence; empty if the digest may not repeat it.
+func (r *weekly) quote(text string) string {
+	switch {
+	case r.Content == References:
+		return ""
+	case r.Content == Full:
+		return "“" + oneLine(text) + "”"
+	}
+	return "“" + excerpt(text, extract) + "”"
+}
+
+// in names the group, where there are several.
+func (r *weekly) in(group string) string {
+	if len(r.groups) < 2 {
+		return ""
+	}
+	return " in " + r.w.group(group)
+}
+
+// shows notes that the digest shows a record.
+func (r *weekly) shows(m archive.Record) { r.dispose = max(r.dispose, m.Due) }
+
+// message shows a record, as it is now.
+func (r *weekly) message(m archive.Record) *message {
+	v := r.head(m)
+	if m.Destroyed != "" {
+		return v
+	}
+	h := r.histories[m.Seq]
+	v.Lines = r.words(h.now(m))
+	if d, is := h.deletion(); is {
+		v.Notes = append(v.Notes, r.deletion(d, m))
+	}
+	return v
+}
+
+// head shows of a record who sent it, and when, and what it brought.
+func (r *weekly) head(m archive.Record) *message {
+	v := &message{Record: fmt.Sprintf("record %d%s", m.Seq, r.in(m.Group))}
+	if m.Destroyed != "" {
+		v.Time, v.Name = "—", "A message since destroyed"
+		v.Record = fmt.Sprintf("record %d", m.Seq)
+		return v
+	}
+	r.shows(m)
+	v.Time, v.Name = r.when(m.Sent), r.name(m.Person)
+	switch {
+	case isOnce(m):
+		v.Notes = []string{"[" + nounFor(m.Kind, m.Type) + ": only that it was sent is on record]"}
+	case m.HasFile:
+		v.Notes = []string{r.file(m)}
+	case m.Kind == record.Unsupported:
+		v.Notes = []string{notShown(m.Kind, m.Type)}
+	}
+	return v
+}
+
+// file says what became of a message's file.
+func (r *weekly) file(m archive.Record) string {
+	what := nounFor(m.Kind, m.Type)
+	f, ok := r.files[m.Seq]
+	if name := oneLine(m.FileName); name != "" && r.Content != References {
+		what += " called “" + excerpt(name, 80) + "”"
+	}
+	switch {
+	case ok && f.State == vault.Kept:
+		return fmt.Sprintf("[%s, %s: kept]", what, size(f.Size))
+	case ok && f.State == vault.Lost && r.known(f.Finished):
+		return fmt.Sprintf("[%s: lost, because %s]", what, f.Reason)
+	case ok:
+		return fmt.Sprintf("[%s: still being fetched from WhatsApp]", what)
+	}
+	return fmt.Sprintf("[%s: not kept]", what)
+}

@@ -1,0 +1,390 @@
+package letter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/disposal"
+	"muniment/internal/forward"
+	"muniment/internal/mail"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+)
+
+// patience is how long an email may wait before somebody should see to it.
+const patience = 24 * time.Hour
+
+// attention returns what somebody should act upon, each with what to do, the most
+// urgent first.
+func (r *weekly) attention() (all []fact) {
+	for _, about := range []func() []fact{
+		r.linkMatters, r.clockMatters, r.mailMatters, r.messageMatters, r.groupMatters, r.holdMatters, r.disposalMatters, r.policyMatters,
+	} {
+		all = append(all, about()...)
+	}
+	return all
+}
+
+// matters shows what attention returns.
+func matters(all []fact) []block {
+	if len(all) == 0 {
+		return nil
+	}
+	bs := []block{{Facts: all}}
+	if slices.ContainsFunc(all, func(f fact) bool { return strings.Contains(f.Value, "(muniment ") }) {
+		bs = append(bs, paragraph("What is in brackets and begins with “muniment” is a command, for the person who looks after the computer."))
+	}
+	return bs
+}
+
+func (r *weekly) linkMatters() (all []fact) {
+	if g, ok := r.open(archive.NotLinked); ok {
+		all = append(all, fact{"Link to WhatsApp lost", fmt.Sprintf("Nothing has been recorded since %s. "+
+			"Please have it linked again today (muniment link).", moment(g.Opened))})
+	} else if g, ok := r.open(archive.NotConnected); ok {
+		all = append(all, fact{"No connection", fmt.Sprintf("WhatsApp has not been reached since %s. Please have this seen to (muniment status).",
+			moment(g.Opened))})
+	}
+	fresh := 0
+	for _, g := range r.gaps {
+		unread := g.Kind == archive.NotDecrypted && g.Closed.IsZero() && r.inWeek(g.Opened)
+		if unread || g.Kind == archive.Abandoned {
+			fresh++
+		}
+	}
+	if fresh > 0 {
+		all = append(all, fact{"Messages missing", "See “Gaps in the record”. Please look for them in the group on the council’s own phone, " +
+			"and have whatever matters posted again."})
+	}
+	return all
+}
+
+// open returns the time of that kind that has not ended.
+func (r *weekly) open(kind archive.GapKind) (archive.Gap, bool) {
+	i := slices.IndexFunc(r.gaps, func(g archive.Gap) bool { return g.Kind == kind && g.Closed.IsZero() })
+	if i < 0 {
+		return archive.Gap{}, false
+	}
+	return r.gaps[i], true
+}
+
+func (r *weekly) clockMatters() (all []fact) {
+	if r.ClockDoubted {
+		all = append(all, fact{"Clock", "The computer’s clock has jumped. Nothing is destroyed until somebody has found that it is right, " +
+			"and said so (muniment disposal confirm-clock)."})
+	}
+	var unaccounted int64
+	for _, i := range r.intakes {
+		unaccounted += i.Unaccounted()
+	}
+	if unaccounted != 0 {
+		all = append(all, fact{"Fault of the program", fmt.Sprintf("It is not known what became of %s that WhatsApp sent. Please have this reported.",
+			count(int(unaccounted), "event"))})
+	}
+	return all
+}
+
+func (r *weekly) mailMatters() (all []fact) {
+	var refused, waiting []string
+	for _, it := range r.emails {
+		since := it.NotBefore
+		if since.IsZero() {
+			since = it.QueuedAt
+		}
+		switch {
+		case it.State == mail.Refused && r.inWeek(it.FinishedAt):
+			refused = append(refused, emailName(it))
+		case it.State == mail.Waiting && r.date.Sub(since) > patience:
+			waiting = append(waiting, emailName(it))
+		}
+	}
+	if len(refused) > 0 {
+		all = append(all, fact{"Emails refused", fmt.Sprintf("The mail server refused %s. Please have this seen to (muniment status).", and(refused))})
+	}
+	if len(waiting) > 0 {
+		all = append(all, fact{"Emails waiting", fmt.Sprintf("For more than a day the mail server has not taken %s. Please have this seen to (muniment status).", and(waiting))})
+	}
+	return all
+}
+
+// emailName says which email it is.
+func emailName(it mail.Item) string {
+	switch it.Kind {
+	case forward.Letter:
+		return fmt.Sprintf("the email about conversation %d", it.About)
+	case forward.CorrectionLetter:
+		return "the correction of a conversation"
+	case disposal.NoticeLetter:
+		return fmt.Sprintf("the notice of disposal list %d", it.About)
+	case disposal.CertificateLetter:
+		return fmt.Sprintf("the certificate of destruction %d", it.About)
+	case forward.DigestLetter:
+		if week, err := retention.WeekNumbered(it.About); err == nil {
+			return "this weekly email of " + week.Sunday().Long()
+		}
+	}
+	return "an email"
+}
+
+func (r *weekly) messageMatters() (all []fact) {
+	if len(r.lost) > 0 {
+		all = append(all, fact{"Files lost", fmt.Sprintf("What %s brought could not be fetched from WhatsApp. If it matters, "+
+			"please ask whoever sent it to post it again.", recordNumbers(r.lost))})
+	}
+	if n := r.count(r.isAttempt); n > 0 {
+		all = append(all, fact{"Attempted changes", fmt.Sprintf("%s made to change or delete what somebody else had written, without effect: "+
+			"see “Changed or deleted after sending”. WhatsApp’s own app does not allow that. Please ask how it came about.", attempts(n))})
+	}
+	for _, m := range r.records {
+		if seconds, is := timer(m); is && seconds > 0 {
+			all = append(all, fact{"Disappearing messages", fmt.Sprintf("They were switched on%s%s on %s. The record keeps what it has received, "+
+				"the members’ phones do not. Please have them switched off again, unless the council wants them.", r.by(m), r.in(m.Group), r.when(m.Sent))})
+			r.shows(m)
+		}
+	}
+	return all
+}
+
+func attempts(n int) string {
+	if n == 1 {
+		return "An attempt was"
+	}
+	return number(int64(n)) + " attempts were"
+}
+
+// groupMatters tells who is in the group that should perhaps not be, and who is new.
+func (r *weekly) groupMatters() (all []fact) {
+	var strangers, gone []string
+	for _, group := range r.groups {
+		for _, p := range r.present[group] {
+			switch m, ok := r.names.Member(p); {
+			case !ok:
+				strangers = append(strangers, r.name(p)+r.in(group))
+			case m.Ended(r.date):
+				gone = append(gone, oneLine(m.Name)+r.in(group))
+			}
+		}
+	}
+	if len(strangers) > 0 {
+		all = append(all, fact{"Not on the register", fmt.Sprintf("In the group: %s. Please find out who they are; then have them "+
+			"put on the register (muniment member), or removed from the group.", and(strangers))})
+	}
+	if len(gone) > 0 {
+		all = append(all, fact{"Left office", fmt.Sprintf("Still in the group: %s. Please have them removed from it, unless they are to stay.", and(gone))})
+	}
+	if who := r.joined(); len(who) > 0 {
+		all = append(all, fact{"New in the group", and(who) + ". Please make sure that they have had the privacy notice."})
+	}
+	return all
+}
+
+// joined returns who came to the group this week, each once.
+func (r *weekly) joined() (who []string) {
+	for _, m := range r.records {
+		if m.Kind != record.Participants || m.Type != record.Joined && m.Type != record.Added {
+			continue
+		}
+		r.shows(m)
+		for _, name := range r.participantsOf(m) {
+			if name += r.in(m.Group); !slices.Contains(who, name) {
+				who = append(who, name)
+			}
+		}
+	}
+	return who
+}
+
+func (r *weekly) participantsOf(m archive.Record) (names []string) {
+	for _, p := range m.Participants {
+		names = append(names, oneLine(r.names.OfJID(p.JID)))
+	}
+	return names
+}
+
+func (r *weekly) holdMatters() (all []fact) {
+	for _, h := range r.holds {
+		if r.overdue(h) {
+			all = append(all, fact{fmt.Sprintf("Hold %d", h.ID), fmt.Sprintf("It was to be reviewed by %s. Is it still needed? If not, please have it "+
+				"released (muniment hold release %d).", h.Review.Long(), h.ID)})
+		}
+	}
+	return all
+}
+
+// overdue reports whether the day by which a hold was to be reviewed is over.
+func (r *weekly) overdue(h archive.Hold) bool {
+	return h.Review != "" && h.Review < retention.DateOf(r.date)
+}
+
+func (r *weekly) disposalMatters() (all []fact) {
+	var waiting []disposal.List
+	records := 0
+	today := retention.DateOf(r.date)
+	for _, l := range r.lists {
+		if r.Approval != disposal.Standing && l.Approved.IsZero() && l.Run == 0 {
+			waiting = append(waiting, l.List)
+			records += l.Records
+		} else if doubt := r.Doubts[l.ID]; doubt != "" && l.DestroyOn < today {
+			all = append(all, fact{fmt.Sprintf("Disposal list %d", l.ID),
+				fmt.Sprintf("It was to be destroyed on %s, and is not yet: %s.", l.DestroyOn.Long(), oneLine(doubt))})
+		}
+	}
+	var f fact
+	switch len(waiting) {
+	case 0:
+		return all
+	case 1:
+		f.Name, f.Value = fmt.Sprintf("Disposal list %d", waiting[0].ID), fmt.Sprintf("It holds %s and waits", count(records, "record"))
+	default:
+		f.Name, f.Value = fmt.Sprintf("%d disposal lists", len(waiting)), fmt.Sprintf("They hold %s and wait", count(records, "record"))
+	}
+	if r.Approval == disposal.Each {
+		f.Value += " for your approval: see “Due to be destroyed”."
+	} else {
+		f.Value += ", because the council has not set who approves destruction. Please bring that before the council."
+	}
+	return append(all, f)
+}
+
+// reviewNotice is how long before its day the policy's review is brought up.
+const reviewNotice = 30
+
+func (r *weekly) policyMatters() []fact {
+	today := retention.DateOf(r.date)
+	switch {
+	case r.Review == "" || today.AddDays(reviewNotice) < r.Review:
+		return nil
+	case today > r.Review:
+		return []fact{{"Policy", fmt.Sprintf("It was to be reviewed by %s. Please put it on an agenda, and have the new date entered.", r.Review.Long())}}
+	}
+	return []fact{{"Policy", fmt.Sprintf("It is to be reviewed by %s. Please put it on an agenda.", r.Review.Long())}}
+}
+
+// opening says what the letter is about.
+func (r *weekly) opening(toDo int) []block {
+	var groups []string
+	for _, g := range r.groups {
+		groups = append(groups, r.w.group(g))
+	}
+	in := "the WhatsApp group " + and(groups)
+	if len(groups) > 1 {
+		in = "the WhatsApp groups " + and(groups)
+	}
+	bs := []block{paragraph("What happened in %s from %s to %s, and how the record stood on %s. All times are London time.",
+		in, day(r.Week.Start()), day(r.Week.End().Add(-time.Second)), moment(r.date))}
+	if r.Began.After(r.Week.Start()) {
+		bs = append(bs, paragraph("The record began on %s.", moment(r.Began)))
+	}
+	if r.date.Before(r.Week.End()) {
+		bs = append(bs, paragraph("The week is not over: this is what there is so far."))
+	}
+	switch toDo {
+	case 0:
+		return append(bs, paragraph("Nothing needs your attention."))
+	case 1:
+		return append(bs, block{Callout: "One thing needs your attention. It is told below."})
+	}
+	return append(bs, block{Callout: number(int64(toDo)) + " things need your attention. They are listed below, the most urgent first."})
+}
+
+// count returns how many of the week's records are so.
+func (r *weekly) count(is func(archive.Record) bool) (n int) {
+	for _, m := range r.records {
+		if is(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// glance returns the totals of the week. None is of a single member (N6).
+func (r *weekly) glance() []fact {
+	start := r.Week.Start()
+	isMessage := func(m archive.Record) bool { return m.Kind == record.Message }
+	messages := numberOrNone(r.count(isMessage))
+	if n := r.count(func(m archive.Record) bool { return isMessage(m) && m.Sent.Before(start) }); n > 0 {
+		messages += fmt.Sprintf(", of which %s sent before this week and came late", number(int64(n))+" "+were(n))
+	}
+	fs := []fact{{"Messages", messages}}
+	if n := r.count(isOther); n > 0 {
+		fs = append(fs, fact{"Polls and the like", number(int64(n))})
+	}
+	return append(fs,
+		fact{"Photos and files", numberOrNone(r.count(isShared))},
+		fact{"Marked", numberOf(len(r.conversations), "conversation")},
+		fact{"Changed or deleted", r.changesInAll()},
+		fact{"Joined or left", r.movesInAll()},
+		fact{"Gaps", r.missingInAll()},
+	)
+}
+
+func numberOrNone(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return number(int64(n))
+}
+
+func numberOf(n int, noun string) string {
+	if n == 0 {
+		return "none"
+	}
+	return count(n, noun)
+}
+
+// isOther reports whether somebody sent m, and this version cannot read it.
+func isOther(m archive.Record) bool {
+	return m.Kind == record.Unsupported && !strings.HasPrefix(spelling(string(m.Type)), "group") && !isShared(m)
+}
+
+func (r *weekly) changesInAll() string {
+	edits := r.count(func(m archive.Record) bool { return m.Kind == record.Edit && !r.isAttempt(m) })
+	deletions := r.count(func(m archive.Record) bool { return m.Kind == record.Deletion && !r.isAttempt(m) })
+	return sums(sum{edits, "changed"}, sum{deletions, "deleted"}, sum{r.count(r.isAttempt), "attempted"})
+}
+
+func (r *weekly) movesInAll() string {
+	var came, went int
+	for _, m := range r.records {
+		if m.Kind != record.Participants {
+			continue
+		}
+		switch m.Type {
+		case record.Joined, record.Added:
+			came += len(m.Participants)
+		case record.Left, record.Removed:
+			went += len(m.Participants)
+		}
+	}
+	return sums(sum{came, "joined"}, sum{went, "left"})
+}
+
+func (r *weekly) missingInAll() string {
+	if len(r.missing()) == 0 {
+		return "none known"
+	}
+	return "see “Gaps in the record”"
+}
+
+// sum is how many there are of something.
+type sum struct {
+	n    int
+	what string
+}
+
+// sums says those that are not nought: 2 joined, 1 left.
+func sums(all ...sum) string {
+	var parts []string
+	for _, s := range all {
+		if s.n > 0 {
+			parts = append(parts, number(int64(s.n))+" "+s.what)
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}

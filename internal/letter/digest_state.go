@@ -1,0 +1,239 @@
+package letter
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/disposal"
+	"muniment/internal/mail"
+	"muniment/internal/retention"
+)
+
+// held puts each hold that is in force in words.
+func (r *weekly) held() (all []string) {
+	for _, h := range r.holds {
+		s := fmt.Sprintf("Hold %d, on %s. Placed on %s by %s: %s.", h.ID, r.covers(h), retention.DateOf(h.Placed).Long(),
+			oneLine(h.PlacedBy), strings.TrimRight(oneLine(h.Reason), "."))
+		switch {
+		case h.Review == "":
+			s += " No date is set for its review."
+		case r.overdue(h):
+			s += fmt.Sprintf(" It was to be reviewed by %s.", h.Review.Long())
+		default:
+			s += fmt.Sprintf(" To be reviewed by %s.", h.Review.Long())
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// covers says what a hold covers.
+func (r *weekly) covers(h archive.Hold) string {
+	c := h.Cover
+	switch c.Scope {
+	case archive.Everything:
+		return "everything"
+	case archive.Dates:
+		return "what was sent " + between(c.From, c.Through)
+	case archive.ByMember:
+		return "what " + r.heldNames[h.ID] + " sent"
+	}
+	s := recordNumbers(c.Records)
+	if c.Search != "" {
+		s += ", found by a search for “" + excerpt(c.Search, 80) + "”"
+	}
+	return s
+}
+
+// due tells of the disposal lists that are not carried out yet.
+func (r *weekly) due() []block {
+	if len(r.lists) == 0 {
+		return nil
+	}
+	lead := "Nothing is destroyed until a named person has approved its list, and nothing that is on hold."
+	switch r.Approval {
+	case disposal.Standing:
+		lead = fmt.Sprintf("Each list is destroyed on its day, except what is on hold. The council approved that in advance (minute %s).", oneLine(r.Minute))
+	case disposal.Unset:
+		lead = "The council has not set how destruction is approved, so nothing is destroyed."
+	}
+	var all []string
+	for _, l := range r.lists {
+		s := fmt.Sprintf("%s: %s", l.DestroyOn.Long(), count(l.Records, "record"))
+		if l.onHold > 0 {
+			s += fmt.Sprintf(", of which %s on hold", number(int64(l.onHold)))
+		}
+		s += fmt.Sprintf(" (list %d)", l.ID)
+		switch doubt := r.Doubts[l.ID]; {
+		case l.Run != 0:
+			s += "; this has begun, and is not finished"
+		case l.Approved.IsZero() && r.Approval == disposal.Each:
+			s += "; not approved yet"
+		case doubt != "" && r.Approval != disposal.Unset:
+			s += "; waits: " + oneLine(doubt)
+		case r.Approval == disposal.Each:
+			s += fmt.Sprintf("; approved by %s on %s", oneLine(l.ApprovedBy), retention.DateOf(l.Approved).Long())
+		}
+		all = append(all, s)
+	}
+	return []block{{Paragraph: lead}, {List: all}}
+}
+
+// brief is how long an interruption may be to be counted and not told.
+const brief = 10 * time.Minute
+
+// missing tells what is known to be missing, or may be.
+func (r *weekly) missing() (bs []block) {
+	var lost, later []string
+	var older []archive.Gap
+	short := 0
+	for _, g := range r.gaps {
+		ongoing := g.Closed.IsZero()
+		switch {
+		case g.Kind == archive.Abandoned:
+			lost = append(lost, fmt.Sprintf("Messages that arrived between %s and %s were not recorded. They are missing from this record.",
+				moment(g.Opened.AddDate(0, 0, -1)), moment(g.Opened)))
+		case g.Kind == archive.NotDecrypted && !ongoing: // it came after all
+		case g.Kind == archive.NotDecrypted && g.Opened.Before(r.Week.Start()):
+			older = append(older, g)
+		case g.Kind == archive.NotDecrypted:
+			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read. It is missing from this record.", moment(g.Opened), r.in(g.Group)))
+		case ongoing:
+			lost = append(lost, fmt.Sprintf("The system has not been connected since %s. Messages sent since then may be missing from this record.", moment(g.Opened)))
+		case g.Kind == archive.NotLinked:
+			lost = append(lost, fmt.Sprintf("The system was not connected from %s to %s. Messages sent then may be missing from this record.",
+				moment(g.Opened), moment(g.Closed)))
+		case g.Closed.Sub(g.Opened) < brief:
+			short++
+		default:
+			later = append(later, r.when(g.Opened)+" to "+r.when(g.Closed))
+		}
+	}
+	switch n := len(older); n {
+	case 0:
+	case 1:
+		lost = append(lost, fmt.Sprintf("A message that arrived on %s could not be read, and is still missing.", moment(older[0].Opened)))
+	default:
+		lost = append(lost, fmt.Sprintf("%s that arrived before this week could not be read, the last on %s. They are still missing.",
+			count(n, "message"), moment(older[n-1].Opened)))
+	}
+	bs = list(lost)
+	if short > 0 {
+		later = append(later, count(short, "interruption")+" of less than 10 minutes")
+	}
+	if len(later) > 0 {
+		bs = append(bs, paragraph("The system was also not connected at the times below. WhatsApp keeps what is sent meanwhile, and it was received "+
+			"afterwards, as far as WhatsApp kept it:"), block{List: later})
+	}
+	return bs
+}
+
+// housekeeping says how record and program fare, and ends with the checkpoint.
+func (r *weekly) housekeeping() []block {
+	bs := []block{{Facts: given([]fact{
+		{"Policy", r.policy()},
+		{"Policy review", r.review()},
+		{"Link to WhatsApp", r.link()},
+		{"Last recorded", r.lastRecorded()},
+		{"Records", r.recordsInAll()},
+		{"Files", r.filesInAll()},
+		{"Received", r.received()},
+		{"Emails this week", r.emailsInAll()},
+		{"Program", r.Program},
+	})}}
+	if r.Checkpoint == "" {
+		return bs
+	}
+	return append(bs,
+		paragraph("Keep this email. The lines below fix the whole record as it stands: saved as a file, this email shows at any later time "+
+			"whether anything was altered or taken out since, by the command muniment verify --checkpoint FILE."),
+		block{Verbatim: r.Checkpoint})
+}
+
+func (r *weekly) policy() string {
+	s := r.w.PolicyTitle
+	if s != "" && r.w.PolicySection != "" {
+		s += ", section " + r.w.PolicySection
+	}
+	return s
+}
+
+func (r *weekly) review() string {
+	switch today := retention.DateOf(r.date); {
+	case r.Review == "":
+		return "no date is given"
+	case today > r.Review:
+		return "overdue, was due by " + r.Review.Long()
+	}
+	return "due by " + r.Review.Long()
+}
+
+func (r *weekly) link() string {
+	if g, ok := r.open(archive.NotLinked); ok {
+		return "lost since " + moment(g.Opened)
+	}
+	if g, ok := r.open(archive.NotConnected); ok {
+		return "not connected since " + moment(g.Opened)
+	}
+	return "in order, as far as is known"
+}
+
+func (r *weekly) lastRecorded() string {
+	if r.Account.LastCaptured.IsZero() {
+		return "nothing yet"
+	}
+	return moment(r.Account.LastCaptured)
+}
+
+func (r *weekly) recordsInAll() string {
+	a := r.Account
+	s := number(a.Kept) + " kept"
+	if a.OnHold > 0 {
+		s += fmt.Sprintf(", %s of them on hold", number(a.OnHold))
+	}
+	return s + fmt.Sprintf("; %s destroyed at the end of their time", numberOrNone(int(a.Destroyed)))
+}
+
+func (r *weekly) filesInAll() string {
+	c := r.fileCount
+	return sums(sum{c.Kept, "kept"}, sum{c.Wanted, "still being fetched"}, sum{c.Lost, "lost"})
+}
+
+// received shows that what came is accounted for (DESIGN.md, invariant 7).
+func (r *weekly) received() string {
+	if len(r.intakes) == 0 {
+		return "nothing this week"
+	}
+	var all archive.Intake
+	for _, i := range r.intakes {
+		all.Received += i.Received
+		all.Captured += i.Captured
+		all.Duplicate += i.Duplicate
+		all.OutOfScope += i.OutOfScope
+		all.Failed += i.Failed
+	}
+	s := fmt.Sprintf("%s since %s: %s recorded, %s received again, %s not of the group, %s failed", number(all.Received),
+		day(r.intakes[len(r.intakes)-1].Started), number(all.Captured), number(all.Duplicate), number(all.OutOfScope), number(all.Failed))
+	if n := all.Unaccounted(); n != 0 {
+		s += fmt.Sprintf("; not accounted for: %s", number(n))
+	}
+	return s
+}
+
+func (r *weekly) emailsInAll() string {
+	var handed, waiting, refused int
+	for _, it := range r.emails {
+		switch {
+		case it.State == mail.Waiting:
+			waiting++
+		case !r.inWeek(it.FinishedAt):
+		case it.State == mail.Refused:
+			refused++
+		default:
+			handed++
+		}
+	}
+	return sums(sum{handed, "handed to the mail server"}, sum{waiting, "waiting"}, sum{refused, "refused"})
+}

@@ -1,0 +1,689 @@
+package letter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"muniment/internal/archive"
+	"muniment/internal/disposal"
+	"muniment/internal/forward"
+	"muniment/internal/ledger"
+	"muniment/internal/mail"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+	"muniment/internal/vault"
+)
+
+// takes captures as the daemon does.
+func (c *council) takes(r record.Received, at time.Time) said {
+	c.t.Helper()
+	c.ids++
+	if r.Group == "" {
+		r.Group = cranford
+	}
+	if r.ID == "" && r.Kind != record.Participants {
+		r.ID = fmt.Sprintf("3EB0%016X", c.ids)
+	}
+	s := said{Ref: record.Ref{ID: r.ID, Sender: r.Sender}}
+	c.write(func(tx *sqlite.Tx) error {
+		captured, err := c.a.Capture(tx, at, r)
+		if err != nil {
+			return err
+		}
+		s.seq = captured.Seq
+		if r.File != nil {
+			err = vault.Want(tx, at, captured.Seq, r.Type, *r.File)
+		}
+		switch r.Kind {
+		case record.Reaction:
+			err = c.rules.Reacted(tx, at, r, captured)
+		case record.Participants:
+			err = people.Changed(tx, at, r)
+		}
+		return err
+	})
+	return s
+}
+
+// did is takes of what p did, captured at once.
+func (c *council) did(p person, when time.Time, r record.Received) said {
+	c.t.Helper()
+	r.Sender, r.PushName, r.Sent = p.Address, p.pushName, when
+	return c.takes(r, when.Add(time.Second))
+}
+
+func (c *council) edits(p person, when time.Time, of said, text string) {
+	c.t.Helper()
+	c.did(p, when, record.Received{Kind: record.Edit, Type: record.Text, Target: &of.Ref, Text: text})
+}
+
+func (c *council) deletes(p person, when time.Time, of said, how record.Type) {
+	c.t.Helper()
+	c.did(p, when, record.Received{Kind: record.Deletion, Type: how, Target: &of.Ref})
+}
+
+// moves is a change of who is in the group, by p.
+func (c *council) moves(p person, when time.Time, how record.Type, who ...person) {
+	c.t.Helper()
+	r := record.Received{Kind: record.Participants, Type: how}
+	for i, q := range who {
+		r.Participants = append(r.Participants, record.Participant{Address: q.Address, Admin: i == 0 && how == record.Present})
+	}
+	c.did(p, when, r)
+}
+
+// brings is a message with a file.
+func (c *council) brings(p person, when time.Time, what record.Type, name, caption string) said {
+	c.t.Helper()
+	c.ids++
+	some := func(b byte) []byte { return bytes.Repeat([]byte{b, byte(c.ids)}, 16) }
+	return c.did(p, when, record.Received{Kind: record.Message, Type: what, Text: caption,
+		File: &record.File{Name: name, Path: "/v/x", Key: some(1), Digest: some(2), Sealed: some(3)}})
+}
+
+// fetched notes what became of a file.
+func (c *council) fetched(s said, at time.Time, state vault.State, reason string, size int64) {
+	c.t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec("UPDATE media SET state = ?, reason = ?, size = ?, finished_at = ? WHERE seq = ?",
+			state, reason, size, sqlite.FormatTime(at), s.seq)
+		return err
+	})
+}
+
+// sends attempts every email that is due, with that answer.
+func (c *council) sendsEmails(at time.Time, answer error) {
+	c.t.Helper()
+	compose := func(ctx context.Context, it mail.Item) ([]byte, error) {
+		err := c.db.Write(ctx, func(tx *sqlite.Tx) error {
+			if it.Kind != forward.Letter {
+				return nil
+			}
+			_, err := forward.Settle(tx, it.About)
+			return err
+		})
+		return []byte("x"), err
+	}
+	send := func(context.Context, string, string, []byte) (string, error) { return "250 ok", answer }
+	o := mail.New(c.db, slog.New(slog.DiscardHandler), func(string) bool { return true }, send, compose,
+		func() time.Time { return at }, 0)
+	if err := o.DeliverDue(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// digested is a council whose clerk gets digests.
+type digested struct {
+	*council
+	w *Writer
+	g Digest
+}
+
+const week retention.Week = "2026-11-22"
+
+func newDigested(t *testing.T) digested {
+	d := digested{council: newCouncil(t), w: writer()}
+	d.g = Digest{
+		Week: week, Began: at("2020-01-06 09:00"), Content: Extracts,
+		LateFrom: at("2026-11-16 07:00"), LateBefore: at("2026-11-23 07:00"),
+		Approval: disposal.Standing, Minute: "24/037",
+		Review:         "2028-09-30",
+		AbandonedAfter: 31 * 24 * time.Hour,
+		Program:        "muniment 0.1.0",
+		Checkpoint: "muniment\n1204\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
+			"— muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",
+	}
+	return d
+}
+
+// sent returns the digest as it is sent on the Monday.
+func (d digested) sent() []byte {
+	d.t.Helper()
+	return d.sentAt(d.g.Week.End().Add(7 * time.Hour))
+}
+
+func (d digested) sentAt(date time.Time) (msg []byte) {
+	d.t.Helper()
+	err := d.db.Read(context.Background(), func(tx *sqlite.Tx) (err error) {
+		if d.g.Account, err = d.a.Count(tx); err != nil {
+			return err
+		}
+		h := header(fmt.Sprintf("digest.%d", d.g.Week.Number()), date)
+		h.To = "clerk@cranford-pc.example"
+		msg, err = d.w.Digest(tx, h, d.g)
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return msg
+}
+
+// everything happens in one week.
+func everything(t *testing.T) digested {
+	d := newDigested(t)
+	c := d.council
+	kit := person{record.Address{JID: "100000000000107@lid"}, "Kit"}
+	old := c.says(ann, at("2020-12-10 10:00"), "Could somebody look at the bus shelter?")
+	c.says(dee, at("2020-12-10 11:05"), "The verges are to be cut on Friday.")
+	c.moves(jo, at("2026-11-10 09:00"), record.Present, jo, ann, bo, dee, sam, pat)
+
+	c.takes(record.Received{Kind: record.Message, Type: record.Text, Sender: sam.Address, PushName: sam.pushName,
+		Sent: at("2026-11-15 23:40"), Text: "The tent is back in the store."}, at("2026-11-16 09:12"))
+	c.says(ann, at("2026-11-16 10:00"), "Good morning. The notice board is mended.")
+	litter := c.says(bo, at("2026-11-17 09:14"), "The litter pick is on Saturday at seven.")
+	c.edits(bo, at("2026-11-17 09:16"), litter, "The litter pick is on Saturday at eight.")
+	c.edits(bo, at("2026-11-17 09:20"), litter, "The litter pick is on Saturday at nine.")
+	c.edits(sam, at("2026-11-17 09:31"), litter, "There is no litter pick.")
+	wrong := c.says(sam, at("2026-11-17 19:02"), "Wrong group, sorry: @100000000000102 left his coat at ours.", bo)
+	c.deletes(sam, at("2026-11-17 19:03"), wrong, record.ByAuthor)
+	advert := c.says(pat, at("2026-11-18 08:00"), "Cheap logs! Best price in the county.\nAsk me.")
+	c.deletes(jo, at("2026-11-18 08:10"), advert, record.ByAdmin)
+	c.deletes(sam, at("2026-11-18 08:12"), litter, record.ByAdmin)
+	c.did(bo, at("2026-11-18 08:20"), record.Received{Kind: record.Edit, Type: record.Text, Text: "It is mended.",
+		Target: &record.Ref{ID: "3EB0FFFF", Sender: bo.Address}})
+
+	rail := c.says(dee, at("2026-11-18 17:02"), "The handrail on the footbridge has come away on the river side. "+
+		"It holds at the north end only, and children lean on it on the way to school. I have tied a ribbon across, but that will not "+
+		"stop anybody. The county has been told twice and says that it is ours.")
+	c.replies(bo, at("2026-11-18 17:05"), &rail, "I saw it too.")
+	c.did(ann, at("2026-11-18 17:09"), record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &rail.Ref})
+	c.did(jo, at("2026-11-18 17:10"), record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &rail.Ref})
+	c.sendsEmails(at("2026-11-18 17:13"), nil)
+	again := c.says(bo, at("2026-11-19 12:00"), "The gate of the allotments does not shut.")
+	c.did(bo, at("2026-11-19 12:01"), record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &again.Ref})
+	c.sendsEmails(at("2026-11-19 12:05"), errors.New("nobody answers"))
+
+	photo := c.brings(dee, at("2026-11-18 17:03"), record.Image, "", "The handrail")
+	c.fetched(photo, at("2026-11-18 17:03"), vault.Kept, "", 312_480)
+	plan := c.brings(ann, at("2026-11-19 10:00"), record.Document, "Plan of the playing field.pdf", "")
+	c.fetched(plan, at("2026-11-19 10:01"), vault.Kept, "", 1_482_752)
+	c.brings(pat, at("2026-11-22 18:30"), record.Video, "", "")
+	voice := c.brings(bo, at("2026-11-20 08:00"), record.Audio, "", "")
+	c.fetched(voice, at("2026-11-20 08:01"), vault.Lost, "WhatsApp no longer has it", 0)
+	c.did(sam, at("2026-11-20 08:02"), record.Received{Kind: record.Unsupported, Type: "view_once"})
+	c.did(sam, at("2026-11-20 08:05"), record.Received{Kind: record.Unsupported, Type: "pollCreationMessageV3"})
+
+	c.moves(kit, at("2026-11-20 19:20"), record.Joined, kit)
+	c.moves(jo, at("2026-11-20 19:25"), record.Removed, pat)
+	c.moves(dee, at("2026-11-21 07:00"), record.Left, dee)
+	c.moves(jo, at("2026-11-21 07:05"), record.Promoted, ann)
+	c.did(bo, at("2026-11-21 08:00"), record.Received{Kind: record.Group, Type: record.Subject, Text: "Official chat"})
+	c.did(bo, at("2026-11-21 08:01"), record.Received{Kind: record.Group, Type: record.Description, Text: "Short messages. The notice is on the website."})
+	c.did(sam, at("2026-11-21 08:02"), record.Received{Kind: record.Group, Type: record.Timer, Text: "604800"})
+	c.takes(record.Received{Kind: record.Unsupported, Type: "group_invite_link", Sender: record.Address{JID: cranford},
+		Sent: at("2026-11-21 08:03")}, at("2026-11-21 08:03"))
+
+	c.gaps(t)
+	c.write(func(tx *sqlite.Tx) error {
+		id, err := archive.BeginIntake(tx, at("2026-11-02 08:00"))
+		if err != nil {
+			return err
+		}
+		for n, o := range []archive.Outcome{archive.WasCaptured, archive.WasDuplicate, archive.WasCaptured, archive.WasOutOfScope, archive.WasCaptured} {
+			if err := archive.Count(tx, id, int64(n)+2, o); err != nil {
+				return err
+			}
+		}
+		return archive.Alive(tx, at("2026-11-23 06:59"), id)
+	})
+	c.holds(old, litter)
+	c.write(func(tx *sqlite.Tx) error {
+		drawn := at("2026-11-22 02:30")
+		ds := &disposal.Disposal{DB: c.db, Archive: c.a, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return drawn },
+			Policy: disposal.Policy{Approval: disposal.Each, NoticeDays: 30, From: "record@cranford-pc.example", To: "clerk@cranford-pc.example"}}
+		_, err := ds.DrawUp(tx)
+		return err
+	})
+	c.sendsEmails(at("2026-11-22 02:31"), &mail.Failure{Stage: mail.Recipient, Code: 550})
+	d.g.Approval, d.g.Minute = disposal.Each, ""
+	d.g.Review = "2026-09-30"
+	d.g.ClockDoubted = true
+	return d
+}
+
+func (c *council) gaps(t *testing.T) {
+	t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		for _, g := range []struct {
+			kind       archive.GapKind
+			from, till string
+		}{
+			{archive.NotConnected, "2026-11-16 22:05", "2026-11-17 07:58"},
+			{archive.NotConnected, "2026-11-18 12:00", "2026-11-18 12:01"},
+			{archive.NotConnected, "2026-11-18 12:03", "2026-11-18 12:04"},
+			{archive.NotLinked, "2026-11-19 13:00", "2026-11-19 15:30"},
+			{archive.NotConnected, "2026-11-23 05:10", ""},
+		} {
+			if err := archive.OpenGap(tx, at(g.from), at(g.from), g.kind, "test"); err != nil {
+				return err
+			}
+			if g.till == "" {
+				continue
+			}
+			if err := archive.CloseGap(tx, at(g.till)); err != nil {
+				return err
+			}
+		}
+		for _, m := range []struct{ id, when string }{{"LOST1", "2026-09-01 10:00"}, {"LOST2", "2026-11-18 07:30"}} {
+			if err := c.a.MissMessage(tx, at(m.when), cranford, record.Ref{ID: m.id, Sender: bo.Address}, "no key"); err != nil {
+				return err
+			}
+		}
+		return archive.OpenGap(tx, at("2026-11-20 02:30"), at("2026-10-20 02:30"), archive.Abandoned, "1 message")
+	})
+}
+
+func (c *council) holds(old, litter said) {
+	c.t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		m, err := people.MemberNamed(tx, "Cllr Bo Carter")
+		if err != nil {
+			return err
+		}
+		for _, h := range []struct {
+			when, reason string
+			review       retention.Date
+			cover        archive.Cover
+		}{
+			{"2026-05-04 10:00", "request FOI-2026-003.", "2026-11-04", archive.Cover{Scope: archive.Dates, From: "2026-03-01", Through: "2026-04-30"}},
+			{"2026-11-03 10:00", "complaint about the hall", "2027-05-03", archive.Cover{Scope: archive.ByMember, Member: m.ID}},
+			{"2026-11-20 10:00", "claim by the contractor", "", archive.Cover{Scope: archive.Records, Records: []record.Seq{old.seq, litter.seq}, Search: "shelter OR litter"}},
+		} {
+			if _, err := archive.PlaceHold(tx, at(h.when), "Jo Hall", h.reason, h.review, h.cover); err != nil {
+				return err
+			}
+		}
+		id, err := archive.PlaceHold(tx, at("2026-06-01 10:00"), "Jo Hall", "over by now", "", archive.Cover{Scope: archive.Everything})
+		if err != nil {
+			return err
+		}
+		return archive.ReleaseHold(tx, at("2026-06-08 10:00"), id, "Jo Hall", "settled")
+	})
+}
+
+func TestDigest(t *testing.T) {
+	golden(t, "digest", everything(t).sent())
+}
+
+// That nothing happened is told under every heading: it is evidence.
+func TestDigestOfAnEmptyWeek(t *testing.T) {
+	d := newDigested(t)
+	d.moves(jo, at("2026-11-10 09:00"), record.Present, jo, ann, bo, dee)
+	golden(t, "digest-empty", d.sent())
+}
+
+// Where the council does not want words in emails, there are none that a member
+// typed, nor the name of a file.
+func TestDigestOfReferences(t *testing.T) {
+	d := everything(t)
+	d.g.Content = References
+	msg := d.sent()
+	golden(t, "digest-references", msg)
+	p := parse(t, msg)
+	for _, said := range d.typed() {
+		for part, s := range map[string]string{"text": p.text, "HTML": p.html} {
+			if first := strings.Fields(said)[0]; strings.Contains(s, said) || len(first) > 6 && strings.Contains(s, first) {
+				t.Errorf("the %s holds words of %q", part, said)
+			}
+		}
+	}
+}
+
+// typed returns whatever members typed: messages, captions, names of files.
+func (c *council) typed() (all []string) {
+	c.t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		return archive.Each(tx, func(r archive.Record) error {
+			for _, s := range append(lines(r.Text), r.FileName) {
+				if s != "" && r.Type != record.Timer {
+					all = append(all, s)
+				}
+			}
+			return nil
+		})
+	})
+	if len(all) < 10 {
+		c.t.Fatalf("only %q was typed", all)
+	}
+	return all
+}
+
+// A digest shows at most the first 200 characters of a message, unless it is to show
+// everything.
+func TestContentOfDigests(t *testing.T) {
+	d := newDigested(t)
+	long := strings.Repeat("Ofcom's numbers are for drama. ", 20) + "The end."
+	d.brings(ann, at("2026-11-17 10:00"), record.Image, "", long)
+	for content, want := range map[Content]int{References: 0, Extracts: extract, Full: len(long)} {
+		d.g.Content = content
+		var typed []string
+		for line := range strings.Lines(parse(t, d.sent()).text) {
+			if s, ok := strings.CutPrefix(line, "  | "); ok {
+				typed = append(typed, strings.TrimSpace(s))
+			}
+		}
+		got := strings.Join(typed, " ")
+		if len(got) > want+len("…") || len(got) < want*9/10 || !strings.HasPrefix(long, strings.TrimSuffix(got, "…")) {
+			t.Errorf("%s: %d characters of %d: %q", content, len(got), len(long), got)
+		}
+	}
+}
+
+// The clocks go back on the last day of the week, which is an hour longer; what was
+// sent in the hour that comes twice says in which.
+func TestDigestOfTheWeekOfTheClockChange(t *testing.T) {
+	d := newDigested(t)
+	d.moves(jo, at("2026-10-01 09:00"), record.Present, jo, ann, bo, dee)
+	d.g.Week, d.g.LateFrom, d.g.LateBefore = "2026-10-25", time.Time{}, time.Time{}
+	one := time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC)
+	for _, photo := range []struct {
+		caption string
+		sent    time.Time
+	}{
+		{"before the week", at("2026-10-18 23:59")},
+		{"the first", at("2026-10-19 00:00")},
+		{"half past one in summer time", one},
+		{"half past one again", one.Add(time.Hour)},
+		{"the last", at("2026-10-25 23:59")},
+		{"after the week", at("2026-10-26 00:00")},
+	} {
+		d.brings(ann, photo.sent, record.Image, "", photo.caption)
+	}
+	d.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec("UPDATE media SET state = 'kept', finished_at = ?, size = 100000", sqlite.FormatTime(d.g.Week.Start()))
+		return err
+	})
+	golden(t, "digest-clock-change", d.sent())
+}
+
+// Nothing that comes into the archive after the date of a digest changes it, and no
+// order of a map does.
+func TestADigestIsTheSameAtEveryAttempt(t *testing.T) {
+	d := everything(t)
+	first := d.sent()
+	for range 10 {
+		if !bytes.Equal(first, d.sent()) {
+			t.Fatal("two attempts differ")
+		}
+	}
+	d.write(func(tx *sqlite.Tx) (err error) {
+		d.g.Account, err = d.a.Count(tx) // which the archive tells of now only
+		return err
+	})
+	later := at("2026-11-23 07:05")
+	m := d.takes(record.Received{Kind: record.Message, Type: record.Text, Sender: bo.Address, PushName: bo.pushName,
+		Sent: at("2026-11-22 10:00"), Text: "This came late."}, later)
+	d.takes(record.Received{Kind: record.Edit, Type: record.Text, Sender: bo.Address, Sent: at("2026-11-22 11:00"), Text: "Late.", Target: &m.Ref}, later)
+	d.takes(record.Received{Kind: record.Edit, Type: record.Text, Sender: bo.Address, Sent: at("2026-11-17 09:30"), Text: "It is off.",
+		Target: &record.Ref{ID: "3EB00000000000000006", Sender: bo.Address}}, later)
+	d.did(ann, at("2026-11-23 07:06"), record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &m.Ref})
+	d.write(func(tx *sqlite.Tx) error {
+		if _, err := archive.PlaceHold(tx, later, "Jo Hall", "late", "", archive.Cover{Scope: archive.Everything}); err != nil {
+			return err
+		}
+		if err := archive.ReleaseHold(tx, later, 1, "Jo Hall", "done"); err != nil {
+			return err
+		}
+		if err := archive.CloseGap(tx, later); err != nil {
+			return err
+		}
+		return archive.OpenGap(tx, later, later, archive.NotLinked, "late")
+	})
+	err := d.db.Read(t.Context(), func(tx *sqlite.Tx) error {
+		text, err := d.w.DigestText(tx, at("2026-11-23 07:00"), d.g)
+		onHold := regexp.MustCompile(`, of which \d+ on hold`) // so is this
+		words := func(s string) string { return onHold.ReplaceAllString(strings.Join(strings.Fields(s), " "), "") }
+		if diff := cmp.Diff(words(parse(t, first).text), words(text)); diff != "" {
+			t.Errorf("what came later changed the digest (-first +later):\n%s", diff)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was sent last week and came too late for that digest is in this one; what was
+// in that one is not.
+func TestWhatCameTooLate(t *testing.T) {
+	d := newDigested(t)
+	for caption, captured := range map[string]string{
+		"in the last digest":  "2026-11-16 06:59",
+		"too late for it":     "2026-11-16 07:00",
+		"too late even now":   "2026-11-23 07:01",
+		"just in time for us": "2026-11-23 06:59",
+	} {
+		d.ids++
+		d.takes(record.Received{Kind: record.Message, Type: record.Image, Sender: ann.Address, Sent: at("2026-11-15 10:00"), Text: caption,
+			ID: caption, File: &record.File{Sealed: []byte(caption)}}, at(captured))
+	}
+	text := parse(t, d.sent()).text
+	for _, want := range []string{"too late for it", "just in time for us", "2, of which 2 were sent before this week and came late", "Sun 15 Nov, 10:00"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+	for _, not := range []string{"in the last digest", "too late even now"} {
+		if strings.Contains(text, not) {
+			t.Errorf("it shows what was %s", not)
+		}
+	}
+}
+
+// Somebody compares the archive with the digest: the whole email will do.
+func TestTheCheckpointIsFoundInADigest(t *testing.T) {
+	d := newDigested(t)
+	path := filepath.Join(t.TempDir(), "ledger.key")
+	if err := ledger.NewKey(path, "muniment"); err != nil {
+		t.Fatal(err)
+	}
+	key, err := ledger.LoadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var signed ledger.Checkpoint
+	d.write(func(tx *sqlite.Tx) (err error) {
+		signed, err = key.Sign(tx, at("2026-11-23 07:00"))
+		return err
+	})
+	d.g.Checkpoint = signed.Note
+	msg := d.sent()
+	for what, s := range map[string]string{"email": string(msg), "text": parse(t, msg).text} {
+		found, ok := ledger.Find(s)
+		if c, err := key.Open(found); !ok || err != nil || c.Root != signed.Root || c.Size != signed.Size {
+			t.Errorf("in the %s: %v, %v; found %q", what, ok, err, found)
+		}
+	}
+}
+
+// The printed digest is the emailed one.
+func TestDigestText(t *testing.T) {
+	d := everything(t)
+	d.w.Demonstration = true
+	msg := d.sent()
+	err := d.db.Read(t.Context(), func(tx *sqlite.Tx) (err error) {
+		if d.g.Account, err = d.a.Count(tx); err != nil {
+			return err
+		}
+		text, err := d.w.DigestText(tx, at("2026-11-23 07:00"), d.g)
+		if diff := cmp.Diff(parse(t, msg).text, text); diff != "" {
+			t.Errorf("(-emailed +printed)\n%s", diff)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Where there are several groups, each thing says in which it was.
+func TestDigestOfSeveralGroups(t *testing.T) {
+	d := everything(t)
+	d.w.Groups = map[string]string{cranford: "Cranford councillors", "120363041234567891@g.us": "Officers"}
+	d.takes(record.Received{Group: "120363041234567891@g.us", Kind: record.Participants, Type: record.Present, Sender: jo.Address,
+		Sent: at("2026-11-10 09:00"), Participants: []record.Participant{{Address: jo.Address}}}, at("2026-11-10 09:00"))
+	text := strings.Join(strings.Fields(parse(t, d.sent()).text), " ")
+	for _, want := range []string{
+		"in the WhatsApp groups “Cranford councillors” and “Officers”",
+		"(record 16 in “Cranford councillors”)",
+		"Sat 21 Nov, 07:00 in “Cranford councillors”: Cllr Dee Evans left.",
+		"Cllr Ann Brook, not in “Officers”",
+		"Kit (name not verified) in “Cranford councillors”. Please make sure",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+	if strings.Contains(text, "Cllr Ann Brook, not in “Cranford") {
+		t.Error("it says that Ann is not in the group where she is")
+	}
+}
+
+// What needs attention says what to do.
+func TestAttention(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		story func(d *digested)
+		want  string // empty: nothing needs attention
+	}{
+		{"nothing", func(*digested) {}, ""},
+		{"the link is lost", func(d *digested) {
+			d.write(func(tx *sqlite.Tx) error {
+				return archive.OpenGap(tx, at("2026-11-20 10:00"), at("2026-11-20 10:00"), archive.NotLinked, "logged out")
+			})
+		}, "Link to WhatsApp lost: Nothing has been recorded since Friday 20 November 2026 at 10:00. Please have it linked again today (muniment link)."},
+		{"the link was lost, and is there again", func(d *digested) {
+			d.write(func(tx *sqlite.Tx) error {
+				return errors.Join(archive.OpenGap(tx, at("2026-11-20 10:00"), at("2026-11-20 10:00"), archive.NotLinked, "logged out"),
+					archive.CloseGap(tx, at("2026-11-20 11:00")))
+			})
+		}, ""},
+		{"a message of long ago is still missing", func(d *digested) {
+			d.write(func(tx *sqlite.Tx) error {
+				return d.a.MissMessage(tx, at("2026-11-15 10:00"), cranford, record.Ref{ID: "X", Sender: bo.Address}, "no key")
+			})
+		}, ""},
+		{"an email waits for a day", func(d *digested) {
+			d.owes("disposal certificate", 3, at("2026-11-22 06:00"))
+		}, "Emails waiting: For more than a day the mail server has not taken the certificate of destruction 3."},
+		{"an email waits for less", func(d *digested) { d.owes("disposal certificate", 3, at("2026-11-22 08:00")) }, ""},
+		{"this very digest waits", func(d *digested) { d.owes(forward.DigestLetter, 20261122, at("2026-11-01 08:00")) }, ""},
+		{"the last digest waits", func(d *digested) { d.owes(forward.DigestLetter, 20261115, at("2026-11-16 07:00")) },
+			"has not taken this weekly email of 15 November 2026."},
+		{"somebody who left office is in the group", func(d *digested) {
+			d.write(func(tx *sqlite.Tx) error {
+				m, err := people.MemberNamed(tx, "Cllr Bo Carter")
+				if err != nil {
+					return err
+				}
+				return people.EndMember(tx, at("2026-11-20 10:00"), "Jo Hall", "resigned", m.ID, at("2026-11-20 00:00"))
+			})
+		}, "Left office: Still in the group: Cllr Bo Carter."},
+		{"a hold's review is today", func(d *digested) { d.held("2026-11-23") }, ""},
+		{"a hold's review is over", func(d *digested) { d.held("2026-11-22") }, "Hold 1: It was to be reviewed by 22 November 2026. Is it still needed?"},
+		{"nobody has set who approves", func(d *digested) {
+			d.g.Approval = disposal.Unset
+			d.lists("2026-11-22 02:30")
+		}, "Disposal list 1: It holds 1 record and waits, because the council has not set who approves destruction."},
+		{"a list waits for its day", func(d *digested) { d.lists("2026-11-22 02:30") }, ""},
+		{"a list's day has come and it is doubted", func(d *digested) {
+			d.lists("2026-10-22 02:30")
+			d.g.Doubts = map[int64]string{1: "everything on it is on hold"}
+		}, "Disposal list 1: It was to be destroyed on 21 November 2026, and is not yet: everything on it is on hold."},
+		{"the policy is to be reviewed in time", func(d *digested) { d.g.Review = "2026-12-24" }, ""},
+		{"the policy is to be reviewed soon", func(d *digested) { d.g.Review = "2026-12-23" }, "Policy: It is to be reviewed by 23 December 2026."},
+		{"the policy's review is overdue", func(d *digested) { d.g.Review = "2026-11-22" }, "Policy: It was to be reviewed by 22 November 2026."},
+		{"disappearing messages are switched off", func(d *digested) {
+			d.did(ann, at("2026-11-17 10:00"), record.Received{Kind: record.Group, Type: record.Timer, Text: "0"})
+		}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDigested(t)
+			d.moves(jo, at("2026-11-10 09:00"), record.Present, jo, ann, bo, dee)
+			tt.story(&d)
+			text := strings.Join(strings.Fields(parse(t, d.sent()).text), " ")
+			if nothing := strings.Contains(text, "Nothing needs your attention. "); nothing != (tt.want == "") {
+				t.Errorf("nothing needs attention: %v\n%s", nothing, text)
+			}
+			if !strings.Contains(text, tt.want) {
+				t.Errorf("it does not say %q\n%s", tt.want, text)
+			}
+		})
+	}
+}
+
+func (c *council) owes(kind string, about int64, since time.Time) {
+	c.t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		_, err := mail.Queue(tx, since, mail.Item{Kind: kind, About: about, MessageID: fmt.Sprint(about), From: "a", To: "b"})
+		return err
+	})
+}
+
+func (c *council) held(review retention.Date) {
+	c.t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		_, err := archive.PlaceHold(tx, at("2026-11-01 10:00"), "Jo Hall", "a claim", review, archive.Cover{Scope: archive.Everything})
+		return err
+	})
+}
+
+// lists draws up a disposal list.
+func (c *council) lists(when string) {
+	c.t.Helper()
+	c.says(ann, at("2020-11-01 10:00"), "Long ago.")
+	c.write(func(tx *sqlite.Tx) error {
+		ds := &disposal.Disposal{DB: c.db, Archive: c.a, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return at(when) },
+			Policy: disposal.Policy{NoticeDays: 30, From: "record@cranford-pc.example", To: "clerk@cranford-pc.example"}}
+		_, err := ds.DrawUp(tx)
+		return err
+	})
+	c.sendsEmails(at(when).Add(time.Minute), nil)
+}
+
+// What became of a marked conversation is told as it is.
+func TestWhereAMarkedConversationWent(t *testing.T) {
+	d := newDigested(t)
+	mark := func(p person, when string, of said) {
+		d.did(p, at(when), record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &of.Ref})
+	}
+	m := d.says(bo, at("2026-11-17 10:00"), "The stile is loose.")
+	mark(ann, "2026-11-17 10:01", m)
+	d.sendsEmails(at("2026-11-17 10:10"), nil)
+	mark(bo, "2026-11-18 10:00", m)
+	d.sendsEmails(at("2026-11-18 10:10"), nil)
+	other := d.says(dee, at("2026-11-19 10:00"), "The bench has gone.")
+	mark(ann, "2026-11-19 10:01", other)
+	d.reacts(ann, at("2026-11-19 10:02"), other, "") // taken back in time
+	mark(ann, "2026-11-20 10:00", said{Ref: record.Ref{ID: "3EB0FFFF", Sender: bo.Address}})
+	d.sendsEmails(at("2026-11-20 10:10"), nil)
+	mark(ann, "2026-11-22 23:59", other)
+	text := strings.Join(strings.Fields(parse(t, d.sent()).text), " ")
+	for _, want := range []string{
+		"Marked by Cllr Ann Brook on Tue 17 Nov, 10:01. Handed to the mail server on Tue 17 Nov, 10:10 for council@cranford-pc.example.",
+		"Marked by Cllr Bo Carter on Wed 18 Nov, 10:00. Nothing was emailed, since all of it is in the email about conversation 1.",
+		"Marked by Cllr Ann Brook on Fri 20 Nov, 10:00. Nothing was emailed, since the marked message is not in the record.",
+		"Marked by Cllr Ann Brook on Sun 22 Nov, 23:59. It will be emailed in a moment.",
+		"Marked: 4 conversations",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "Thu 19 Nov, 10:01") {
+		t.Error("a mark that was taken back in time is told")
+	}
+}

@@ -1,0 +1,337 @@
+package letter
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/forward"
+	"muniment/internal/mail"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+)
+
+// marked tells of the conversations that were marked in the week, and where they went.
+func (r *weekly) marked() (bs []block) {
+	for _, c := range r.conversations {
+		heading := fmt.Sprintf("Conversation %d", c.ID)
+		if len(c.Seqs) > 0 {
+			heading += ": " + count(len(c.Seqs), "message")
+		}
+		bs = append(bs, block{Day: heading})
+		if c.Marked != 0 {
+			bs = append(bs, block{Message: r.message(r.originals[c.Marked])})
+		}
+		var who []string
+		for _, m := range c.marks {
+			who = append(who, fmt.Sprintf("by %s on %s", r.name(m.Person), r.when(m.Sent)))
+			r.shows(m)
+		}
+		bs = append(bs, paragraph("Marked %s. %s", and(who), r.went(c)))
+	}
+	return bs
+}
+
+// went says what became of a marked conversation.
+func (r *weekly) went(c markedConversation) string {
+	it := c.email
+	switch c.state {
+	case forward.Settling:
+		return "It will be emailed in a moment."
+	case forward.NothingNew:
+		return fmt.Sprintf("Nothing was emailed, since all of it is in the email about conversation %d.", c.Continues)
+	case forward.NotKept:
+		return "Nothing was emailed, since the marked message is not in the record."
+	}
+	switch {
+	case it.State == mail.HandedOver && r.known(it.FinishedAt):
+		return fmt.Sprintf("Handed to the mail server on %s for %s.", r.when(it.FinishedAt), oneLine(it.To))
+	case it.State == mail.Refused && r.known(it.FinishedAt):
+		return fmt.Sprintf("The mail server refused it on %s.", r.when(it.FinishedAt))
+	case it.State == mail.Cancelled:
+		return "Nothing was emailed, since none of its messages is kept any more."
+	}
+	return "The mail server has not taken it yet."
+}
+
+// isShared reports whether m is a photo, a video, a recording or a document. A
+// sticker is none.
+func isShared(m archive.Record) bool {
+	switch m.Type {
+	case record.Image, record.Video, record.Audio, record.Document:
+		return m.Kind == record.Message
+	}
+	return isOnce(m)
+}
+
+// isOnce reports whether m was sent to be viewed once: it is not kept then.
+func isOnce(m archive.Record) bool {
+	return m.Kind == record.Unsupported && strings.HasPrefix(spelling(string(m.Type)), "viewonce")
+}
+
+func (r *weekly) shared() (bs []block) {
+	for _, m := range r.records {
+		if isShared(m) {
+			bs = append(bs, block{Message: r.message(m)})
+		}
+	}
+	return bs
+}
+
+// isAttempt reports whether m would change what another sent, without a right to it.
+func (r *weekly) isAttempt(m archive.Record) bool {
+	of := r.originals[m.ReplyTo]
+	return (m.Kind == record.Edit || m.Kind == record.Deletion) && of.Seq != 0 && of.Destroyed == "" && !m.Entitled
+}
+
+// changed shows each message that was edited or deleted in the week, with all that
+// it said and all that was tried.
+func (r *weekly) changed() (bs []block) {
+	shown := make(map[record.Seq]bool)
+	for _, c := range r.records {
+		if c.Kind != record.Edit && c.Kind != record.Deletion {
+			continue
+		}
+		of := r.originals[c.ReplyTo]
+		if of.Seq == 0 || of.Destroyed != "" {
+			bs = append(bs, block{Message: r.orphan(c, of)})
+		} else if !shown[of.Seq] {
+			shown[of.Seq] = true
+			bs = append(bs, block{Message: r.versions(of)})
+		}
+	}
+	return bs
+}
+
+// orphan shows an edit or a deletion of a message that is not here.
+func (r *weekly) orphan(c, of archive.Record) *message {
+	v := r.head(c)
+	what := "a message that is not in the record"
+	if of.Seq != 0 {
+		what = fmt.Sprintf("a message since destroyed, record %d", of.Seq)
+	}
+	if v.Lines = r.words(c); c.Kind == record.Deletion {
+		v.Notes = append(v.Notes, "Deleted "+what+".")
+	} else {
+		v.Notes = append(v.Notes, "Changed "+what+".")
+	}
+	return v
+}
+
+// versions shows what a message says, what it said before, and what was tried. Where
+// no words are repeated, it tells only that there were other versions.
+func (r *weekly) versions(m archive.Record) *message {
+	v := r.head(m)
+	h := r.histories[m.Seq]
+	all := h.versions(m)
+	last := len(all) - 1
+	v.Lines = r.wordsOrNone(all[last])
+	for i, said := range all {
+		switch {
+		case i == last && i > 0, i > 0 && r.Content == References:
+			v.Notes = append(v.Notes, fmt.Sprintf("Changed by its sender on %s (record %d).", r.when(said.Sent), said.Seq))
+		case i == last || r.Content == References:
+		case i == 0:
+			v.Earlier = append(v.Earlier, version{"As first sent:", r.wordsOrNone(said)})
+		default:
+			when := fmt.Sprintf("As changed on %s (record %d):", r.when(said.Sent), said.Seq)
+			v.Earlier = append(v.Earlier, version{when, r.wordsOrNone(said)})
+		}
+	}
+	for _, c := range h {
+		r.shows(c)
+		if c.Entitled {
+			continue
+		}
+		verb := "change"
+		if c.Kind == record.Deletion {
+			verb = "delete"
+		}
+		tried := fmt.Sprintf("%s tried to %s it on %s, without effect (record %d).", r.name(c.Person), verb, r.when(c.Sent), c.Seq)
+		if c.Kind == record.Edit && r.Content != References {
+			v.Earlier = append(v.Earlier, version{tried + " It was to say:", r.wordsOrNone(c)})
+		} else {
+			v.Notes = append(v.Notes, tried)
+		}
+	}
+	if d, is := h.deletion(); is {
+		v.Notes = append(v.Notes, r.deletion(d, m))
+	}
+	return v
+}
+
+// wordsOrNone returns the words of a version; that it has none is told too.
+func (r *weekly) wordsOrNone(m archive.Record) []string {
+	said := r.words(m)
+	if said == nil && r.Content != References && !m.HasFile {
+		said = []string{"(no words)"}
+	}
+	return said
+}
+
+// deletion says who deleted m.
+func (r *weekly) deletion(d, m archive.Record) string {
+	by := "its sender"
+	if d.Person != m.Person {
+		by = r.name(d.Person) + ", an administrator of the group,"
+	}
+	return fmt.Sprintf("Deleted by %s on %s (record %d). The record keeps it.", by, r.when(d.Sent), d.Seq)
+}
+
+// moved tells, in order of time, what became of the group and of who is in it.
+func (r *weekly) moved() (all []string) {
+	for _, m := range r.records {
+		if what := r.move(m); what != "" {
+			r.shows(m)
+			if !strings.HasSuffix(what, "”") {
+				what += "."
+			}
+			all = append(all, r.when(m.Sent)+r.in(m.Group)+": "+what)
+		}
+	}
+	return all
+}
+
+func (r *weekly) move(m archive.Record) string {
+	switch m.Kind {
+	case record.Group:
+		return r.groupChange(m)
+	case record.Unsupported:
+		if strings.HasPrefix(spelling(string(m.Type)), "group") && spelling(string(m.Type)) != "groupinvite" {
+			what := nounFor(m.Kind, m.Type)
+			return strings.ToLower(what[:1]) + what[1:] + r.by(m)
+		}
+		return ""
+	case record.Participants:
+	default:
+		return ""
+	}
+	names := r.participantsOf(m)
+	who, was := and(names), were(len(names))
+	if len(names) == 0 {
+		who, was = "somebody", "was"
+	}
+	switch m.Type {
+	case record.Joined:
+		return who + " joined"
+	case record.Left:
+		return who + " left"
+	case record.Added, record.Removed:
+		return who + " " + was + " " + string(m.Type) + r.by(m)
+	case record.Promoted:
+		return who + " " + was + " made administrator of the group" + r.by(m)
+	case record.Demoted:
+		return who + " " + was + " made administrator no longer" + r.by(m)
+	case record.Present:
+		return "WhatsApp’s list of who is in the group: " + who
+	}
+	return "who is in the group was changed"
+}
+
+func (r *weekly) groupChange(m archive.Record) string {
+	to := ""
+	if text := r.quote(m.Text); text != "" {
+		to = " to " + text
+	}
+	switch m.Type {
+	case record.Subject:
+		return "the group’s name in WhatsApp was changed" + r.by(m) + to
+	case record.Description:
+		if oneLine(m.Text) == "" {
+			return "the group’s description was removed" + r.by(m)
+		}
+		return "the group’s description was changed" + r.by(m) + to
+	}
+	if seconds, is := timer(m); is && seconds > 0 {
+		return fmt.Sprintf("messages were set to disappear after %s%s", span(seconds), r.by(m))
+	} else if is {
+		return "disappearing messages were switched off" + r.by(m)
+	}
+	return "the group was changed" + r.by(m)
+}
+
+// timer returns after how many seconds messages are to disappear, if m says so.
+func timer(m archive.Record) (seconds int64, is bool) {
+	if m.Kind != record.Group || m.Type != record.Timer {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(m.Text, 10, 64)
+	return seconds, err == nil
+}
+
+// span returns a number of seconds in words: 7 days.
+func span(seconds int64) string {
+	const perDay = 24 * 60 * 60
+	if seconds%perDay == 0 {
+		return count(int(seconds/perDay), "day")
+	}
+	return length(time.Duration(seconds) * time.Second)
+}
+
+// absent tells which councillors are not in the group.
+func (r *weekly) absent() []block {
+	var missing []string
+	for _, group := range r.groups {
+		roster := r.rosters[group]
+		if !roster.Known {
+			return []block{paragraph("It is not known who is in the group%s.", r.in(group))}
+		}
+		for _, m := range r.councillors() {
+			if slices.ContainsFunc(roster.In, func(e archive.Enrolled) bool { return e.Person == m.Person }) {
+				continue
+			}
+			name := oneLine(m.Name)
+			if len(r.groups) > 1 {
+				name += ", not" + r.in(group)
+			}
+			missing = append(missing, name+r.departed(roster, m.Person))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return []block{
+		{List: missing},
+		paragraph("This version does not record what they receive instead. Please make sure that they get the same information."),
+	}
+}
+
+// departed says when somebody went, if that is known.
+func (r *weekly) departed(roster archive.Roster, p people.ID) string {
+	i := slices.IndexFunc(roster.Gone, func(d archive.Departed) bool { return d.Person == p })
+	if i < 0 {
+		return ""
+	}
+	verb := map[record.Type]string{record.Left: "left", record.Removed: "removed"}[roster.Gone[i].How]
+	if verb == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s on %s)", verb, retention.DateOf(roster.Gone[i].At).Long())
+}
+
+// allPresent says that no councillor is missing.
+func (r *weekly) allPresent() string {
+	switch n := len(r.councillors()); n {
+	case 0:
+		return "None: there is no councillor on the register."
+	case 1:
+		return "None: the one councillor on the register is in the group."
+	default:
+		return fmt.Sprintf("None: all %d councillors on the register are in the group.", n)
+	}
+}
+
+// councillors returns those who were in office at the end of the week, whoever is in
+// the chair among them.
+func (r *weekly) councillors() (all []people.Member) {
+	for _, m := range r.members {
+		if (m.Role == "councillor" || m.Role == "chair") && !m.Ended(r.end()) {
+			all = append(all, m)
+		}
+	}
+	return all
+}
