@@ -132,9 +132,10 @@ func Cancel(tx *sqlite.Tx, kind string, about int64, now time.Time) error {
 // Discard throws away the composed letter of an email that still waits, because
 // something in it is being destroyed: it is composed anew at the next attempt. That
 // destruction leaves nothing counts for more than that an email whose outcome is
-// not known is repeated to the letter.
+// not known is repeated to the letter. One that is being composed just now will not
+// be kept: its attempt is taken back.
 func Discard(tx *sqlite.Tx, kind string, about int64) error {
-	if _, err := tx.Exec("UPDATE outbox SET message = NULL, composed_at = NULL WHERE kind = ? AND about = ? AND message IS NOT NULL",
+	if _, err := tx.Exec("UPDATE outbox SET message = NULL, composed_at = NULL, last_attempt = NULL WHERE kind = ? AND about = ? AND state = 'waiting'",
 		kind, about); err != nil {
 		return fmt.Errorf("discard letter %q about %d: %w", kind, about, err)
 	}

@@ -335,11 +335,12 @@ func (o *Outbox) begin(ctx context.Context, id int64, now time.Time) (it Item, m
 	return it, msg, err
 }
 
-// keep keeps the letter as composed, and reports whether the email still waits.
+// keep keeps the letter as composed, and reports whether the email still waits for it:
+// see [Discard].
 func (o *Outbox) keep(ctx context.Context, it Item, msg []byte) (is bool, err error) {
 	err = o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		done, err := tx.Exec("UPDATE outbox SET message = ?, composed_at = ? WHERE id = ? AND state = 'waiting'",
-			msg, sqlite.FormatTime(it.ComposedAt), it.ID)
+		done, err := tx.Exec("UPDATE outbox SET message = ?, composed_at = ? WHERE id = ? AND state = 'waiting' AND last_attempt = ?",
+			msg, sqlite.FormatTime(it.ComposedAt), it.ID, sqlite.FormatTime(it.LastAttempt))
 		if err != nil {
 			return err
 		}
