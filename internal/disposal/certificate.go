@@ -1,10 +1,12 @@
 package disposal
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"muniment/internal/archive"
 	"muniment/internal/forward"
 	"muniment/internal/journal"
+	"muniment/internal/ledger"
 	"muniment/internal/mail"
 	"muniment/internal/record"
 	"muniment/internal/retention"
@@ -63,11 +66,12 @@ type Certificate struct {
 // EmailedCopy is an email that holds destroyed records. It lies in the council's
 // mailboxes, where this program cannot reach it.
 type EmailedCopy struct {
-	Conversation int64     `json:"conversation"`         // as in its subject
-	Correction   bool      `json:"correction,omitempty"` // of that conversation
-	MessageID    string    `json:"message_id"`
-	SentAt       time.Time `json:"handed_over_at"`
-	Records      int       `json:"records_destroyed"` // of those in it
+	Conversation int64          `json:"conversation"`         // as in its subject
+	Correction   bool           `json:"correction,omitempty"` // of that conversation
+	Digest       retention.Date `json:"digest,omitempty"`     // the Sunday of the week that a digest sums up: it may show the records
+	MessageID    string         `json:"message_id"`
+	SentAt       time.Time      `json:"handed_over_at"`
+	Records      int            `json:"records_destroyed"` // of those in it
 }
 
 // certify writes the certificate of a run, as JSON, and journals the run's end.
@@ -119,6 +123,11 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 	if c.Emails, err = emailedCopies(tx, c.Destroyed); err != nil {
 		return "", err
 	}
+	digests, err := emailedDigests(tx, c.Destroyed)
+	if err != nil {
+		return "", err
+	}
+	c.Emails = append(c.Emails, digests...)
 	if err := journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunFinished, Reason: r.authority,
 		About: journal.About{"run": r.id, "list": l.ID, "destroyed": len(c.Destroyed), "files": c.Media, "kept on hold": c.Kept,
 			"searched for": c.Searched, "files searched": c.Files, "bytes searched": c.Bytes}}); err != nil {
@@ -167,6 +176,57 @@ func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
 			of.Conversation, of.Correction = c.Conversation.ID, true
 		}
 		copies = append(copies, of)
+	}
+	return copies, nil
+}
+
+// lateWeeks is in how many digests after its week's own something may be shown that came
+// late.
+const lateWeeks = 8
+
+// emailedDigests returns the digests that were handed over and may show any of the
+// stubs' records: of each, the first after it was captured. What kind of record it was
+// is not known any more, and not all are shown.
+func emailedDigests(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
+	signed, err := ledger.SignedSince(tx, 0)
+	if err != nil {
+		return nil, err
+	}
+	digests := make(map[retention.Week]mail.Item)
+	find := func(w retention.Week) (mail.Item, error) {
+		it, known := digests[w]
+		if known {
+			return it, nil
+		}
+		it, err := mail.Find(tx, forward.DigestLetter, w.Number())
+		if errors.Is(err, mail.ErrNotQueued) {
+			err = nil
+		}
+		digests[w] = it
+		return it, err
+	}
+	records := make(map[retention.Week]int)
+	for _, s := range stubs {
+		var captured time.Time // not before: it was in the ledger by then
+		i, _ := slices.BinarySearchFunc(signed, s.Leaf+1, func(c ledger.Signed, size int64) int { return cmp.Compare(c.Size, size) })
+		if i < len(signed) {
+			captured = signed[i].At
+		}
+		for n, w := 0, retention.WeekOf(s.SentOn); n <= lateWeeks; n, w = n+1, w.Plus(1) {
+			it, err := find(w)
+			if err != nil {
+				return nil, err
+			}
+			if it.State == mail.HandedOver && !it.FinishedAt.Before(captured) {
+				records[w]++
+				break
+			}
+		}
+	}
+	var copies []EmailedCopy
+	for _, w := range slices.Sorted(maps.Keys(records)) {
+		it := digests[w]
+		copies = append(copies, EmailedCopy{Digest: w.Sunday(), MessageID: it.MessageID, SentAt: it.FinishedAt, Records: records[w]})
 	}
 	return copies, nil
 }

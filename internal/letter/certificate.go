@@ -41,8 +41,15 @@ func lead(c disposal.Certificate) block {
 	if len(c.Destroyed) == 0 {
 		return paragraph("No record of the council’s WhatsApp group was destroyed.")
 	}
-	return paragraph("%s of the council’s WhatsApp group, sent %s, %s destroyed at the end of the time for which the council keeps such records.",
-		count(len(c.Destroyed), "record"), between(c.SentFrom, c.SentTo), were(len(c.Destroyed)))
+	with := ""
+	switch {
+	case c.Media == 1:
+		with = " So was one photo or other file that came with them."
+	case c.Media > 1:
+		with = fmt.Sprintf(" So were %s photos and other files that came with them.", number(int64(c.Media)))
+	}
+	return paragraph("%s of the council’s WhatsApp group, sent %s, %s destroyed at the end of the time for which the council keeps such records.%s",
+		count(len(c.Destroyed), "record"), between(c.SentFrom, c.SentTo), were(len(c.Destroyed)), with)
 }
 
 func were(n int) string {
@@ -105,9 +112,11 @@ func given(fs []fact) (all []fact) {
 
 func method() []block {
 	return []block{{List: []string{
-		"Each record was deleted from the database, which overwrites what is deleted. With it went the reactions to it and the " +
-			"copies of it in later replies.",
-		"The database was then written anew from what is left, and its log of recent changes was emptied.",
+		"Each record was deleted from the database, which overwrites what is deleted. With it went the edits and deletions of it, " +
+			"the reactions to it, and the copies of it in later replies.",
+		"Photos and other files are kept encrypted, each with a key of its own. The key went with the record, and the file was removed " +
+			"unless a record that is still kept brought the same.",
+		"The words were taken out of the index for searching. The database was then written anew from what is left, and its log of recent changes was emptied.",
 		"The files of the WhatsApp connection were cleaned in the same way.",
 		"What stays of each record is its number, the date it was sent, the rule, and its place in the ledger. None of " +
 			"these tells what it said or who said it.",
@@ -122,8 +131,8 @@ func check(c disposal.Certificate) []block {
 		return []block{paragraph("It was not: the search had nothing to go by after the interruption.")}
 	}
 	return []block{
-		paragraph("Afterwards every file in the archive’s directory was read from end to end, in search of the message IDs, of "+
-			"pieces of what was said, of the senders’ own names, and of the random numbers that sealed it in the ledger. The search was for %s.", count(c.Searched, "destroyed record")),
+		paragraph("Afterwards every file in the archive’s directory was read from end to end, but for the encrypted photos and other files, in search of the message IDs, of "+
+			"pieces of what was said, of the senders’ own names, of the keys of files, and of the random numbers that sealed it in the ledger. The search was for %s.", count(c.Searched, "destroyed record")),
 		{Facts: []fact{
 			{"Files searched", number(int64(c.Files))},
 			{"Bytes searched", number(c.Bytes)},
@@ -140,14 +149,34 @@ func copies(c disposal.Certificate) []block {
 	}
 	var list []string
 	for _, e := range c.Emails {
-		list = append(list, fmt.Sprintf("“WhatsApp conversation %d”, handed over on %s, with %s of these records in it. Message-ID: %s",
-			e.Conversation, moment(e.SentAt), number(int64(e.Records)), oneLine(e.MessageID)))
+		list = append(list, fmt.Sprintf("%s, handed over on %s, %s. Message-ID: %s",
+			subjectOf(e), moment(e.SentAt), holding(e), oneLine(e.MessageID)))
 	}
 	return []block{
 		paragraph("This program cannot reach into the council’s mailboxes. Please delete the following there, and wherever they were " +
 			"passed on. The name in quotation marks stands in the subject."),
 		{List: list},
 	}
+}
+
+// subjectOf returns what stands in the subject of an email.
+func subjectOf(e disposal.EmailedCopy) string {
+	switch {
+	case e.Digest != "":
+		return "“WhatsApp record: week ending Sunday " + e.Digest.Long() + "”"
+	case e.Correction:
+		return fmt.Sprintf("“Correction to WhatsApp conversation %d”", e.Conversation)
+	}
+	return fmt.Sprintf("“WhatsApp conversation %d”", e.Conversation)
+}
+
+// holding says how much of what was destroyed an email holds. A digest shows some
+// messages and only counts others.
+func holding(e disposal.EmailedCopy) string {
+	if e.Digest != "" {
+		return "which may show some of these records"
+	}
+	return "with " + number(int64(e.Records)) + " of these records in it"
 }
 
 func beyond() []block {

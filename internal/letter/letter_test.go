@@ -188,7 +188,14 @@ func certificate() disposal.Certificate {
 		Emails: []disposal.EmailedCopy{{
 			Conversation: 1,
 			MessageID:    "conversation.1.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-25 02:48"), Records: 3,
+		}, {
+			Conversation: 1, Correction: true,
+			MessageID: "correction.1.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-25 09:12"), Records: 3,
+		}, {
+			Digest:    "2026-10-25",
+			MessageID: "digest.20261025.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-26 07:00"), Records: 4,
 		}},
+		Media: 2,
 		Checkpoint: "cranford-pc.example/muniment\n1204\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
 			"— cranford-pc.example/muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",
 	}
@@ -344,7 +351,7 @@ func TestChatIsNoDecision(t *testing.T) {
 	allowed := regexp.MustCompile(`\b\d+ minutes?\b|\bminute \d+/\d+|Minute reference`)
 	for name, g := range goldens(t) {
 		text := strings.Join(strings.Fields(g.text), " ")
-		if is := strings.HasPrefix(name, "conversation") || strings.HasPrefix(name, "digest"); is != strings.Contains(text, footer) {
+		if is := strings.HasPrefix(name, "conversation") || strings.HasPrefix(name, "correction") || strings.HasPrefix(name, "digest"); is != strings.Contains(text, footer) {
 			t.Errorf("%s: the footer stands there: %v; want %v", name, !is, is)
 		}
 		text = allowed.ReplaceAllString(strings.ReplaceAll(text, footer, ""), "")
