@@ -169,7 +169,9 @@ func TestADigestAfterAnAbsence(t *testing.T) {
 	this := retention.WeekOf(retention.DateOf(time.Now()))
 	w.must(w.home().Make(t.Context(), this.Plus(-2).Start(), "the test"))
 	stop := w.run()
-	w.must(w.server.WaitSettled(w.soon()))
+	for soon := w.soon(); w.owed() < 2; time.Sleep(10 * time.Millisecond) { // the outbox tells nobody
+		w.must(soon.Err())
+	}
 	stop()
 	for _, week := range []retention.Week{this.Plus(-2), this.Plus(-1)} {
 		w.read(func(tx *sqlite.Tx) error {
@@ -179,9 +181,6 @@ func TestADigestAfterAnAbsence(t *testing.T) {
 			}
 			return err
 		})
-	}
-	if n := w.owed(); n != 2 {
-		t.Errorf("%d digests are owed", n)
 	}
 	clock := &stepped{now: time.Now().Add(time.Hour)}
 	d := w.opened(clock)

@@ -179,7 +179,7 @@ func (d *document) informal() {
 func unverified(b block) bool {
 	said := b.Paragraph + strings.Join(b.List, " ")
 	if m := b.Message; m != nil {
-		said += m.Name + m.InReplyTo + m.Reactions
+		said += m.Name + m.InReplyTo + m.Reactions + strings.Join(m.Notes, " ")
 	}
 	return strings.Contains(said, "(name not verified)")
 }

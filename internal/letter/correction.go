@@ -52,7 +52,7 @@ func (w *Writer) correction(r reading, c forward.Correction) document {
 		were = "was"
 	}
 	d.add(
-		paragraph("%s of the conversation %d%s, in the WhatsApp group %s, %s edited or deleted after they were sent to council email.",
+		paragraph("%s of conversation %d%s, in the WhatsApp group %s, %s edited or deleted after they were sent to council email.",
 			capital(count(len(r.messages), "message")), r.ID, by(r.Marks, r.name), w.group(r.group()), were),
 		paragraph("Below is each of them as it is now, with what it said before. The earlier email stays as it is, and so does the council’s record: it keeps every version. "+
 			"All times are London time."),

@@ -105,7 +105,7 @@ func (r *weekly) mailMatters() (all []fact) {
 		all = append(all, fact{"Emails refused", fmt.Sprintf("The mail server refused %s. Please have this seen to (muniment status).", and(refused))})
 	}
 	if len(waiting) > 0 {
-		all = append(all, fact{"Emails waiting", fmt.Sprintf("For more than a day the mail server has not taken %s. Please have this seen to (muniment status).", and(waiting))})
+		all = append(all, fact{"Emails waiting", fmt.Sprintf("Not handed to the mail server for more than a day: %s. Please have this seen to (muniment status).", and(waiting))})
 	}
 	return all
 }
@@ -126,7 +126,7 @@ func emailName(it mail.Item) string {
 			return "this weekly email of " + week.Sunday().Long()
 		}
 	}
-	return "an email"
+	return fmt.Sprintf("an email (%s %d)", it.Kind, it.About)
 }
 
 func (r *weekly) messageMatters() (all []fact) {

@@ -208,6 +208,10 @@ func everything(t *testing.T) digested {
 
 	photo := c.brings(dee, at("2026-11-18 17:03"), record.Image, "", "The handrail")
 	c.fetched(photo, at("2026-11-18 17:03"), vault.Kept, "", 312_480)
+	for _, minute := range []string{"30", "31", "31", "32"} {
+		rail := c.brings(dee, at("2026-11-18 18:"+minute), record.Image, "", "")
+		c.fetched(rail, at("2026-11-18 18:40"), vault.Kept, "", 288_000)
+	}
 	plan := c.brings(ann, at("2026-11-19 10:00"), record.Document, "Plan of the playing field.pdf", "")
 	c.fetched(plan, at("2026-11-19 10:01"), vault.Kept, "", 1_482_752)
 	c.brings(pat, at("2026-11-22 18:30"), record.Video, "", "")
@@ -578,11 +582,11 @@ func TestAttention(t *testing.T) {
 		}, ""},
 		{"an email waits for a day", func(d *digested) {
 			d.owes("disposal certificate", 3, at("2026-11-22 06:00"))
-		}, "Emails waiting: For more than a day the mail server has not taken the certificate of destruction 3."},
+		}, "Emails waiting: Not handed to the mail server for more than a day: the certificate of destruction 3."},
 		{"an email waits for less", func(d *digested) { d.owes("disposal certificate", 3, at("2026-11-22 08:00")) }, ""},
 		{"this very digest waits", func(d *digested) { d.owes(forward.DigestLetter, 20261122, at("2026-11-01 08:00")) }, ""},
 		{"the last digest waits", func(d *digested) { d.owes(forward.DigestLetter, 20261115, at("2026-11-16 07:00")) },
-			"has not taken this weekly email of 15 November 2026."},
+			"this weekly email of 15 November 2026."},
 		{"somebody who left office is in the group", func(d *digested) {
 			d.write(func(tx *sqlite.Tx) error {
 				m, err := people.MemberNamed(tx, "Cllr Bo Carter")

@@ -1,6 +1,7 @@
 package letter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/vault"
 )
 
 // marked tells of the conversations that were marked in the week, and where they went.
@@ -55,7 +57,7 @@ func (r *weekly) went(c markedConversation) string {
 	case it.State == mail.Cancelled:
 		return "Nothing was emailed, since none of its messages is kept any more."
 	}
-	return "The mail server has not taken it yet."
+	return "It has not been handed to the mail server yet."
 }
 
 // isShared reports whether m is a photo, a video, a recording or a document. A
@@ -73,13 +75,50 @@ func isOnce(m archive.Record) bool {
 	return m.Kind == record.Unsupported && strings.HasPrefix(spelling(string(m.Type)), "viewonce")
 }
 
+// shared shows each; photos that somebody sent one after the other, without a word,
+// together.
 func (r *weekly) shared() (bs []block) {
+	var run []archive.Record
 	for _, m := range r.records {
-		if isShared(m) {
-			bs = append(bs, block{Message: r.message(m)})
+		if !isShared(m) {
+			continue
 		}
+		if len(run) > 0 && !r.continues(run[len(run)-1], m) {
+			bs = append(bs, block{Message: r.album(run)})
+			run = nil
+		}
+		run = append(run, m)
+	}
+	if len(run) > 0 {
+		bs = append(bs, block{Message: r.album(run)})
 	}
 	return bs
+}
+
+// continues reports whether b is one more of what a is.
+func (r *weekly) continues(a, b archive.Record) bool {
+	plain := func(m archive.Record) bool {
+		return r.files[m.Seq].State == vault.Kept && m.FileName == "" && len(r.histories[m.Seq]) == 0 && oneLine(m.Text) == ""
+	}
+	return plain(a) && plain(b) && a.Person == b.Person && a.Group == b.Group && a.Type == b.Type && b.Sent.Sub(a.Sent) <= record.DefaultRule.Pause
+}
+
+// album shows a run of messages with files as one.
+func (r *weekly) album(run []archive.Record) *message {
+	v := r.message(run[0])
+	if len(run) == 1 {
+		return v
+	}
+	var seqs []record.Seq
+	for _, m := range run {
+		seqs = append(seqs, m.Seq)
+		r.shows(m)
+	}
+	slices.Sort(seqs)
+	what := map[record.Type]string{record.Image: "Photos", record.Video: "Videos", record.Audio: "Voice messages or other sounds"}[run[0].Type]
+	v.Record = recordNumbers(seqs) + r.in(run[0].Group)
+	v.Notes = []string{"[" + cmp.Or(what, "Files") + ": kept]"}
+	return v
 }
 
 // isAttempt reports whether m would change what another sent, without a right to it.
