@@ -120,7 +120,8 @@ Exit codes: 0 done; 1 failed; 2 wrong use or a faulty or incomplete configuratio
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.initCommand(), a.linkCommand(), a.groupsCommand(), a.memberCommand(), a.checkCommand(), a.runCommand(),
-		a.statusCommand(), a.recordsCommand(), a.holdCommand(), a.disposalCommand(), a.verifyCommand(),
+		a.statusCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(),
+		a.holdCommand(), a.disposalCommand(), a.verifyCommand(),
 		demoCommand(), versionCommand(),
 	)
 	return root

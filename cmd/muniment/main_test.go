@@ -19,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"muniment": main, "tamper": tamper})
+	testscript.Main(m, map[string]func(){"muniment": main, "tamper": tamper, "chat": chat, "journal": journalOf})
 }
 
 // tamper FILE SQL does to a database what no command of ours would.
@@ -86,12 +86,12 @@ func eachOnce(ts *testscript.TestScript, _ bool, args []string) {
 	for line := range strings.Lines(ts.ReadFile(args[0])) {
 		var r map[string]any
 		ts.Check(json.Unmarshal([]byte(line), &r))
-		for _, field := range strings.Fields("seq kind type id group sent_at captured_at member text reply_to amends effective emoji media on_hold destroyed") {
+		for _, field := range strings.Fields("seq kind type id group sent_at captured_at member text reply_to amends effective edited_by deleted_by emoji file_name media on_hold destroyed") {
 			if _, ok := r[field]; !ok {
 				ts.Fatalf("a record lacks the field %s: %s", field, line)
 			}
 		}
-		if len(r) != 16 {
+		if len(r) != 19 {
 			ts.Fatalf("a record has fields that are not documented: %s", line)
 		}
 		seq := r["seq"].(float64)

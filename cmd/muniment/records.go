@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 )
 
 func (a *app) recordsCommand() *cobra.Command {
@@ -35,20 +38,34 @@ With --json it prints one object a line, with these fields. Times are UTC; what
 does not apply is null.
 
   seq          the record's number, by which letters and certificates call it
-  kind         message, reaction, participants, unsupported
-  type         of a message: text; of a reaction: added, removed; of participants:
-               joined, left, added, removed, present; of unsupported: WhatsApp's name
+  kind         message, edit, deletion, reaction, participants, group, unsupported
+  type         of a message: text, image, video, audio, document, sticker; of an
+               edit: text; of a deletion: author, admin, as WhatsApp says; of a
+               reaction: added, removed; of participants: joined, left, added,
+               removed, promoted, demoted, present; of a group: subject,
+               description, timer; of unsupported: WhatsApp's name
   id           WhatsApp's ID of the message
   group        the group's name, as configured
   sent_at      the time that WhatsApp gives it
   captured_at  when it was on disk here
   member       who sent it: the name on the member register, or else marked as unverified
-  text         of a message: its text, with mentions as names; of participants: who
+  text         of a message: its text, with mentions as names; of an edit: the new
+               text; of participants: who; of a group: its new name or description,
+               or after how many seconds messages disappear from phones, 0 for never
   reply_to     seq of the record that it answers or reacts to
-  amends       seq of the record that it changes: of the same person's earlier reaction
-  effective    whether nothing later has amended it
+  amends       seq of the record that it changes: of an edit or deletion, the message;
+               of a reaction, the same person's earlier one
+  effective    whether it counts: its sender was entitled to it, and nothing later
+               has amended it
+  edited_by    of a message: seq of the edit whose text counts
+  deleted_by   of a message: seq of its deletion; what it said is kept
   emoji        of a reaction
-  media        not captured by this version: always null
+  file_name    what the sender called the file; photos have no name
+  media        of a message with a file: an object of
+                 name   as file_name, "" for none
+                 type   the media type that the sender gives, such as image/jpeg
+                 size   in bytes: as the sender says; once it is kept, as it is
+                 state  wanted: not fetched yet; kept; lost: not to be had any more
   on_hold      whether it is kept from destruction
   destroyed    the date of its destruction; then only seq, on_hold and this are set`,
 		Example: `  sudo muniment records --for "Jo Marsh" --reason "request FOI-2026-003" | less
@@ -96,13 +113,12 @@ func atTerminal(w io.Writer) bool {
 
 // printRecords prints every record and stub to out.
 func printRecords(out io.Writer, tx *sqlite.Tx, cfg config.Config, asJSON bool) error {
-	names, err := people.LoadNames(tx)
+	v, err := newViewer(tx, cfg)
 	if err != nil {
 		return err
 	}
-	groups := make(map[string]string)
-	for _, g := range cfg.Groups {
-		groups[g.JID] = g.Name
+	if err := v.readAll(tx); err != nil {
+		return err
 	}
 	show := shownRecord{}.printLine
 	if asJSON {
@@ -113,7 +129,7 @@ func printRecords(out io.Writer, tx *sqlite.Tx, cfg config.Config, asJSON bool) 
 	none := true
 	err = archive.Each(tx, func(r archive.Record) error {
 		none = false
-		return show(out, showRecord(r, names, groups))
+		return show(out, v.show(r))
 	})
 	if err == nil && none && !asJSON {
 		_, err = fmt.Fprintln(out, "There are no records yet.")
@@ -121,7 +137,58 @@ func printRecords(out io.Writer, tx *sqlite.Tx, cfg config.Config, asJSON bool) 
 	return err
 }
 
-// shownRecord is a record as this command shows it: names, never addresses.
+// viewer shows records: it knows what people, groups and files are called, and whose
+// messages were edited or deleted.
+type viewer struct {
+	names   *people.Names
+	groups  map[string]string
+	files   map[record.Seq]vault.Media
+	amended map[record.Seq]archive.Record // by edits and deletions
+}
+
+func newViewer(tx *sqlite.Tx, cfg config.Config) (viewer, error) {
+	v := viewer{groups: map[string]string{}, files: map[record.Seq]vault.Media{}, amended: map[record.Seq]archive.Record{}}
+	for _, g := range cfg.Groups {
+		v.groups[g.JID] = g.Name
+	}
+	var err error
+	v.names, err = people.LoadNames(tx)
+	return v, err
+}
+
+// readAll reads the files, and the messages that were edited or deleted, of all
+// records.
+func (v viewer) readAll(tx *sqlite.Tx) error {
+	if err := vault.Each(tx, func(m vault.Media) error { v.files[m.Seq] = m; return nil }); err != nil {
+		return err
+	}
+	var changes []archive.Record
+	forever := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := archive.Between(tx, time.Time{}, forever, func(r archive.Record) error {
+		changes = append(changes, r)
+		return nil
+	}, record.Edit, record.Deletion); err != nil {
+		return err
+	}
+	return v.readAmended(tx, changes)
+}
+
+// readAmended reads the messages that these edits and deletions name.
+func (v viewer) readAmended(tx *sqlite.Tx, changes []archive.Record) error {
+	var seqs []record.Seq
+	for _, r := range changes {
+		if r.Amends != 0 && r.Kind != record.Reaction {
+			seqs = append(seqs, r.Amends)
+		}
+	}
+	messages, err := archive.Some(tx, seqs)
+	for _, m := range messages {
+		v.amended[m.Seq] = m
+	}
+	return err
+}
+
+// shownRecord is a record as it is shown: names, never addresses.
 type shownRecord struct {
 	Seq        record.Seq      `json:"seq"`
 	Kind       *record.Kind    `json:"kind"`
@@ -135,38 +202,77 @@ type shownRecord struct {
 	ReplyTo    *record.Seq     `json:"reply_to"`
 	Amends     *record.Seq     `json:"amends"`
 	Effective  *bool           `json:"effective"`
+	EditedBy   *record.Seq     `json:"edited_by"`
+	DeletedBy  *record.Seq     `json:"deleted_by"`
 	Emoji      *string         `json:"emoji"`
-	Media      *string         `json:"media"`
+	FileName   *string         `json:"file_name"`
+	Media      *shownMedia     `json:"media"`
 	OnHold     bool            `json:"on_hold"`
 	Destroyed  *retention.Date `json:"destroyed"`
 
-	sent   time.Time
-	people []string // of a change of participants
-	caused bool     // by Member, as far as WhatsApp said
+	sent    time.Time
+	people  []string // of a change of participants
+	caused  bool     // by Member, as far as WhatsApp said
+	attempt bool     // an edit or deletion to which its sender had no right
+	admin   bool     // a deletion of what another had sent
+	fate    string   // of its file, if it is not kept
 }
 
-func showRecord(r archive.Record, names *people.Names, groups map[string]string) shownRecord {
+// shownMedia is the file of a message.
+type shownMedia struct {
+	Name  string      `json:"name"`
+	Type  string      `json:"type"`
+	Size  int64       `json:"size"`
+	State vault.State `json:"state"`
+}
+
+func (v viewer) show(r archive.Record) shownRecord {
 	if r.Destroyed != "" {
 		return shownRecord{Seq: r.Seq, Destroyed: &r.Destroyed}
 	}
-	sender := names.Of(r.Person)
+	sender := v.names.Of(r.Person)
 	s := shownRecord{
 		Seq: r.Seq, Kind: &r.Kind, Type: &r.Type, ID: given(r.ID),
-		Group: given(groups[r.Group]), SentAt: given(r.Sent.UTC().Format(time.RFC3339)),
+		Group: given(v.groups[r.Group]), SentAt: given(r.Sent.UTC().Format(time.RFC3339)),
 		CapturedAt: given(r.Captured.UTC().Format(time.RFC3339Nano)), Member: &sender,
-		Text: given(names.Mentioning(r.Text, r.Mentions)), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
-		Effective: &r.Effective, Emoji: given(r.Emoji), OnHold: r.OnHold, sent: r.Sent,
+		Text: given(v.names.Mentioning(r.Text, r.Mentions)), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
+		Effective: &r.Effective, EditedBy: given(r.EditedBy), DeletedBy: given(r.DeletedBy), Emoji: given(r.Emoji),
+		FileName: given(r.FileName), OnHold: r.OnHold, sent: r.Sent,
+	}
+	if r.Kind == record.Edit || r.Kind == record.Deletion {
+		s.ReplyTo = nil
+		if m, kept := v.amended[r.Amends]; kept && m.Destroyed == "" {
+			s.admin = r.Kind == record.Deletion && m.Person != r.Person
+			s.attempt = m.Person != r.Person && !r.Effective
+		}
+	}
+	if m, ok := v.files[r.Seq]; ok {
+		s.Media = &shownMedia{Name: m.Name, Type: m.MIME, Size: m.Size, State: m.State}
+		switch m.State {
+		case vault.Wanted:
+			s.fate = "not fetched yet"
+		case vault.Lost:
+			s.fate = "lost: " + m.Reason
+		}
 	}
 	for _, p := range r.Participants {
-		s.people = append(s.people, names.OfJID(p.JID))
+		s.people = append(s.people, v.names.OfJID(p.JID))
 	}
-	// Of a change that names nobody as its cause, the group stands as the sender.
-	s.caused = r.Type != record.Added && r.Type != record.Removed ||
-		!strings.HasPrefix(sender, "Unidentified ") || sender != names.OfJID(r.Group)
+	s.caused = v.caused(r, sender)
 	if s.Text == nil && s.people != nil {
 		s.Text = given(strings.Join(s.people, ", "))
 	}
 	return s
+}
+
+// caused reports whether the sender is somebody. Of a change that names nobody as its
+// cause, the group stands as the sender.
+func (v viewer) caused(r archive.Record, sender string) bool {
+	switch r.Type {
+	case record.Added, record.Removed, record.Promoted, record.Demoted, record.Subject, record.Description, record.Timer:
+		return !strings.HasPrefix(sender, "Unidentified ") || sender != v.names.OfJID(r.Group)
+	}
+	return true
 }
 
 // given returns a pointer to v, nil for the zero value.
@@ -178,52 +284,154 @@ func given[T comparable](v T) *T {
 	return &v
 }
 
+// or returns what p points to, the zero value for nil.
+func or[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 // printLine prints s for a reader.
 func (shownRecord) printLine(out io.Writer, s shownRecord) error {
-	var b strings.Builder
 	if s.Destroyed != nil {
-		fmt.Fprintf(&b, "%6d  destroyed on %s", s.Seq, s.Destroyed.Long())
-	} else {
-		fmt.Fprintf(&b, "%6d  %s  ", s.Seq, s.sent.In(retention.London).Format("2 Jan 2006 15:04"))
-		if *s.Kind == record.Participants {
-			b.WriteString(s.moved())
-		} else {
-			fmt.Fprintf(&b, "%s: %s", printable(*s.Member), s.says())
-		}
-		if s.OnHold {
-			b.WriteString("  [on hold]")
-		}
+		_, err := fmt.Fprintf(out, "%6d  destroyed on %s\n", s.Seq, s.Destroyed.Long())
+		return err
 	}
-	_, err := fmt.Fprintln(out, b.String())
+	line := s.tells(printable(or(s.Text)), printable(or(s.FileName)))
+	if s.named() {
+		line = printable(*s.Member) + ": " + line
+	}
+	if s.EditedBy != nil {
+		line += fmt.Sprintf("  [edited since: record %d]", *s.EditedBy)
+	}
+	if s.DeletedBy != nil {
+		line += "  [deleted]"
+	}
+	if s.OnHold {
+		line += "  [on hold]"
+	}
+	_, err := fmt.Fprintf(out, "%6d  %s  %s\n", s.Seq, shortMoment(s.sent), line)
 	return err
 }
 
-// says puts what a record is in words.
-func (s shownRecord) says() string {
-	var text, emoji string
-	if s.Text != nil {
-		text = printable(*s.Text)
+// shortMoment writes t in London time, for a column.
+func shortMoment(t time.Time) string { return t.In(retention.London).Format("2 Jan 2006 15:04") }
+
+// named reports whether what s tells is what its sender says or does; else it is a
+// sentence of its own.
+func (s shownRecord) named() bool {
+	return *s.Kind != record.Participants && (*s.Kind != record.Group || s.caused)
+}
+
+// tells puts what a record is in words, with its text and its file's name as they
+// are to be shown.
+func (s shownRecord) tells(text, fileName string) string {
+	message := "a message that is not kept"
+	if to := cmp.Or(s.Amends, s.ReplyTo); to != nil {
+		message = fmt.Sprintf("record %d", *to)
 	}
-	if s.Emoji != nil {
-		emoji = printable(*s.Emoji)
+	switch *s.Kind {
+	case record.Message:
+		answers := ""
+		if s.ReplyTo != nil {
+			answers = fmt.Sprintf("(in reply to %s)", message)
+		}
+		return strings.Join(nonEmpty(answers, s.brings(fileName), text), " ")
+	case record.Edit:
+		if s.attempt {
+			return fmt.Sprintf("tried to edit %s, which had no effect: %s", message, text)
+		}
+		return fmt.Sprintf("edited %s to: %s", message, text)
+	case record.Deletion:
+		switch {
+		case s.attempt:
+			return fmt.Sprintf("tried to delete %s, which had no effect", message)
+		case s.admin:
+			return fmt.Sprintf("deleted %s, as an admin", message)
+		}
+		return "deleted " + message
+	case record.Reaction:
+		return s.reacted()
+	case record.Participants:
+		return s.moved()
+	case record.Group:
+		return s.set(text)
 	}
+	return fmt.Sprintf("(kept, not shown by this version: %s)", *s.Type)
+}
+
+// reacted puts a reaction in words.
+func (s shownRecord) reacted() string {
 	to := "a message that is not kept"
 	if s.ReplyTo != nil {
 		to = fmt.Sprintf("record %d", *s.ReplyTo)
 	}
-	switch *s.Kind {
-	case record.Message:
-		if s.ReplyTo != nil {
-			return fmt.Sprintf("(in reply to %s) %s", to, text)
-		}
-		return text
-	case record.Reaction:
-		if *s.Type == record.ReactionRemoved {
-			return "took back the reaction to " + to
-		}
-		return fmt.Sprintf("reacted %s to %s", emoji, to)
+	if *s.Type == record.ReactionRemoved {
+		return "took back the reaction to " + to
 	}
-	return fmt.Sprintf("(kept, not shown by this version: %s)", *s.Type)
+	return fmt.Sprintf("reacted %s to %s", printable(or(s.Emoji)), to)
+}
+
+// brings puts a message's file in words.
+func (s shownRecord) brings(fileName string) string {
+	what := map[record.Type]string{
+		record.Image: "photo", record.Video: "video", record.Audio: "recording", record.Document: "document", record.Sticker: "sticker",
+	}[*s.Type]
+	if what == "" {
+		return ""
+	}
+	if fileName != "" {
+		what += " “" + fileName + "”"
+	}
+	return "(" + strings.Join(nonEmpty(what, s.fate), ", ") + ")"
+}
+
+// set puts a change of the group in words.
+func (s shownRecord) set(text string) string {
+	changed := func(what string) string {
+		if !s.caused {
+			return fmt.Sprintf("The group's %s was changed to “%s”", what, text)
+		}
+		return fmt.Sprintf("changed the group's %s to “%s”", what, text)
+	}
+	switch *s.Type {
+	case record.Subject:
+		return changed("name")
+	case record.Description:
+		return changed("description")
+	}
+	after := disappearing(or(s.Text))
+	switch {
+	case after == "" && s.caused:
+		return "turned disappearing messages off"
+	case after == "":
+		return "Disappearing messages were turned off"
+	case s.caused:
+		return "set messages to disappear after " + after
+	}
+	return "Messages were set to disappear after " + after
+}
+
+// disappearing puts the seconds after which messages disappear in words; empty for
+// none.
+func disappearing(seconds string) string {
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return "a time that this version cannot read"
+	}
+	for _, unit := range []struct {
+		seconds int64
+		name    string
+	}{{24 * 60 * 60, "day"}, {60 * 60, "hour"}, {60, "minute"}} {
+		if n > 0 && n%unit.seconds == 0 {
+			return count(n/unit.seconds, unit.name)
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return count(n, "second")
 }
 
 // moved puts a change of who is in the group in words.
@@ -231,25 +439,22 @@ func (s shownRecord) moved() string {
 	if *s.Type == record.Present {
 		return "In the group: " + printable(strings.Join(s.people, ", "))
 	}
-	who, was := "nobody", "was" // of whom no address was given
+	who, was, admin := "nobody", "was", "an admin" // of whom no address was given
 	if last := len(s.people) - 1; last == 0 {
 		who = s.people[0]
 	} else if last > 0 {
-		who, was = strings.Join(s.people[:last], ", ")+" and "+s.people[last], "were"
+		who, was, admin = strings.Join(s.people[:last], ", ")+" and "+s.people[last], "were", "admins"
 	}
-	var what string
-	switch *s.Type {
-	case record.Joined:
-		what = "joined the group"
-	case record.Left:
-		what = "left the group"
-	case record.Added, record.Removed:
-		what = fmt.Sprintf("%s %s", was, *s.Type)
-		if s.caused {
-			what += " by " + *s.Member
-		}
-	default:
+	what, ok := map[record.Type]string{
+		record.Joined: "joined the group", record.Left: "left the group",
+		record.Added: was + " added", record.Removed: was + " removed",
+		record.Promoted: was + " made " + admin, record.Demoted: was + " dismissed as " + admin,
+	}[*s.Type]
+	switch {
+	case !ok:
 		what = fmt.Sprintf("(%s)", *s.Type)
+	case *s.Type != record.Joined && *s.Type != record.Left && s.caused:
+		what += " by " + *s.Member
 	}
 	return printable(who + " " + what)
 }

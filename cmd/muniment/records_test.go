@@ -22,7 +22,10 @@ func TestWhoCameAndWent(t *testing.T) {
 		{record.Added, false, []string{"Kit", "Bo"}, "Kit and Bo were added"},
 		{record.Present, true, []string{"Kit", "Bo"}, "In the group: Kit, Bo"},
 		{record.Joined, true, []string{"K\x1b[2J\nit"}, "K[2J it joined the group"},
-		{"promoted", true, nil, "nobody (promoted)"},
+		{record.Promoted, true, []string{"Kit"}, "Kit was made an admin by Cllr Ann Brook"},
+		{record.Demoted, true, []string{"Kit", "Bo"}, "Kit and Bo were dismissed as admins by Cllr Ann Brook"},
+		{record.Promoted, false, []string{"Kit"}, "Kit was made an admin"},
+		{"knighted", true, nil, "nobody (knighted)"},
 	} {
 		if got := (shownRecord{Type: &c.type_, Member: &member, people: c.people, caused: c.caused}).moved(); got != c.want {
 			t.Errorf("%s: %q; want %q", c.type_, got, c.want)
@@ -47,5 +50,16 @@ func TestUnexplained(t *testing.T) {
 	}
 	if atTerminal(&bytes.Buffer{}) {
 		t.Error("a buffer is no terminal")
+	}
+}
+
+func TestDisappearing(t *testing.T) {
+	for seconds, want := range map[string]string{
+		"0": "", "604800": "7 days", "86400": "1 day", "7776000": "90 days", "3600": "1 hour", "90": "90 seconds", "300": "5 minutes",
+		"soon": "a time that this version cannot read",
+	} {
+		if got := disappearing(seconds); got != want {
+			t.Errorf("%s: %q; want %q", seconds, got, want)
+		}
 	}
 }
