@@ -68,7 +68,8 @@ type Captured struct {
 	Fresh   bool // not known before
 	Person  people.ID
 	Aliases []people.ID // other persons that the sender was taken for once
-	Target  []byte      // origin of the message that it answers or reacts to
+	Origin  []byte      // of a fresh record: by which others name it
+	Target  []byte      // origin of the message that it answers, reacts to, edits or deletes
 }
 
 // Capture commits r to the archive, with its leaf. Sender is who sent it.
@@ -107,7 +108,7 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 			return Captured{}, fmt.Errorf("capture: %w", err)
 		}
 	}
-	c.Fresh = true
+	c.Fresh, c.Origin = true, origin
 	if c.Seq, err = a.insert(tx, now, r, origin, c); err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}

@@ -125,18 +125,14 @@ func (f Rules) mark(tx *sqlite.Tx, now time.Time, r record.Received, c archive.C
 // have been marked before it came, and its conversation given up as not kept. Then
 // it is owed anew.
 func (f Rules) Arrived(tx *sqlite.Tx, now time.Time, c archive.Captured) error {
-	if err := f.revive(tx, now, c.Seq); err != nil {
+	if err := f.revive(tx, now, c.Origin); err != nil {
 		return fmt.Errorf("marks on record %d: %w", c.Seq, err)
 	}
 	return nil
 }
 
-func (f Rules) revive(tx *sqlite.Tx, now time.Time, seq record.Seq) error {
+func (f Rules) revive(tx *sqlite.Tx, now time.Time, target []byte) error {
 	const givenUp = "FROM mark WHERE target = ?1 AND taken_back = 0 AND conversation IN (SELECT id FROM conversation WHERE target = ?1 AND state = ?2)"
-	target, err := archive.Origin(tx, seq)
-	if err != nil {
-		return err
-	}
 	var marked bool
 	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 "+givenUp+")", target, NotKept).Scan(&marked); err != nil || !marked {
 		return err
