@@ -73,7 +73,7 @@ func child(path string) error {
 // town is a council in a test: WhatsApp with its people, a mail server, and an
 // archive that is linked and configured.
 type town struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	server   *standin.Server
 	post     *standin.Post
@@ -121,7 +121,7 @@ approval_minute = "24/037"
 `
 
 // found founds a town and links it.
-func found(t *testing.T) *town {
+func found(t testing.TB) *town {
 	t.Helper()
 	w := &town{t: t, dir: t.TempDir(), log: &safeBuffer{}}
 	var err error
