@@ -159,7 +159,11 @@ func (q Query) where(tx *sqlite.Tx) (where string, args []any, err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		add("NUMBER IN (SELECT seq FROM record WHERE person IN (SELECT value FROM json_each(?)))", toJSON(who)) // by its index
+		condition := "NUMBER IN (SELECT seq FROM record WHERE person IN (SELECT value FROM json_each(?)))" // by its index
+		if q.match != "" {
+			condition = "+" + condition // else the words would be looked up anew for each number
+		}
+		add(condition, toJSON(who))
 	}
 	for _, thing := range q.Has {
 		add(Things[thing])
