@@ -38,6 +38,17 @@ func heldBy(which string) string {
 // that destroys, so that no hold can be placed between the look and the deed.
 var onHold = heldBy("h.released_at IS NULL")
 
+// allHeld selects the numbers of all records that the holds h which are meant keep. It
+// is heldBy turned round, which goes out from what is covered and not from every record.
+func allHeld(which string) string {
+	return `
+		WITH covered AS (SELECT c.seq, c.origin, c.target FROM record c WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + " AND " + covers + `)),
+		messages (origin) AS (SELECT origin FROM covered UNION SELECT target FROM covered WHERE target IS NOT NULL)
+		SELECT seq FROM covered
+		UNION SELECT seq FROM record WHERE origin IN (SELECT origin FROM messages) AND NOT ` + follows + `
+		UNION SELECT seq FROM record WHERE target IN (SELECT origin FROM messages) AND ` + follows
+}
+
 // Scope says what a hold covers.
 type Scope string
 
@@ -194,7 +205,7 @@ func HeldBy(tx *sqlite.Tx, hold int64, seqs []record.Seq) ([]record.Seq, error) 
 
 // CountHeld returns how many records are kept from destruction by the hold.
 func CountHeld(tx *sqlite.Tx, hold int64) (n int64, err error) {
-	if err := tx.QueryRow("SELECT count(*) FROM record WHERE "+heldBy("h.id = ?1 AND h.released_at IS NULL"), hold).Scan(&n); err != nil {
+	if err := tx.QueryRow("SELECT count(*) FROM ("+allHeld("h.id = ?1 AND h.released_at IS NULL")+")", hold).Scan(&n); err != nil {
 		return 0, fmt.Errorf("what hold %d covers: %w", hold, err)
 	}
 	return n, nil

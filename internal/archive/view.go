@@ -291,6 +291,14 @@ func Around(tx *sqlite.Tx, seq record.Seq, n int) ([]record.Line, error) {
 	return lines, rows.Err()
 }
 
+// Kept returns how many records there are.
+func Kept(tx *sqlite.Tx) (n int64, err error) {
+	if err := tx.QueryRow("SELECT count(*) FROM record").Scan(&n); err != nil {
+		return 0, fmt.Errorf("count records: %w", err)
+	}
+	return n, nil
+}
+
 // Account is how many records there are, and how many there were.
 type Account struct {
 	Kept, OnHold, Destroyed int64
@@ -304,7 +312,7 @@ func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 	var last string
 	// Each part alone: SQLite then counts the entries of the smallest index.
 	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), "+
-		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM record WHERE "+onHold+") ELSE 0 END, "+
+		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM ("+allHeld("h.released_at IS NULL")+")) ELSE 0 END, "+
 		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record ORDER BY seq DESC LIMIT 1), '')").
 		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &last); err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)

@@ -245,10 +245,10 @@ func (d *Daemon) writable(ctx context.Context) error {
 }
 
 func (d *Daemon) tellStatus(ctx context.Context) error {
-	var acc archive.Account
+	var kept int64
 	var waiting []mail.Item
 	err := d.db.Read(ctx, func(tx *sqlite.Tx) (err error) {
-		if acc, err = d.archive.Count(tx); err != nil {
+		if kept, err = archive.Kept(tx); err != nil {
 			return err
 		}
 		waiting, err = mail.List(tx, mail.Waiting)
@@ -261,7 +261,7 @@ func (d *Daemon) tellStatus(ctx context.Context) error {
 	if err := d.session.Alive(); err != nil {
 		link = err.Error()
 	}
-	return systemd.Status(fmt.Sprintf("%s; %d records kept; %d emails waiting", link, acc.Kept, len(waiting)))
+	return systemd.Status(fmt.Sprintf("%s; %d records kept; %d emails waiting", link, kept, len(waiting)))
 }
 
 // alive is what systemd's watchdog is fed on: the archive takes writes, and the
