@@ -72,12 +72,19 @@ func oneLine(s string) string {
 	}, valid(s))
 }
 
-// isOnce reports whether a message is to be viewed once.
+// isOnce reports whether a message is a file, or something not understood, that is to
+// be viewed once. Words are words, however they are wrapped.
 func isOnce(unwrapped *events.Message, content []string) bool {
 	_, a := attached(unwrapped.Message)
+	if a == nil && len(content) > 0 && !slices.ContainsFunc(content, func(field string) bool { return !slices.Contains(words, field) }) {
+		return false
+	}
 	marked, ok := a.(interface{ GetViewOnce() bool })
 	return unwrapped.IsViewOnce || ok && marked.GetViewOnce() || slices.ContainsFunc(content, wrapsOnce)
 }
+
+// words are the fields of a message that hold no file.
+var words = []string{"conversation", "extendedTextMessage", "protocolMessage", "reactionMessage"}
 
 // wrapsOnce reports whether a field of that name holds a message to be viewed once.
 func wrapsOnce(field string) bool { return strings.HasPrefix(field, "viewOnceMessage") }

@@ -57,6 +57,7 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 	hideOnce(raw.ProtoReflect(), false)
 	unwrapped := (&events.Message{RawMessage: raw}).UnwrapRaw()
 	hadKeys = dropKeys(unwrapped.Message) || hadKeys
+	unwrapped.Message = bare(unwrapped.Message, 0)
 	content := contentOf(unwrapped.Message)
 	if hadKeys && len(content) == 0 && !isOnce(unwrapped, content) {
 		return record.Received{}, false
@@ -84,6 +85,32 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 	return r, true
 }
 
+// maxWraps is how deep a message may be wrapped.
+const maxWraps = 5
+
+// bare returns the text or file within wrappers that whatsmeow leaves alone, such as
+// the larger copy of a photo; m itself if there is none. Those of edits, and of what is
+// to be viewed once, have a meaning of their own.
+func bare(m *waE2E.Message, depth int) *waE2E.Message {
+	content := contentOf(m)
+	if len(content) != 1 || depth == maxWraps || wrapsOnce(content[0]) || content[0] == "editedMessage" {
+		return m
+	}
+	field := m.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(content[0]))
+	if field == nil || field.Message() == nil {
+		return m
+	}
+	wrapper, is := m.ProtoReflect().Get(field).Message().Interface().(*waE2E.FutureProofMessage)
+	if !is || wrapper.GetMessage() == nil {
+		return m
+	}
+	within := bare(wrapper.GetMessage(), depth+1)
+	if _, file := attached(within); file != nil || within.Conversation != nil || within.ExtendedTextMessage != nil {
+		return within
+	}
+	return m
+}
+
 // classify reads what is read today; the rest is unsupported, and named.
 func (t translator) classify(r *record.Received, evt *events.Message, content []string) {
 	m := evt.Message
@@ -93,11 +120,11 @@ func (t translator) classify(r *record.Received, evt *events.Message, content []
 	switch {
 	case isOnce(evt, content):
 		r.Kind, r.Type = record.Unsupported, "view_once"
-	case !amends && (m.Conversation != nil || m.ExtendedTextMessage != nil):
-		t.said(r, record.Text, m)
-	case !amends && file != nil && len(content) == 1:
+	case !amends && file != nil: // whatever else is there: WhatsApp keeps it for weeks only
 		t.said(r, typ, m)
 		r.File = fileOf(file)
+	case !amends && (m.Conversation != nil || m.ExtendedTextMessage != nil):
+		t.said(r, record.Text, m)
 	case !evt.IsEdit && only("reactionMessage") && t.reaction(r, m.GetReactionMessage()):
 	case only("protocolMessage") && t.amendment(r, m.GetProtocolMessage()):
 	case only("protocolMessage"):
