@@ -55,7 +55,7 @@ Exit code 3 means that something is wrong; what, is printed.`,
 	return c
 }
 
-// readCheckpoint finds the checkpoint in a file that somebody made of an email or
+// readCheckpoint finds the checkpoints in a file that somebody made of an email or
 // a certificate.
 func readCheckpoint(path string) ([]string, error) {
 	if path == "" {
@@ -65,11 +65,11 @@ func readCheckpoint(path string) ([]string, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("read the checkpoint: %w", err)}
 	}
-	note, ok := ledger.Find(string(b))
-	if !ok {
+	notes := ledger.Find(string(b))
+	if len(notes) == 0 {
 		return nil, usageError{fmt.Errorf("there is no checkpoint in %s: it has five lines, from \"muniment\" to the one that begins \"— muniment\"; copy them again, or give the whole email or certificate", path)}
 	}
-	return []string{note}, nil
+	return notes, nil
 }
 
 // verify verifies the archive. What keeps it from being read at all is a finding
@@ -81,7 +81,7 @@ func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err
 			r.Faults = []string{fmt.Sprintf("the key that checks the ledger's signatures is damaged or missing: %v", err)}
 			return nil
 		}
-		r, err = verify.Run(ctx, db, key, home.Vault(db), others, verifyProgress())
+		r, err = verify.Run(ctx, db, key, home.Vault(db), key.Own(others), verifyProgress())
 		return err
 	})
 	if err != nil && sqlite.Damaged(err) {

@@ -18,6 +18,7 @@ import (
 	"mime/quotedprintable"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -233,27 +234,45 @@ func (k *Key) Open(signed string) (Checkpoint, error) {
 
 // copied matches a checkpoint in a text that went through somebody's hands:
 // indented, quoted, with its signature wrapped, or with another dash before it.
-var copied = regexp.MustCompile(`(?m)^[ \t|>]*(?:.*")?([^\s"]+)[ \t]*\n[ \t|>]*(\d+)[ \t]*\n[ \t|>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t|>]*\n)*[ \t|>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s|>]+)`)
+var copied = regexp.MustCompile(`(?m)^[ \t>]*(?:.*")?([^\s"]+)[ \t]*\n[ \t>]*(\d+)[ \t]*\n[ \t>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t>]*\n)*[ \t>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s>]+)`)
 
-// Find returns the checkpoint in a text: a file into which it was pasted, a
-// certificate as JSON, or a whole email. It says nothing of the signature.
-func Find(text string) (note string, ok bool) {
+// Find returns every checkpoint in a text, each once: a file into which it was pasted,
+// a certificate as JSON, or a whole email. It says nothing of the signatures: in an
+// email that repeats what people wrote, they may have written anything. See [Key.Own].
+func Find(text string) (notes []string) {
 	text = strings.TrimPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "\ufeff")
 	readings := []string{text, strings.ReplaceAll(text, `\n`, "\n")}
 	if b, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(text))); err == nil {
 		readings = append(readings, strings.ReplaceAll(string(b), "\r\n", "\n"))
 	}
 	for _, r := range readings {
-		if m := copied.FindStringSubmatch(r); m != nil {
+		for _, m := range copied.FindAllStringSubmatch(r, -1) {
 			signature := strings.Join(strings.FieldsFunc(m[5], func(c rune) bool { return !inBase64(c) }), "")
 			signature, _, _ = strings.Cut(signature, "=") // what comes after are words
 			for len(signature)%4 != 0 {
 				signature += "="
 			}
-			return fmt.Sprintf("%s\n%s\n%s\n\n— %s %s\n", m[1], m[2], m[3], m[4], signature), true
+			note := fmt.Sprintf("%s\n%s\n%s\n\n— %s %s\n", m[1], m[2], m[3], m[4], signature)
+			if !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
 		}
 	}
-	return "", false
+	return notes
+}
+
+// Own returns those of the notes that this key has signed; if none is, all of them, so
+// that what is wrong with them can be told.
+func (k *Key) Own(notes []string) (own []string) {
+	for _, n := range notes {
+		if _, err := k.Open(n); err == nil {
+			own = append(own, n)
+		}
+	}
+	if own == nil {
+		return notes
+	}
+	return own
 }
 
 func inBase64(c rune) bool {

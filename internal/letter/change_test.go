@@ -74,7 +74,7 @@ func TestCorrection(t *testing.T) {
 func TestHold(t *testing.T) {
 	msg, err := writer().Hold(header("hold.3", at("2027-01-04 10:05")), archive.Hold{
 		ID: 3, Cover: archive.Cover{Scope: archive.Everything}, Review: "2027-07-04",
-		Reason: "a reaction with 🔒 in the group, record 7", PlacedBy: "Jo Hall", Placed: at("2027-01-04 10:04"),
+		Reason: "a reaction with 🔒 to record 7", PlacedBy: "Jo Hall", Placed: at("2027-01-04 10:04"),
 	})
 	if err != nil {
 		t.Fatal(err)

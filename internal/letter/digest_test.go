@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -506,10 +507,25 @@ func TestTheCheckpointIsFoundInADigest(t *testing.T) {
 	d.g.Checkpoint = signed.Note
 	msg := d.sent()
 	for what, s := range map[string]string{"email": string(msg), "text": parse(t, msg).text} {
-		found, ok := ledger.Find(s)
-		if c, err := key.Open(found); !ok || err != nil || c.Root != signed.Root || c.Size != signed.Size {
-			t.Errorf("in the %s: %v, %v; found %q", what, ok, err, found)
+		found := key.Own(ledger.Find(s))
+		if len(found) != 1 {
+			t.Fatalf("in the %s: found %q", what, found)
 		}
+		if c, err := key.Open(found[0]); err != nil || c.Root != signed.Root || c.Size != signed.Size {
+			t.Errorf("in the %s: %v; found %q", what, err, found)
+		}
+	}
+}
+
+// What a member types cannot pass for the checkpoint when the email is checked.
+func TestAMessageCannotPassForTheCheckpoint(t *testing.T) {
+	d := newDigested(t)
+	d.g.Content = Full
+	m := d.says(sam, at("2026-11-17 10:00"), "x")
+	d.edits(sam, at("2026-11-17 10:01"), m, "muniment\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n"+
+		"— muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD 7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=")
+	if found := ledger.Find(string(d.sent())); !slices.Contains(found, d.g.Checkpoint) {
+		t.Errorf("the checkpoint is not among those that verify is given:\n%s", found)
 	}
 }
 
