@@ -135,6 +135,11 @@ func (d *Daemon) ready() error {
 // now, a line each.
 func Complete(c config.Config, now time.Time) error {
 	err := c.ReadyToRun()
+	for _, e := range c.Mark.Hold {
+		if record.Marks(c.Mark.Emoji).Has(e) {
+			err = errors.Join(err, errors.New("mark.hold: the same emoji cannot mark a conversation and place a hold; skin tones make no difference: choose another"))
+		}
+	}
 	if given := c.Notice.GivenOn; given.After(now.Add(24 * time.Hour)) {
 		err = errors.Join(err, fmt.Errorf("the privacy notice is to be given on %s, which is in the future: the record may not begin before everyone has it", longDate(given)))
 	}
@@ -346,7 +351,7 @@ func (d *Daemon) composeConversation(ctx context.Context, h letter.Header, it ma
 		}
 		if wait, err := d.filesWanted(tx, c.Seqs); err != nil {
 			return err
-		} else if wait && d.now().Before(it.NotBefore.Add(filesWait)) {
+		} else if wait && !it.Early(d.now()) && d.now().Before(it.NotBefore.Add(filesWait)) {
 			return mail.ErrLater
 		}
 		if c.Continues != 0 {
@@ -373,6 +378,14 @@ func (d *Daemon) composeCorrection(tx *sqlite.Tx, h letter.Header, id int64) ([]
 	c, err := forward.LoadCorrection(tx, id)
 	if err != nil {
 		return nil, err
+	}
+	switch it, err := mail.Find(tx, forward.Letter, c.Conversation.ID); {
+	case err != nil:
+		return nil, err
+	case it.State == mail.Waiting:
+		return nil, mail.ErrLater
+	case it.State != mail.HandedOver: // nobody has it
+		return nil, mail.ErrNothingToSend
 	}
 	h.InReplyTo = d.messageID(forward.Letter, c.Conversation.ID)
 	msg, err := d.letters.Correction(tx, h, c)

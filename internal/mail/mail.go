@@ -56,7 +56,7 @@ type Item struct {
 	// The rest is kept by this package.
 	State       State
 	QueuedAt    time.Time
-	ComposedAt  time.Time // the time that the letter bears; zero before it is composed
+	ComposedAt  time.Time // the time that the letter bears, from when it is begun; zero before, or if nothing came of it
 	Attempts    int
 	LastAttempt time.Time
 	NextAttempt time.Time // while waiting

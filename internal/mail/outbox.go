@@ -21,7 +21,7 @@ var ErrNothingToSend = errors.New("there is nothing to send")
 
 // ErrLater is what a compose function returns if what the email is to hold is not
 // there yet: it waits, as after a failed attempt.
-var ErrLater = errors.New("what it is to hold is still being fetched")
+var ErrLater = errors.New("what it is to hold, or to follow, is not there yet")
 
 // DefaultPerHour is how many emails an outbox puts to the server within an hour
 // unless it is told otherwise. Hosting companies count too, and some silently
@@ -239,7 +239,6 @@ func (o *Outbox) attempt(ctx context.Context, id int64, now time.Time) error {
 	log := o.log.With("email", it.ID, "kind", it.Kind, "about", it.About, "attempt", it.Attempts)
 
 	if msg == nil {
-		it.ComposedAt = now.UTC().Truncate(time.Millisecond) // as it is kept
 		msg, err = o.compose(ctx, it)
 		switch {
 		case ctx.Err() != nil:
@@ -326,14 +325,24 @@ func (o *Outbox) judge(f *Failure) {
 func (o *Outbox) begin(ctx context.Context, id int64, now time.Time) (it Item, msg []byte, err error) {
 	err = o.db.Write(ctx, func(tx *sqlite.Tx) error {
 		if it, err = scan(tx.QueryRow(`
-			UPDATE outbox SET attempts = attempts + 1, last_attempt = ? WHERE id = ? AND state = 'waiting'
-			RETURNING `+columns, sqlite.FormatTime(now), id)); err != nil {
+			UPDATE outbox SET attempts = attempts + 1, last_attempt = ?1,
+				composed_at = CASE WHEN message IS NULL THEN ?1 ELSE composed_at END
+			WHERE id = ?2 AND state = 'waiting' RETURNING `+columns, sqlite.FormatTime(now), id)); err != nil {
 			return err
+		}
+		if it.Attempts > patientAttempts { // an attempt that ends the program must not be made again at once, for ever
+			if _, err := tx.Exec("UPDATE outbox SET next_attempt = ? WHERE id = ?", sqlite.FormatTime(now.Add(backoff(it.Attempts))), id); err != nil {
+				return err
+			}
 		}
 		return tx.QueryRow("SELECT message FROM outbox WHERE id = ?", id).Scan(&msg)
 	})
 	return it, msg, err
 }
+
+// patientAttempts is how often an email is tried again at once after the program ended
+// in the middle of an attempt.
+const patientAttempts = 3
 
 // keep keeps the letter as composed, and reports whether the email still waits for it:
 // see [Discard].
@@ -359,8 +368,8 @@ func (o *Outbox) postpone(ctx context.Context, it Item, answer string) error {
 // note records an attempt after which the email still waits.
 func (o *Outbox) note(ctx context.Context, it Item, next time.Time, answer string) error {
 	return o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		_, err := tx.Exec("UPDATE outbox SET next_attempt = ?, last_answer = ? WHERE id = ? AND state = 'waiting'",
-			sqlite.FormatTime(next), printable(answer), it.ID)
+		_, err := tx.Exec(`UPDATE outbox SET next_attempt = ?, last_answer = ?, composed_at = CASE WHEN message IS NULL THEN NULL ELSE composed_at END
+			WHERE id = ? AND state = 'waiting'`, sqlite.FormatTime(next), printable(answer), it.ID)
 		return err
 	})
 }
