@@ -254,7 +254,7 @@ const reviewMonths = 6
 
 // reviewDate reads the date of a hold's review, six months ahead if none is given.
 func reviewDate(s string, today retention.Date) (retention.Date, error) {
-	latest := addMonths(today, reviewMonths)
+	latest := today.AddMonths(reviewMonths)
 	if s == "" {
 		return latest, nil
 	}
@@ -268,17 +268,6 @@ func reviewDate(s string, today retention.Date) (retention.Date, error) {
 		return "", fmt.Errorf("--review: %s is more than six months ahead; a hold is reviewed by %s", d.Long(), latest.Long())
 	}
 	return d, nil
-}
-
-// addMonths returns the same day n months later, or the last of that month if it
-// has no such day.
-func addMonths(d retention.Date, n int) retention.Date {
-	t := d.Start()
-	later := t.AddDate(0, n, 0)
-	if later.Day() != t.Day() {
-		later = later.AddDate(0, 0, -later.Day())
-	}
-	return retention.Date(later.Format(time.DateOnly))
 }
 
 // heldNow is a hold with what it covers, in words.

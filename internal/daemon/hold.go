@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 
 	"muniment/internal/archive"
 	"muniment/internal/mail"
@@ -19,10 +20,13 @@ const holdLetter = "hold"
 const holdReview = 6
 
 // holdAsked places a hold on everything if r, a fresh reaction, asks for one: the
-// clerk or the chair has reacted with the agreed emoji. Whoever has one in force
-// already has what he asks for. Taking the reaction back releases nothing.
+// clerk or the chair has reacted with the agreed emoji. Who has done so to the same
+// message before, and whose hold is in force, has what he asks for; a hold for any
+// other reason may be released while this one is needed. Taking the reaction back
+// releases nothing.
 func (d *Daemon) holdAsked(tx *sqlite.Tx, r record.Received, c archive.Captured) error {
-	if r.Type != record.ReactionAdded || !record.Marks(d.o.Config.Mark.Hold).Has(r.Emoji) {
+	asks := slices.IndexFunc(d.o.Config.Mark.Hold, func(e string) bool { return record.Marks{e}.Has(r.Emoji) })
+	if r.Type != record.ReactionAdded || asks < 0 {
 		return nil
 	}
 	names, err := people.LoadNames(tx)
@@ -37,14 +41,21 @@ func (d *Daemon) holdAsked(tx *sqlite.Tx, r record.Received, c archive.Captured)
 	if err != nil {
 		return err
 	}
+	message, err := archive.Find(tx, c.Target)
+	if err != nil {
+		return err
+	}
+	reason := fmt.Sprintf("a reaction with %s to record %d", d.o.Config.Mark.Hold[asks], message)
+	if message == 0 { // it is not here, or not yet
+		reason = fmt.Sprintf("a reaction with %s, record %d", d.o.Config.Mark.Hold[asks], c.Seq)
+	}
 	for _, h := range holds {
-		if h.Released.IsZero() && h.Cover.Scope == archive.Everything && h.PlacedBy == m.Name {
+		if h.Released.IsZero() && h.PlacedBy == m.Name && h.Reason == reason {
 			return nil
 		}
 	}
-	review := d.now().AddDate(0, holdReview, 0)
-	reason := fmt.Sprintf("a reaction with %s in the group, record %d", r.Emoji, c.Seq)
-	id, err := archive.PlaceHold(tx, d.now(), m.Name, reason, retention.DateOf(review), archive.Cover{Scope: archive.Everything})
+	review := retention.DateOf(d.now()).AddMonths(holdReview)
+	id, err := archive.PlaceHold(tx, d.now(), m.Name, reason, review, archive.Cover{Scope: archive.Everything})
 	if err != nil {
 		return err
 	}

@@ -53,6 +53,17 @@ func (d Date) AddDays(n int) Date {
 	return Date(d.time().AddDate(0, 0, n).Format(time.DateOnly))
 }
 
+// AddMonths returns the same day n months later, or the last of that month if it has
+// no such day.
+func (d Date) AddMonths(n int) Date {
+	t := d.time()
+	later := t.AddDate(0, n, 0)
+	if later.Day() != t.Day() {
+		later = later.AddDate(0, 0, -later.Day())
+	}
+	return Date(later.Format(time.DateOnly))
+}
+
 // Start returns the first moment of the date in London.
 func (d Date) Start() time.Time {
 	t := d.time()

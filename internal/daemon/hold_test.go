@@ -1,0 +1,53 @@
+package daemon_test
+
+import (
+	"testing"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/people"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+)
+
+// What the clerk asks for from her phone stands by itself: the release of a hold that
+// was placed in her name for another reason does not end it.
+func TestAHoldFromThePhoneBesidesAnother(t *testing.T) {
+	w := found(t)
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			a, err := people.ParseNumber("07700 900103")
+			if err != nil {
+				return err
+			}
+			if err := people.AddMember(tx, time.Now(), "the test", "", people.Member{Name: "Jo Hall", Role: "clerk"}, a); err != nil {
+				return err
+			}
+			_, err = archive.PlaceHold(tx, time.Now(), "Jo Hall", "request FOI-2026-003", retention.DateOf(time.Now().AddDate(0, 3, 0)),
+				archive.Cover{Scope: archive.Everything})
+			return err
+		})
+	})
+	jo := w.server.Member("Jo", "+447700900103")
+	w.phone.Adds(jo)
+	stop := w.run()
+	m := w.ann.Says("I shall say it again in court.")
+	jo.In(w.official).Reacts(m, "🔒")
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			return archive.ReleaseHold(tx, time.Now(), 1, "Jo Hall", "request answered")
+		})
+	})
+	w.read(func(tx *sqlite.Tx) error {
+		holds, err := archive.Holds(tx)
+		for _, h := range holds {
+			if h.Released.IsZero() {
+				return err
+			}
+		}
+		t.Error("the request is answered, its hold released; of the dispute that the clerk put on hold from her phone nothing is on hold, and she got no email")
+		return err
+	})
+}
