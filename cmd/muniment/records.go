@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -339,14 +340,19 @@ func (s shownRecord) tells(text, fileName string) string {
 		}
 		return strings.Join(nonEmpty(answers, s.brings(fileName), text), " ")
 	case record.Edit:
-		if s.attempt {
+		switch {
+		case s.attempt:
 			return fmt.Sprintf("tried to edit %s, which had no effect: %s", message, text)
+		case s.Amends == nil: // so nobody can tell whose it is
+			return fmt.Sprintf("asked to edit %s: %s", message, text)
 		}
 		return fmt.Sprintf("edited %s to: %s", message, text)
 	case record.Deletion:
 		switch {
 		case s.attempt:
 			return fmt.Sprintf("tried to delete %s, which had no effect", message)
+		case s.Amends == nil:
+			return "asked to delete " + message
 		case s.admin:
 			return fmt.Sprintf("deleted %s, as an admin", message)
 		}
@@ -460,14 +466,16 @@ func (s shownRecord) moved() string {
 }
 
 // printable makes text from outside fit for a terminal: one line, no control
-// characters.
+// characters, nothing that turns or hides what follows.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r':
 			return ' '
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return -1
+		case r == '\u2028' || r == '\u2029':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u00ad' || r >= 0xe0000 && r <= 0xe007f:
+			return -1 // among the last: hyphens that may show or not, and letters that do not
 		}
 		return r
 	}, s)

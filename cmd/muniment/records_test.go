@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
+	"muniment/internal/archive"
 	"muniment/internal/record"
 )
 
@@ -60,6 +62,20 @@ func TestDisappearing(t *testing.T) {
 	} {
 		if got := disappearing(seconds); got != want {
 			t.Errorf("%s: %q; want %q", seconds, got, want)
+		}
+	}
+}
+
+// A change of a message that is not here is not told as one that counts.
+func TestForgedChangeOfWhatIsNotKept(t *testing.T) {
+	v := viewerWith(t, map[string]string{"447700900103": "Cy"})
+	v.amended = map[record.Seq]archive.Record{}
+	for _, r := range []archive.Record{
+		{Seq: 2, Kind: record.Deletion, Type: record.ByAdmin, Person: 1, Answers: true},
+		{Seq: 3, Kind: record.Edit, Type: record.Text, Person: 1, Answers: true, Text: "I resign"},
+	} {
+		if said := v.show(r).tells(r.Text, ""); strings.HasPrefix(said, "deleted ") || strings.HasPrefix(said, "edited ") {
+			t.Errorf("not entitled to it, not effective, and told as: %s", said)
 		}
 	}
 }
