@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"runtime/debug"
+
 	"github.com/spf13/cobra"
 
 	"muniment/internal/daemon"
@@ -28,6 +31,9 @@ holds no message, name or number.`,
 			cfg, err := a.load()
 			if err != nil {
 				return err
+			}
+			if os.Getenv("GOMEMLIMIT") == "" { // the unit allows 512 MB; a large photo takes half of that
+				debug.SetMemoryLimit(300 << 20)
 			}
 			return daemon.Serve(c.Context(), daemon.Options{
 				Config: cfg, Password: a.password, Log: systemd.NewLogger(c.ErrOrStderr()), Version: version(),

@@ -316,7 +316,7 @@ func (m *Mark) read(s section) {
 		}
 	}
 	megabytes := int(m.Attach >> 20)
-	s.number("attach_megabytes", 0, 50, &megabytes)
+	s.number("attach_megabytes", 0, 10, &megabytes)
 	m.Attach = int64(megabytes) << 20
 	if len(m.Roles) == 0 {
 		s.fault("roles", "without a role nobody can mark: name at least one, or remove the line")

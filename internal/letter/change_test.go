@@ -10,6 +10,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/forward"
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
 )
@@ -21,6 +22,13 @@ func corrected(t *testing.T, early bool) (c *council, sent time.Time) {
 	start := at("2027-01-04 10:00")
 	c.capture(record.Received{Kind: record.Participants, Type: record.Present, Sender: jo.Address, Sent: start.Add(-time.Hour),
 		Participants: []record.Participant{{Address: jo.Address, Admin: true}}})
+	c.write(func(tx *sqlite.Tx) error {
+		is, err := people.Identify(tx, start, jo.Address, "")
+		if err != nil {
+			return err
+		}
+		return people.Promote(tx, cranford, is.ID, true)
+	})
 	hall := c.says(ann, start, "The hall is booked for the 12th.")
 	c.replies(bo, start.Add(time.Minute), &hall, "Good. I shall bring the keys.")
 	sharp := c.says(dee, start.Add(2*time.Minute), "As if you ever had.\nYou never do.")

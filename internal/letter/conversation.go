@@ -181,7 +181,7 @@ func unverified(b block) bool {
 	if m := b.Message; m != nil {
 		said += m.Name + m.InReplyTo + m.Reactions + strings.Join(m.Notes, " ")
 	}
-	return strings.Contains(said, "(name not verified)")
+	return strings.Contains(said, notVerified)
 }
 
 // allReactions returns the reactions, message by message.
@@ -238,14 +238,25 @@ func by(marks []forward.Mark, name func(people.ID) string) string {
 }
 
 // days returns the messages under the days on which they were sent.
+//
+// When there is no room for the words of a message, it says so. The marked one is
+// shown in any case.
 func (r reading) days() (bs []block) {
 	var today string
+	room := int64(mostText)
 	for _, m := range r.messages {
 		if d := day(m.SentOn.Start()); d != today {
 			today = d
 			bs = append(bs, block{Day: d})
 		}
-		bs = append(bs, block{Message: r.message(m)})
+		v := r.message(m)
+		if w := v.weight(); w <= room {
+			room -= w
+		} else if !v.Marked {
+			v = &message{Time: v.Time, Name: v.Name, Record: v.Record, Pictures: v.Pictures, Files: v.Files,
+				Notes: []string{fmt.Sprintf("[This email has no room for it. It is kept as record %d]", m.Seq)}}
+		}
+		bs = append(bs, block{Message: v})
 	}
 	return bs
 }
@@ -264,7 +275,7 @@ func (r reading) message(m archive.Record) *message {
 	changes := r.histories[m.Seq]
 	now := changes.now(m)
 	if now.Text != "" {
-		v.Lines = lines(r.names.Mentioning(now.Text, now.Mentions))
+		v.Lines = linesOf(now, r.names)
 	}
 	for _, p := range r.pictures[m.Seq] {
 		p.Alt = fmt.Sprintf("Photo from %s, %s; no description supplied", v.Name, v.Time)
@@ -294,7 +305,8 @@ func (r reading) describe(m archive.Record, from time.Time) string {
 	}
 	what := strings.ToLower(nounFor(m.Kind, m.Type)[:1]) + nounFor(m.Kind, m.Type)[1:]
 	if now := r.histories[m.Seq].now(m); now.Text != "" {
-		what = "“" + excerpt(r.names.Mentioning(now.Text, now.Mentions), 60) + "”"
+		text, _ := wording(now, r.names)
+		what = "“" + excerpt(text, 60) + "”"
 	}
 	s := fmt.Sprintf("%s, %s: %s", r.name(m.Person), at, what)
 	if !slices.Contains(r.Seqs, m.Seq) {
@@ -320,7 +332,7 @@ func (r reading) reactionsTo(seq record.Seq) string {
 	return strings.Join(order, "; ")
 }
 
-func (r reading) name(p people.ID) string { return oneLine(r.names.Of(p)) }
+func (r reading) name(p people.ID) string { return called(r.names.Of(p)) }
 
 // emoji returns what somebody reacted with. Any text may stand there.
 func emoji(s string) string { return excerpt(s, 12) }

@@ -102,9 +102,9 @@ func (w *Writer) digest(tx *sqlite.Tx, h Header, g Digest) (document, error) {
 		{"Conversations members marked as important", r.marked(), "None."},
 		{"Photos and documents shared", r.shared(), "None."},
 		{"Changed or deleted after sending", r.changed(), "None."},
-		{"Who joined or left", list(r.moved()), "None."},
+		{"Who joined or left", list(atMost(r.moved())), "None."},
 		{"Councillors not in the group", r.absent(), r.allPresent()},
-		{"On hold: must not be destroyed", list(r.held()), "None."},
+		{"On hold: must not be destroyed", list(atMost(r.held())), "None."},
 		{"Due to be destroyed", r.due(), "None."},
 		{"Gaps in the record", r.missing(), "None known."},
 	} {
@@ -433,7 +433,7 @@ func (r *weekly) readPeople(tx *sqlite.Tx) error {
 }
 
 // name returns what somebody is called.
-func (r *weekly) name(p people.ID) string { return oneLine(r.names.Of(p)) }
+func (r *weekly) name(p people.ID) string { return called(r.names.Of(p)) }
 
 // by says who did something, if WhatsApp has: else the group stands as the sender.
 func (r *weekly) by(m archive.Record) string {
@@ -454,12 +454,12 @@ func (r *weekly) when(t time.Time) string {
 
 // words returns as much of what was typed as the digest may repeat.
 func (r *weekly) words(m archive.Record) []string {
-	text := r.names.Mentioning(m.Text, m.Mentions)
+	text, _ := wording(m, r.names)
 	switch {
 	case r.Content == References || oneLine(text) == "":
 		return nil
 	case r.Content == Full:
-		return lines(text)
+		return linesOf(m, r.names)
 	}
 	return []string{excerpt(text, extract)}
 }
@@ -470,7 +470,7 @@ func (r *weekly) quote(text string) string {
 	case r.Content == References:
 		return ""
 	case r.Content == Full:
-		return "“" + oneLine(text) + "”"
+		return "“" + excerpt(text, mostCharacters) + "”"
 	}
 	return "“" + excerpt(text, extract) + "”"
 }

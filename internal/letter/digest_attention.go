@@ -170,13 +170,13 @@ func (r *weekly) groupMatters() (all []fact) {
 	}
 	if len(strangers) > 0 {
 		all = append(all, fact{"Not on the register", fmt.Sprintf("In the group: %s. Please find out who they are; then have them "+
-			"put on the register (muniment member), or removed from the group.", and(strangers))})
+			"put on the register (muniment member), or removed from the group.", some(strangers))})
 	}
 	if len(gone) > 0 {
 		all = append(all, fact{"Left office", fmt.Sprintf("Still in the group: %s. Please have them removed from it, unless they are to stay.", and(gone))})
 	}
 	if who := r.joined(); len(who) > 0 {
-		all = append(all, fact{"New in the group", and(who) + ". Please make sure that they have had the privacy notice."})
+		all = append(all, fact{"New in the group", some(who) + ". Please make sure that they have had the privacy notice."})
 	}
 	return all
 }
@@ -199,7 +199,7 @@ func (r *weekly) joined() (who []string) {
 
 func (r *weekly) participantsOf(m archive.Record) (names []string) {
 	for _, p := range m.Participants {
-		names = append(names, oneLine(r.names.OfJID(p.JID)))
+		names = append(names, called(r.names.OfJID(p.JID)))
 	}
 	return names
 }
@@ -341,9 +341,10 @@ func isOther(m archive.Record) bool {
 }
 
 func (r *weekly) changesInAll() string {
-	edits := r.count(func(m archive.Record) bool { return m.Kind == record.Edit && !r.isAttempt(m) })
-	deletions := r.count(func(m archive.Record) bool { return m.Kind == record.Deletion && !r.isAttempt(m) })
-	return sums(sum{edits, "changed"}, sum{deletions, "deleted"}, sum{r.count(r.isAttempt), "attempted"})
+	edits := r.count(func(m archive.Record) bool { return m.Kind == record.Edit && m.Entitled })
+	deletions := r.count(func(m archive.Record) bool { return m.Kind == record.Deletion && m.Entitled })
+	attempts := r.count(func(m archive.Record) bool { return isChange(m) && !m.Entitled })
+	return sums(sum{edits, "changed"}, sum{deletions, "deleted"}, sum{attempts, "attempted"})
 }
 
 func (r *weekly) movesInAll() string {

@@ -119,13 +119,13 @@ func (r *weekly) missing() (bs []block) {
 		lost = append(lost, fmt.Sprintf("%s that arrived before this week could not be read, the last on %s. They are still missing.",
 			count(n, "message"), moment(older[n-1].Opened)))
 	}
-	bs = list(lost)
+	bs = list(atMost(lost))
 	if short > 0 {
 		later = append(later, count(short, "interruption")+" of less than 10 minutes")
 	}
 	if len(later) > 0 {
 		bs = append(bs, paragraph("The system was also not connected at the times below. WhatsApp keeps what is sent meanwhile, and it was received "+
-			"afterwards, as far as WhatsApp kept it:"), block{List: later})
+			"afterwards, as far as WhatsApp kept it:"), block{List: atMost(later)})
 	}
 	return bs
 }

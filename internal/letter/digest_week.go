@@ -18,24 +18,28 @@ import (
 )
 
 // marked tells of the conversations that were marked in the week, and where they went.
-func (r *weekly) marked() (bs []block) {
+func (r *weekly) marked() []block {
+	var all collected
 	for _, c := range r.conversations {
+		if all.full() {
+			continue
+		}
 		heading := fmt.Sprintf("Conversation %d", c.ID)
 		if len(c.Seqs) > 0 {
 			heading += ": " + count(len(c.Seqs), "message")
 		}
-		bs = append(bs, block{Day: heading})
+		all.blocks = append(all.blocks, block{Day: heading})
 		if c.Marked != 0 {
-			bs = append(bs, block{Message: r.message(r.originals[c.Marked])})
+			all.add(r.message(r.originals[c.Marked]))
 		}
 		var who []string
 		for _, m := range c.marks {
 			who = append(who, fmt.Sprintf("by %s on %s", r.name(m.Person), r.when(m.Sent)))
 			r.shows(m)
 		}
-		bs = append(bs, paragraph("Marked %s. %s", and(who), r.went(c)))
+		all.blocks = append(all.blocks, paragraph("Marked %s. %s", some(who), r.went(c)))
 	}
-	return bs
+	return all.all()
 }
 
 // went says what became of a marked conversation.
@@ -77,22 +81,26 @@ func isOnce(m archive.Record) bool {
 
 // shared shows each; photos that somebody sent one after the other, without a word,
 // together.
-func (r *weekly) shared() (bs []block) {
+func (r *weekly) shared() []block {
+	var all collected
 	var run []archive.Record
+	end := func() {
+		if len(run) > 0 && !all.full() {
+			all.add(r.album(run))
+		}
+		run = nil
+	}
 	for _, m := range r.records {
 		if !isShared(m) {
 			continue
 		}
 		if len(run) > 0 && !r.continues(run[len(run)-1], m) {
-			bs = append(bs, block{Message: r.album(run)})
-			run = nil
+			end()
 		}
 		run = append(run, m)
 	}
-	if len(run) > 0 {
-		bs = append(bs, block{Message: r.album(run)})
-	}
-	return bs
+	end()
+	return all.all()
 }
 
 // continues reports whether b is one more of what a is.
@@ -124,40 +132,49 @@ func (r *weekly) album(run []archive.Record) *message {
 // isAttempt reports whether m would change what another sent, without a right to it.
 func (r *weekly) isAttempt(m archive.Record) bool {
 	of := r.originals[m.ReplyTo]
-	return (m.Kind == record.Edit || m.Kind == record.Deletion) && of.Seq != 0 && of.Destroyed == "" && !m.Entitled
+	return isChange(m) && of.Seq != 0 && of.Destroyed == "" && !m.Entitled
 }
+
+func isChange(m archive.Record) bool { return m.Kind == record.Edit || m.Kind == record.Deletion }
 
 // changed shows each message that was edited or deleted in the week, with all that
 // it said and all that was tried.
-func (r *weekly) changed() (bs []block) {
-	shown := make(map[record.Seq]bool)
+func (r *weekly) changed() []block {
+	var all collected
+	met := make(map[record.Seq]bool)
 	for _, c := range r.records {
-		if c.Kind != record.Edit && c.Kind != record.Deletion {
+		if !isChange(c) || met[c.ReplyTo] {
 			continue
 		}
 		of := r.originals[c.ReplyTo]
-		if of.Seq == 0 || of.Destroyed != "" {
-			bs = append(bs, block{Message: r.orphan(c, of)})
-		} else if !shown[of.Seq] {
-			shown[of.Seq] = true
-			bs = append(bs, block{Message: r.versions(of)})
+		orphan := of.Seq == 0 || of.Destroyed != ""
+		if !orphan {
+			met[of.Seq] = true
+		}
+		switch {
+		case all.full():
+		case orphan:
+			all.add(r.orphan(c, of))
+		default:
+			all.add(r.versions(of))
 		}
 	}
-	return bs
+	return all.all()
 }
 
-// orphan shows an edit or a deletion of a message that is not here.
+// orphan shows an edit or a deletion of a message that is not here. Whose that was is
+// not known then, so anybody may ask for it.
 func (r *weekly) orphan(c, of archive.Record) *message {
 	v := r.head(c)
 	what := "a message that is not in the record"
 	if of.Seq != 0 {
 		what = fmt.Sprintf("a message since destroyed, record %d", of.Seq)
 	}
+	verb := "change"
 	if v.Lines = r.words(c); c.Kind == record.Deletion {
-		v.Notes = append(v.Notes, "Deleted "+what+".")
-	} else {
-		v.Notes = append(v.Notes, "Changed "+what+".")
+		verb = "delete"
 	}
+	v.Notes = append(v.Notes, fmt.Sprintf("Asked to %s %s; whether they had the right to is not known.", verb, what))
 	return v
 }
 
@@ -166,7 +183,10 @@ func (r *weekly) orphan(c, of archive.Record) *message {
 func (r *weekly) versions(m archive.Record) *message {
 	v := r.head(m)
 	h := r.histories[m.Seq]
-	all := h.versions(m)
+	for _, c := range h {
+		r.shows(c)
+	}
+	all, left := told(h.versions(m))
 	last := len(all) - 1
 	v.Lines = r.wordsOrNone(all[last])
 	for i, said := range all {
@@ -176,16 +196,16 @@ func (r *weekly) versions(m archive.Record) *message {
 		case i == last || r.Content == References:
 		case i == 0:
 			v.Earlier = append(v.Earlier, version{"As first sent:", r.wordsOrNone(said)})
+			if left > 0 {
+				v.Earlier = append(v.Earlier, leftOut(left))
+			}
 		default:
 			when := fmt.Sprintf("As changed on %s (record %d):", r.when(said.Sent), said.Seq)
 			v.Earlier = append(v.Earlier, version{when, r.wordsOrNone(said)})
 		}
 	}
-	for _, c := range h {
-		r.shows(c)
-		if c.Entitled {
-			continue
-		}
+	attempts := h.attempts()
+	for _, c := range attempts[:min(len(attempts), mostVersions)] {
 		verb := "change"
 		if c.Kind == record.Deletion {
 			verb = "delete"
@@ -197,8 +217,14 @@ func (r *weekly) versions(m archive.Record) *message {
 			v.Notes = append(v.Notes, tried)
 		}
 	}
+	if more := len(attempts) - mostVersions; more > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("There %s %s more of that kind. They are on record.", were(more), count(more, "attempt")))
+	}
 	if d, is := h.deletion(); is {
 		v.Notes = append(v.Notes, r.deletion(d, m))
+	}
+	if _, late := h.edits(); len(late) > 0 {
+		v.Notes = append(v.Notes, tooLate(late, r.when))
 	}
 	return v
 }
@@ -250,7 +276,7 @@ func (r *weekly) move(m archive.Record) string {
 		return ""
 	}
 	names := r.participantsOf(m)
-	who, was := and(names), were(len(names))
+	who, was := some(names), were(len(names))
 	if len(names) == 0 {
 		who, was = "somebody", "was"
 	}

@@ -1,10 +1,11 @@
 package letter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -17,23 +18,30 @@ import (
 // Files is how letters come by photos, documents and other files.
 type Files struct {
 	Vault *vault.Vault
-	// Most is how many bytes one email may carry of them. What is more is named in
-	// it and stays in the record.
+	// Most is how many bytes one email may carry of them, if there is as much room in
+	// it. What is more is named in it and stays in the record.
 	Most int64
 }
 
 // longestSide is how many pixels a photo has at most in a letter: twice what is
-// shown, for screens with small pixels.
-const longestSide = 1120
+// shown, for screens with small pixels. When half of the room for photos is used up,
+// they have shortSide at most.
+const (
+	longestSide = 1120
+	shortSide   = 640
+)
+
+// mostShown is how many photos a letter shows; each may take a second or two.
+const mostShown = 60
 
 // refused are names of files that mail servers refuse, and the whole email with them.
 var refused = []string{".ade", ".adp", ".apk", ".app", ".bat", ".chm", ".cmd", ".com", ".cpl", ".dll", ".exe", ".hta", ".img", ".ins", ".iso",
 	".isp", ".jar", ".js", ".jse", ".lib", ".lnk", ".mde", ".msc", ".msi", ".msp", ".mst", ".nsh", ".pif", ".ps1", ".scr", ".sct", ".shb", ".sys",
 	".vb", ".vbe", ".vbs", ".vhd", ".vxd", ".wsc", ".wsf", ".wsh", ".xll"}
 
-// illustrate reads the files of the messages: photos to be shown, and what there is
-// room for to be attached, in the order of the messages. What a message cannot show
-// it names.
+// illustrate reads the files of the messages: first photos to be shown, then what
+// there is room for to be attached, in the order of the messages. What a message
+// cannot show it names. It holds no more in memory than it returns, and one file.
 func (f Files) illustrate(tx *sqlite.Tx, messages []archive.Record) (pictures map[record.Seq][]picture, files map[record.Seq][]file, err error) {
 	pictures, files = make(map[record.Seq][]picture), make(map[record.Seq][]file)
 	var seqs []record.Seq
@@ -49,26 +57,80 @@ func (f Files) illustrate(tx *sqlite.Tx, messages []archive.Record) (pictures ma
 	if err != nil {
 		return nil, nil, err
 	}
-	room := f.Most
+	a := album{files: f, tx: tx, made: make(map[string][]picture), damaged: make(map[record.Seq]bool)}
 	for _, seq := range seqs {
-		m := all[seq]
-		of := file{Name: nameOf(m), Kind: kindOf(m), Type: m.MIME, Size: m.Size, Why: whyNot(m, room)}
-		var seen []byte
-		if m.State == vault.Kept && (of.attached() || m.Type == record.Image) {
-			if seen, of.Why, err = f.read(tx, m, of.Why); err != nil {
+		if m := all[seq]; m.Type == record.Image && m.State == vault.Kept {
+			if pictures[seq], err = a.show(m); err != nil {
 				return nil, nil, err
 			}
 		}
-		if m.Type == record.Image && seen != nil {
-			pictures[seq] = show(seen)
+	}
+	room, left := mostEnclosed-a.used, f.Most
+	for _, seq := range seqs {
+		m := all[seq]
+		of := file{Name: nameOf(m), Kind: kindOf(m), Type: m.MIME, Size: m.Size, Why: whyNot(m, min(left, largest(room)))}
+		if of.attached() && !a.damaged[seq] {
+			if of.Data, err = f.read(tx, m); errors.Is(err, vault.ErrDamaged) {
+				a.damaged[seq] = true
+			} else if err != nil {
+				return nil, nil, err
+			}
+		}
+		if a.damaged[seq] {
+			of.Data, of.Why = nil, fmt.Sprintf("the file kept as record %d is missing or damaged; the system administrator should run a check.", seq)
 		}
 		if of.attached() {
-			of.Data = seen
-			room -= int64(len(seen))
+			left -= m.Size
+			room -= encoded(m.Size)
 		}
 		files[seq] = []file{of}
 	}
 	return pictures, files, nil
+}
+
+// album makes the small pictures of a letter's photos.
+type album struct {
+	files   Files
+	tx      *sqlite.Tx
+	made    map[string][]picture // by the file that they are made of
+	damaged map[record.Seq]bool
+	used    int64 // bytes in the email
+}
+
+// show returns the small picture of a photo; none of what is no picture, and when there
+// is no room left.
+func (a *album) show(m vault.Media) ([]picture, error) {
+	which := string(m.Sealed) + string(m.Key)
+	small, ok := a.made[which]
+	if !ok {
+		if len(a.made) == mostShown || a.used >= mostPictures || m.Size > mostPicture {
+			return nil, nil
+		}
+		b, err := a.files.read(a.tx, m)
+		if errors.Is(err, vault.ErrDamaged) {
+			a.damaged[m.Seq] = true
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		side := longestSide
+		if a.used >= mostPictures/2 {
+			side = shortSide
+		}
+		if jpeg, width, height, err := thumbnail(b, side); err == nil {
+			small = []picture{{JPEG: jpeg, Width: width, Height: height}}
+		}
+		a.made[which] = small
+		runtime.GC() // what one takes may be most of what there is
+	}
+	for _, p := range small {
+		takes := encoded(int64(len(p.JPEG)))
+		if a.used+takes > mostPictures {
+			return nil, nil
+		}
+		a.used += takes
+	}
+	return slices.Clone(small), nil
 }
 
 // whyNot says why a file is not attached; empty if it is.
@@ -81,7 +143,7 @@ func whyNot(m vault.Media, room int64) string {
 		return "not kept: " + oneLine(m.Reason) + "." + onRecord
 	case m.State != vault.Kept:
 		return "nothing is known of it." + onRecord
-	case slices.Contains(refused, strings.ToLower(path.Ext(m.Name))):
+	case slices.Contains(refused, strings.ToLower(path.Ext(fileName(nameOf(m))))):
 		return fmt.Sprintf("mail servers refuse this kind of file. It is kept as record %d.", m.Seq)
 	case m.Size > room:
 		return fmt.Sprintf("too large for this email. It is kept as record %d.", m.Seq)
@@ -89,32 +151,23 @@ func whyNot(m vault.Media, room int64) string {
 	return ""
 }
 
-// read reads a whole file, which has been found to be small enough or to be a photo. A
-// file that is damaged is no reason for there to be no letter.
-func (f Files) read(tx *sqlite.Tx, m vault.Media, why string) (b []byte, whyNow string, err error) {
-	if why != "" && m.Size > mostPicture {
-		return nil, why, nil
-	}
+// read reads a whole file, which has been found to be small enough. It returns
+// [vault.ErrDamaged] for one that is missing, or not what it should be: that is no
+// reason for there to be no letter.
+func (f Files) read(tx *sqlite.Tx, m vault.Media) ([]byte, error) {
 	r, err := f.Vault.Open(tx, m.Seq)
-	if err != nil && !errors.Is(err, vault.ErrDamaged) && !errors.Is(err, vault.ErrNotKept) {
-		return nil, "", err
-	}
-	if err == nil {
-		defer r.Close()
-		if b, err = io.ReadAll(r); err == nil {
-			return b, why, nil
-		}
-	}
-	return nil, fmt.Sprintf("the file kept as record %d is damaged; the system administrator should run a check.", m.Seq), nil
-}
-
-// show makes the small picture of a photo; none of what is no picture.
-func show(b []byte) []picture {
-	jpeg, width, height, err := thumbnail(strings.NewReader(string(b)), longestSide)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	return []picture{{JPEG: jpeg, Width: width, Height: height}}
+	defer r.Close()
+	if r.Size() != m.Size {
+		return nil, vault.ErrDamaged
+	}
+	b := bytes.NewBuffer(make([]byte, 0, m.Size+bytes.MinRead))
+	if _, err := b.ReadFrom(r); err != nil {
+		return nil, fmt.Errorf("%w: %w", vault.ErrDamaged, err)
+	}
+	return b.Bytes(), nil
 }
 
 // nameOf returns what a file is called; WhatsApp gives only documents a name.
@@ -133,7 +186,7 @@ func kindOf(m vault.Media) string {
 	if m.Type != record.Document {
 		return wordFor(m.Type)
 	}
-	if ext := strings.TrimPrefix(path.Ext(m.Name), "."); ext != "" && len(ext) <= 5 {
+	if ext := strings.TrimPrefix(path.Ext(fileName(m.Name)), "."); ext != "" && len(ext) <= 5 {
 		return strings.ToUpper(oneLine(ext))
 	}
 	return wordFor(m.Type)

@@ -31,11 +31,34 @@ func historiesOf(tx *sqlite.Tx, seqs []record.Seq, date time.Time) (map[record.S
 }
 
 // versions returns every version of m, from the first: m itself, and the edits that
-// its sender made.
+// its sender made while it was not deleted.
 func (h history) versions(m archive.Record) []archive.Record {
-	all := []archive.Record{m}
+	all, _ := h.edits()
+	return append([]archive.Record{m}, all...)
+}
+
+// edits returns the edits of the sender: those before the message was deleted, and
+// those after, which have no effect.
+func (h history) edits() (inTime, late []archive.Record) {
+	deleted := false
 	for _, c := range h {
-		if c.Kind == record.Edit && c.Entitled {
+		switch {
+		case !c.Entitled:
+		case c.Kind == record.Deletion:
+			deleted = true
+		case deleted:
+			late = append(late, c)
+		default:
+			inTime = append(inTime, c)
+		}
+	}
+	return inTime, late
+}
+
+// attempts returns what others tried, without a right to it.
+func (h history) attempts() (all []archive.Record) {
+	for _, c := range h {
+		if !c.Entitled {
 			all = append(all, c)
 		}
 	}
@@ -59,21 +82,29 @@ func (h history) deletion() (archive.Record, bool) {
 
 // tell adds to v, which shows the latest version of m, what the history says.
 func (h history) tell(v *message, m archive.Record, names *people.Names) {
-	for _, c := range h {
-		if !c.Entitled {
-			v.Notes = append(v.Notes, attempt(c, names))
-		}
+	attempts := h.attempts()
+	for _, c := range attempts[:min(len(attempts), mostVersions)] {
+		v.Notes = append(v.Notes, attempt(c, names))
+	}
+	if more := len(attempts) - mostVersions; more > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("There %s %s more of that kind. They are on record.", were(more), count(more, "attempt")))
 	}
 	if d, is := h.deletion(); is {
 		v.Notes = append(v.Notes, deleted(d, m, names)+" The council’s record keeps it.")
 	}
-	versions := h.versions(m)
+	if _, late := h.edits(); len(late) > 0 {
+		v.Notes = append(v.Notes, tooLate(late, moment))
+	}
+	versions, left := told(h.versions(m))
 	for i, old := range versions[:len(versions)-1] {
 		when := "As first sent:"
 		if i > 0 {
 			when = fmt.Sprintf("As edited on %s:", moment(old.Sent))
 		}
 		v.Earlier = append(v.Earlier, version{When: when, Lines: typedLines(old, names)})
+		if i == 0 && left > 0 {
+			v.Earlier = append(v.Earlier, leftOut(left))
+		}
 	}
 	if last := versions[len(versions)-1]; len(versions) > 1 {
 		v.Notes = append(v.Notes, fmt.Sprintf("Edited on %s (record %d). Above is what it says since.", moment(last.Sent), last.Seq))
@@ -85,14 +116,23 @@ func typedLines(m archive.Record, names *people.Names) []string {
 	if m.Text == "" {
 		return []string{"(no words)"}
 	}
-	return lines(names.Mentioning(m.Text, m.Mentions))
+	return linesOf(m, names)
+}
+
+// tooLate tells of edits that the sender of a message sent after it was deleted.
+func tooLate(late []archive.Record, when func(time.Time) string) string {
+	s := fmt.Sprintf("Its sender edited it on %s (record %d), after it was deleted.", when(late[0].Sent), late[0].Seq)
+	if n := len(late); n > 1 {
+		s = fmt.Sprintf("Its sender edited it %s times from %s on (record %d), after it was deleted.", number(int64(n)), when(late[0].Sent), late[0].Seq)
+	}
+	return s + " That has no effect here."
 }
 
 // deleted says who deleted m, and when.
 func deleted(d, m archive.Record, names *people.Names) string {
 	by := "its sender"
 	if d.Person != m.Person {
-		by = oneLine(names.Of(d.Person)) + ", an administrator of the group,"
+		by = called(names.Of(d.Person)) + ", an administrator of the group,"
 	}
 	return fmt.Sprintf("Deleted by %s on %s (record %d).", by, moment(d.Sent), d.Seq)
 }
@@ -104,5 +144,5 @@ func attempt(c archive.Record, names *people.Names) string {
 		what = "delete"
 	}
 	return fmt.Sprintf("%s tried to %s this message on %s (record %d), without the right to do so. It has no effect here.",
-		oneLine(names.Of(c.Person)), what, moment(c.Sent), c.Seq)
+		called(names.Of(c.Person)), what, moment(c.Sent), c.Seq)
 }

@@ -24,6 +24,7 @@ const (
 	mostPixels  = 50_000_000
 	mostMemory  = 160_000_000 // bytes for decoding it, about
 	mostScans   = 100         // of a JPEG; each goes over all of it, and a camera writes ten at most
+	mostScanned = 150_000_000 // pixels of a JPEG in all its scans
 )
 
 // thumbnail makes the small copy of a picture that a letter shows: JPEG, upright,
@@ -32,13 +33,13 @@ const (
 // what is transparent is white. The same picture gives the same bytes.
 //
 // It reads JPEG, PNG, GIF and WebP. The errors hold nothing of the picture.
-func thumbnail(r io.Reader, longest int) (b []byte, width, height int, err error) {
+func thumbnail(file []byte, longest int) (b []byte, width, height int, err error) {
 	defer func() {
 		if p := recover(); p != nil { // decoders have had such faults
 			b, width, height, err = nil, 0, 0, fmt.Errorf("thumbnail: panic of type %T", p)
 		}
 	}()
-	src, orientation, err := decode(r)
+	src, orientation, err := decode(file)
 	if err != nil {
 		return nil, 0, 0, fmt.Errorf("thumbnail: %w", err)
 	}
@@ -51,11 +52,7 @@ func thumbnail(r io.Reader, longest int) (b []byte, width, height int, err error
 }
 
 // decode reads a picture that is not too large, and which side of it is up.
-func decode(r io.Reader) (image.Image, int, error) {
-	b, err := io.ReadAll(io.LimitReader(r, mostPicture+1))
-	if err != nil {
-		return nil, 0, err
-	}
+func decode(b []byte) (image.Image, int, error) {
 	if len(b) > mostPicture {
 		return nil, 0, fmt.Errorf("the file is larger than %s", size(mostPicture))
 	}
@@ -67,15 +64,17 @@ func decode(r io.Reader) (image.Image, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if pixels := int64(c.Width) * int64(c.Height); pixels > mostPixels || float64(pixels)*f.memory(b, c) > mostMemory {
+	pixels := int64(c.Width) * int64(c.Height)
+	if pixels > mostPixels || float64(pixels)*f.memory(b, c) > mostMemory {
 		return nil, 0, fmt.Errorf("%d by %d pixels are too many", c.Width, c.Height)
 	}
-	orientation, scans := 1, 0
+	orientation := 1
 	if f.magic == jpegMagic {
-		orientation, scans = survey(b)
-	}
-	if scans > mostScans {
-		return nil, 0, fmt.Errorf("%d scans are too many", scans)
+		var scans, most int
+		orientation, scans, most = survey(b)
+		if scans > most || pixels*int64(scans) > mostScanned {
+			return nil, 0, fmt.Errorf("%d scans are too many", scans)
+		}
 	}
 	m, err := f.decode(bytes.NewReader(b))
 	if err != nil {
@@ -172,11 +171,17 @@ func components(frame []byte) (samplings []int) {
 	return samplings
 }
 
-// survey returns which side of a JPEG is up, as EXIF numbers it, and how many
-// scans it has.
-func survey(b []byte) (orientation, scans int) {
+// survey returns which side of a JPEG is up, as EXIF numbers it, how many scans it
+// has, and how many it needs at most: one for each component, unless it is progressive.
+func survey(b []byte) (orientation, scans, most int) {
 	for marker, s := range segments(b) {
 		switch marker {
+		case 0xc0, 0xc1:
+			if len(s) >= 6 {
+				most = max(most, len(components(s)))
+			}
+		case 0xc2:
+			most = mostScans
 		case 0xda:
 			scans++
 		case 0xe1:
@@ -185,7 +190,7 @@ func survey(b []byte) (orientation, scans int) {
 			}
 		}
 	}
-	return max(orientation, 1), scans
+	return max(orientation, 1), scans, most
 }
 
 // segments yields the segments of a JPEG with their markers. It is as lenient as

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var (
@@ -150,7 +151,7 @@ func TestThumbnailIsUpright(t *testing.T) {
 				}
 				file := inserted(asJPEG(quarters(w, h, tt.stored)), 0xe1, exif(order, tt.orientation))
 				for longest, want := range map[int]image.Point{1000: {96, 64}, 48: {48, 32}} {
-					b, width, height, err := thumbnail(bytes.NewReader(file), longest)
+					b, width, height, err := thumbnail(file, longest)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -184,7 +185,7 @@ func TestOrientation(t *testing.T) {
 		{"beyond the end", inserted(plain, 0xe1, []byte("Exif\x00\x00II*\x00\xff\xff\xff\xff\x01\x00")), 1},
 		{"no file", nil, 1},
 	} {
-		if got, _ := survey(tt.file); got != tt.want {
+		if got, _, _ := survey(tt.file); got != tt.want {
 			t.Errorf("%s: %d; want %d", tt.name, got, tt.want)
 		}
 	}
@@ -230,7 +231,7 @@ func TestThumbnailReadsWhatIsSent(t *testing.T) {
 		{"lossless transparent WebP", webpLossless, onWhite},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b, w, h, err := thumbnail(bytes.NewReader(tt.file), 1280)
+			b, w, h, err := thumbnail(tt.file, 1280)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -238,7 +239,7 @@ func TestThumbnailReadsWhatIsSent(t *testing.T) {
 				t.Errorf("%d by %d", w, h)
 			}
 			checkQuarters(t, b, tt.want)
-			if again, _, _, _ := thumbnail(bytes.NewReader(tt.file), 1280); !bytes.Equal(b, again) {
+			if again, _, _, _ := thumbnail(tt.file, 1280); !bytes.Equal(b, again) {
 				t.Error("another time it is another file")
 			}
 		})
@@ -262,7 +263,7 @@ func TestThumbnailTellsNothingElse(t *testing.T) {
 
 	for name, file := range map[string][]byte{"JPEG": planted, "PNG": withText} {
 		for _, longest := range []int{32, 64} {
-			b, _, _, err := thumbnail(bytes.NewReader(file), longest)
+			b, _, _, err := thumbnail(file, longest)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -294,14 +295,6 @@ func crc(b []byte) uint32 {
 		}
 	}
 	return ^c
-}
-
-// zeros never ends.
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) {
-	clear(b)
-	return len(b), nil
 }
 
 // A small file that is huge in memory, or takes for ever, is refused before
@@ -352,7 +345,7 @@ func TestThumbnailRefusesBombs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, _, _, err := thumbnail(bytes.NewReader(tt.file), 1280)
+			_, _, _, err := thumbnail(tt.file, 1280)
 			runtime.ReadMemStats(&after)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("err = %v; want %q", err, tt.want)
@@ -363,9 +356,30 @@ func TestThumbnailRefusesBombs(t *testing.T) {
 		})
 	}
 
-	if _, _, _, err := thumbnail(io.MultiReader(strings.NewReader("\x89PNG\r\n\x1a\n"), zeros{}), 1280); err == nil ||
-		!strings.Contains(err.Error(), "larger than") {
-		t.Errorf("a file without end: %v", err)
+	large := append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, mostPicture)...)
+	if _, _, _, err := thumbnail(large, 1280); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("a large file: %v", err)
+	}
+}
+
+// A picture within every other limit does not take long.
+func TestTimeOfAPictureOfManyScans(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewYCbCr(image.Rect(0, 0, 7000, 7000), image.YCbCrSubsampleRatio420), nil); err != nil {
+		t.Fatal(err)
+	}
+	one := b.Bytes()
+	scan := one[bytes.Index(one, []byte{0xff, 0xda}) : len(one)-2]
+	n := min(mostScans-1, (mostPicture-len(one))/len(scan))
+	file := slices.Concat(one[:len(one)-2], bytes.Repeat(scan, n), one[len(one)-2:])
+	start := time.Now()
+	_, _, _, err := thumbnail(file, longestSide)
+	t.Logf("%d bytes, %d scans: %v, %v", len(file), n+1, time.Since(start), err)
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("it takes %v; a conversation may have 200 of them, and one file may be sent as often as one likes", took)
 	}
 }
 
@@ -409,21 +423,20 @@ func TestThumbnailOfWhatIsNoPicture(t *testing.T) {
 		"other RIFF":      []byte("RIFF\x24\x00\x00\x00WAVEfmt "),
 		"WebP of nothing": []byte("RIFF\x04\x00\x00\x00WEBPVP8"),
 	} {
-		b, w, h, err := thumbnail(bytes.NewReader(file), 1280)
+		b, w, h, err := thumbnail(file, 1280)
 		if err == nil || b != nil || w != 0 || h != 0 {
 			t.Errorf("%s: %d bytes, %d by %d, %v", name, len(b), w, h, err)
 		}
 	}
 }
 
-type faulty struct{}
-
-func (faulty) Read([]byte) (int, error) { panic(errors.New("what the picture says")) }
-
 // A fault in a decoder costs the picture and not the program, and what it says
 // may be the picture's.
 func TestThumbnailSurvivesAPanic(t *testing.T) {
-	_, _, _, err := thumbnail(faulty{}, 1280)
+	sound := formats
+	defer func() { formats = sound }()
+	formats[0].config = func(io.Reader) (image.Config, error) { panic(errors.New("what the picture says")) }
+	_, _, _, err := thumbnail([]byte(jpegMagic), 1280)
 	if err == nil || !strings.Contains(err.Error(), "panic") || strings.Contains(err.Error(), "says") {
 		t.Errorf("err = %v", err)
 	}
@@ -488,7 +501,7 @@ func FuzzThumbnail(f *testing.F) {
 				t.Skip() // slow
 			}
 		}
-		b, w, h, err := thumbnail(bytes.NewReader(file), longest)
+		b, w, h, err := thumbnail(file, longest)
 		if err != nil {
 			if strings.Contains(err.Error(), "panic") {
 				t.Error(err)
@@ -510,7 +523,7 @@ func BenchmarkThumbnail(b *testing.B) {
 	file := asJPEG(m)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, _, err := thumbnail(bytes.NewReader(file), 1280); err != nil {
+		if _, _, _, err := thumbnail(file, 1280); err != nil {
 			b.Fatal(err)
 		}
 	}

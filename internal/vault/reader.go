@@ -54,7 +54,8 @@ var (
 	// what is returned says which.
 	ErrNotKept = errors.New("its file is not kept")
 	// ErrDamaged is returned for a sealed file that does not open to the file that
-	// the message announces.
+	// the message announces; by [Vault.Open] for one too that is missing or cannot be
+	// read.
 	ErrDamaged = errors.New("the file is damaged; if there is a backup, restore it from there")
 )
 
@@ -72,8 +73,16 @@ type Reader struct {
 	summed int64     // bytes
 }
 
-// Open opens the file of a record. It returns [ErrNotKept] if it is wanted or lost.
-// The Reader outlives tx.
+// unreadable is an error that is [ErrDamaged] and says what is the matter.
+type unreadable struct{ error }
+
+func (unreadable) Is(target error) bool { return target == ErrDamaged }
+
+func (u unreadable) Unwrap() error { return u.error }
+
+// Open opens the file of a record. It returns [ErrNotKept] if it is wanted or lost,
+// [ErrDamaged] if it is kept and is not there as it should be; any other error is one
+// of the database. The Reader outlives tx.
 func (v *Vault) Open(tx *sqlite.Tx, seq record.Seq) (*Reader, error) {
 	files, err := Of(tx, []record.Seq{seq})
 	if err != nil {
@@ -90,14 +99,14 @@ func (v *Vault) Open(tx *sqlite.Tx, seq record.Seq) (*Reader, error) {
 	}
 	f, err := os.Open(v.place(m.Sealed))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("record %d: its file is missing from the media directory: restore it from a backup: %w", seq, bare(err))
+		return nil, unreadable{fmt.Errorf("record %d: its file is missing from the media directory: restore it from a backup: %w", seq, bare(err))}
 	} else if err != nil {
-		return nil, fmt.Errorf("record %d: %w", seq, bare(err))
+		return nil, unreadable{fmt.Errorf("record %d: %w", seq, bare(err))}
 	}
 	r, err := newReader(f, m)
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("record %d: %w", seq, bare(err))
+		return nil, unreadable{fmt.Errorf("record %d: %w", seq, bare(err))}
 	}
 	return r, nil
 }

@@ -291,7 +291,7 @@ func TestFilesThatAreAlteredOrMissing(t *testing.T) {
 	}
 
 	c.read(func(tx *sqlite.Tx) error {
-		if _, err := c.vault.Open(tx, 1); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "backup") ||
+		if _, err := c.vault.Open(tx, 1); !errors.Is(err, os.ErrNotExist) || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "backup") ||
 			strings.Contains(err.Error(), filepath.Base(place(1))) {
 			t.Errorf("a missing file is opened: %v", err)
 		}
