@@ -89,7 +89,11 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 	if err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
-	if c.Seq, _, err = find(tx, origins); err != nil {
+	c.Seq, _, err = find(tx, origins)
+	if err == nil && c.Seq == 0 {
+		c.Seq, err = a.unread(tx, r, sender)
+	}
+	if err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	} else if c.Seq != 0 {
 		return c, a.healGap(tx, now, r, sender)
@@ -123,19 +127,54 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 // reassign gives a person the records, and the holds on them, of those who it
 // turned out to be.
 func reassign(tx *sqlite.Tx, p people.Identity) error {
-	if len(p.Aliases) == 0 {
-		return nil
-	}
-	aliases := toJSON(p.Aliases)
-	for _, q := range []string{
-		"UPDATE record SET person = ?1 WHERE person IN (SELECT value FROM json_each(?2))",
-		"UPDATE hold SET person = ?1 WHERE person IN (SELECT value FROM json_each(?2))",
-	} {
-		if _, err := tx.Exec(q, p.ID, aliases); err != nil {
+	for _, alias := range p.Aliases {
+		if err := give(tx, alias, p.ID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func give(tx *sqlite.Tx, alias, is people.ID) error {
+	for _, q := range []string{
+		"UPDATE record SET person = ?2 WHERE person = ?1",
+		"UPDATE hold SET person = ?2 WHERE person = ?1",
+	} {
+		if _, err := tx.Exec(q, alias, is); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reconcile does for everybody what capturing does for who sent the record: two who
+// turned out to be one, by whatever told of it, are one in records and holds. What
+// depends on it calls it first.
+func Reconcile(tx *sqlite.Tx) error {
+	aliases, err := people.Aliases(tx)
+	if err != nil {
+		return err
+	}
+	for alias, is := range aliases {
+		if err := give(tx, alias, is); err != nil {
+			return fmt.Errorf("two persons are one: %w", err)
+		}
+	}
+	return nil
+}
+
+// unread returns the number under which an earlier version of this program, which did
+// not read edits and deletions, captured r; 0 if none did.
+func (a *Archive) unread(tx *sqlite.Tx, r record.Received, sender people.Identity) (seq record.Seq, err error) {
+	if r.Kind != record.Edit && r.Kind != record.Deletion {
+		return 0, nil
+	}
+	in, args := oneOf(a.originsOf(record.Message, r.Group, sender, r.ID))
+	err = tx.QueryRow("SELECT seq FROM record WHERE origin "+in+" AND kind = 'unsupported' UNION ALL SELECT seq FROM stub WHERE origin "+in+" LIMIT 1", args...).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return seq, err
 }
 
 // byAdmin reports whether p may delete what others sent to group, as far as is
@@ -146,8 +185,7 @@ func byAdmin(tx *sqlite.Tx, group string, p people.ID) (bool, error) {
 	if err != nil || admins[p] {
 		return admins[p], err
 	}
-	in, err := people.Participants(tx, group)
-	return len(in) == 0, err
+	return len(admins) == 0, err
 }
 
 // insert writes the row, its leaf and its quotations.

@@ -205,7 +205,7 @@ func TestScopesOfHolds(t *testing.T) {
 		{"a message, with what belongs to it", func(int64) Cover { return Cover{Scope: Records, Records: []record.Seq{2}} }, []record.Seq{2, 4}},
 		{"an edit, with its message", func(int64) Cover { return Cover{Scope: Records, Records: []record.Seq{4}} }, []record.Seq{2, 4}},
 		{"an answer, with its question", func(int64) Cover { return Cover{Scope: Records, Records: []record.Seq{3}} }, []record.Seq{2, 3, 4, 5}},
-		{"a reaction", func(int64) Cover { return Cover{Scope: Records, Records: []record.Seq{5}} }, []record.Seq{3, 5}},
+		{"a reaction, with its message and what that answers", func(int64) Cover { return Cover{Scope: Records, Records: []record.Seq{5}} }, []record.Seq{2, 3, 4, 5}},
 		{"a day", func(int64) Cover { return Cover{Scope: Dates, From: thursday, Through: thursday} }, []record.Seq{6, 7}},
 		{"a member", func(m int64) Cover { return Cover{Scope: ByMember, Member: m} }, []record.Seq{2, 4, 7}},
 	} {

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -24,7 +25,8 @@ const isDue = "due <= ?1 AND (years >= ?2 OR date(due, '-1 day', '+' || (?2 - ye
 func (a *Archive) Due(tx *sqlite.Tx, on retention.Date, skip func(record.Seq) bool) ([]record.Seq, error) {
 	rows, err := tx.Query(`
 		SELECT seq, CASE WHEN `+follows+` THEN coalesce((SELECT t.seq FROM record t WHERE t.origin = record.target), 0) ELSE 0 END
-		FROM record WHERE `+isDue+" AND NOT "+onHold+" ORDER BY seq", on, a.schedule.MessageYears)
+		FROM record WHERE `+isDue+" AND "+rootOf("record")+" NOT IN ("+
+		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE "+isDue, inForce)+") ORDER BY seq", on, a.schedule.MessageYears)
 	if err != nil {
 		return nil, fmt.Errorf("records due on %s: %w", on, err)
 	}
@@ -71,12 +73,16 @@ type Destroyed struct {
 // The salt goes with the record, so the leaf that stays in the ledger can no
 // longer be tested against a guess.
 func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]Destroyed, error) {
+	if err := Reconcile(tx); err != nil { // else a hold on a member might miss what he sent
+		return nil, err
+	}
 	rows, err := tx.Query(`
 		DELETE FROM record
 		WHERE (seq IN (SELECT value FROM json_each(?3))
 			OR (`+follows+` AND target IN (
 				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND `+isDue+`)))
-			AND `+isDue+` AND NOT `+onHold+`
+			AND `+isDue+` AND `+rootOf("record")+` NOT IN (`+
+		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE r.seq IN (SELECT value FROM json_each(?3))", inForce)+`)
 		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at`,
 		d.On, a.schedule.MessageYears, toJSON(seqs))
 	if err != nil {
@@ -244,6 +250,24 @@ func StubsOf(tx *sqlite.Tx, run int64) ([]Stub, error) {
 		stubs = append(stubs, s)
 	}
 	return stubs, rows.Err()
+}
+
+// Senders returns who sent the surviving records, and whose are on hold.
+func Senders(tx *sqlite.Tx) (map[people.ID]bool, error) {
+	rows, err := tx.Query("SELECT DISTINCT person FROM record WHERE person IS NOT NULL UNION SELECT person FROM hold WHERE person <> 0")
+	if err != nil {
+		return nil, fmt.Errorf("senders of the records: %w", err)
+	}
+	defer rows.Close()
+	senders := make(map[people.ID]bool)
+	for rows.Next() {
+		var p people.ID
+		if err := rows.Scan(&p); err != nil {
+			return nil, fmt.Errorf("senders of the records: %w", err)
+		}
+		senders[p] = true
+	}
+	return senders, rows.Err()
 }
 
 // Addresses returns every participant's address that a surviving record names.

@@ -20,33 +20,53 @@ const covers = `(h.scope = 'all'
 	OR h.scope = 'member' AND c.person = h.person
 	OR h.scope = 'records' AND EXISTS (SELECT 1 FROM hold_record i WHERE i.hold = h.id AND i.seq = c.seq))`
 
-// kin are the records, called c, whose hold keeps the row of record too: itself; its
-// message, if it belongs to one; all else that belongs to that; and what answers
-// it. What is held remains whole, and an answer is none without its question.
-const kin = `(c.seq = record.seq
-	OR c.origin = CASE WHEN record.kind IN ('edit', 'deletion', 'reaction') THEN record.target ELSE record.origin END
-	OR c.target = CASE WHEN record.kind IN ('edit', 'deletion', 'reaction') THEN record.target ELSE record.origin END)`
-
-// heldBy returns the hold predicate, of a row of record, for the holds h that are
-// meant.
-func heldBy(which string) string {
-	return "(EXISTS (SELECT 1 FROM hold h WHERE " + which + ") AND EXISTS (SELECT 1 FROM record c, hold h WHERE " +
-		kin + " AND " + which + " AND " + covers + "))"
+// rootOf returns the origin of the message that a record belongs to: itself, or the
+// message that it edits, deletes or reacts to. Its table is called name.
+func rootOf(name string) string {
+	return fmt.Sprintf("CASE WHEN %[1]s.kind IN ('edit', 'deletion', 'reaction') THEN coalesce(%[1]s.target, %[1]s.origin) ELSE %[1]s.origin END", name)
 }
 
-// onHold is the hold predicate, of a row of record. It stands in the statement
-// that destroys, so that no hold can be placed between the look and the deed.
-var onHold = heldBy("h.released_at IS NULL")
+// heldAmong selects, of the messages that roots selects by their origins, those that
+// one of the holds h keeps which are meant. A message is kept if the hold covers it,
+// anything that belongs to it, or anything that answers or quotes it, and so on: what
+// is held remains whole, an answer is none without its question, and a quotation goes
+// with what it quotes. Each message is looked at once, however many belong to it.
+func heldAmong(roots, which string) string {
+	return `
+		SELECT m.origin FROM (` + roots + `) m
+		WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + ` AND h.scope = 'all')
+		OR EXISTS (SELECT 1 FROM hold h WHERE ` + which + `) AND EXISTS (
+			WITH RECURSIVE upon (origin) AS (
+				SELECT m.origin
+				UNION SELECT r.origin FROM upon JOIN record r ON r.target = upon.origin WHERE r.kind NOT IN ('edit', 'deletion', 'reaction')
+				UNION SELECT ` + rootOf("r") + ` FROM upon JOIN quotation q ON q.origin = upon.origin JOIN record r ON r.seq = q.record
+			)
+			SELECT 1 FROM upon CROSS JOIN record c ON c.origin = upon.origin OR c.target = upon.origin AND c.kind IN ('edit', 'deletion', 'reaction')
+			WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + " AND " + covers + "))"
+}
+
+// heldBy returns the hold predicate, of a row of record, for the holds h that are meant.
+func heldBy(which string) string {
+	return "(" + rootOf("record") + " IN (" + heldAmong("SELECT "+rootOf("record")+" AS origin", which) + "))"
+}
+
+const inForce = "h.released_at IS NULL"
+
+// onHold is the hold predicate, of a row of record.
+var onHold = heldBy(inForce)
 
 // allHeld selects the numbers of all records that the holds h which are meant keep. It
-// is heldBy turned round, which goes out from what is covered and not from every record.
+// is heldAmong turned round, which goes out from what is covered and not from every
+// message.
 func allHeld(which string) string {
 	return `
-		WITH covered AS (SELECT c.seq, c.origin, c.target FROM record c WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + " AND " + covers + `)),
-		messages (origin) AS (SELECT origin FROM covered UNION SELECT target FROM covered WHERE target IS NOT NULL)
-		SELECT seq FROM covered
-		UNION SELECT seq FROM record WHERE origin IN (SELECT origin FROM messages) AND NOT ` + follows + `
-		UNION SELECT seq FROM record WHERE target IN (SELECT origin FROM messages) AND ` + follows
+		WITH RECURSIVE kept (origin) AS (
+			SELECT ` + rootOf("c") + ` FROM record c WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + " AND " + covers + `)
+			UNION SELECT r.target FROM kept JOIN record r ON r.origin = kept.origin WHERE r.target IS NOT NULL AND r.kind NOT IN ('edit', 'deletion', 'reaction')
+			UNION SELECT q.origin FROM kept JOIN record r ON r.origin = kept.origin OR r.target = kept.origin AND r.kind IN ('edit', 'deletion', 'reaction')
+				JOIN quotation q ON q.record = r.seq
+		)
+		SELECT seq FROM record WHERE ` + rootOf("record") + " IN (SELECT origin FROM kept)"
 }
 
 // Scope says what a hold covers.
@@ -62,7 +82,7 @@ const (
 
 // Cover is what a hold covers; see the fields for which scope each is of. With a
 // record, the message is held that it belongs to, all else that belongs to that,
-// and the message that it answers.
+// what it answers and what it quotes, and so on.
 type Cover struct {
 	Scope   Scope
 	From    retention.Date // Dates: the first day of sending, in London,
@@ -99,6 +119,9 @@ var (
 func PlaceHold(tx *sqlite.Tx, now time.Time, who, reason string, review retention.Date, c Cover) (id int64, err error) {
 	from, before, err := c.times()
 	if err != nil {
+		return 0, fmt.Errorf("place hold: %w", err)
+	}
+	if err := Reconcile(tx); err != nil {
 		return 0, fmt.Errorf("place hold: %w", err)
 	}
 	var person people.ID
@@ -205,7 +228,7 @@ func HeldBy(tx *sqlite.Tx, hold int64, seqs []record.Seq) ([]record.Seq, error) 
 
 // CountHeld returns how many records are kept from destruction by the hold.
 func CountHeld(tx *sqlite.Tx, hold int64) (n int64, err error) {
-	if err := tx.QueryRow("SELECT count(*) FROM ("+allHeld("h.id = ?1 AND h.released_at IS NULL")+")", hold).Scan(&n); err != nil {
+	if err := tx.QueryRow("SELECT count(*) FROM ("+allHeld("h.id = ?1 AND "+inForce)+")", hold).Scan(&n); err != nil {
 		return 0, fmt.Errorf("what hold %d covers: %w", hold, err)
 	}
 	return n, nil
@@ -259,6 +282,9 @@ func scanHold(rows *sql.Rows) (h Hold, err error) {
 			return Hold{}, err
 		}
 		h.Cover.From, h.Cover.Through = retention.DateOf(first), retention.DateOf(end).AddDays(-1)
+		if f, b, err := h.Cover.times(); err != nil || f != from || b != before {
+			h.Cover.From, h.Cover.Through = retention.Date(from), retention.Date(before) // as they stand: no day begins then
+		}
 	}
 	if h.Placed, err = sqlite.ParseTime(placed); err != nil {
 		return Hold{}, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muniment/internal/ledger"
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -16,14 +17,18 @@ import (
 
 // Leaf is what a record or stub answers for in the ledger.
 type Leaf struct {
-	Seq     record.Seq
-	Leaf    int64
-	Stub    bool        // Hash is not known any more
-	Hash    ledger.Hash // computed anew from what the record says now
-	File    []byte      // SHA-256 of its file as delivered, encrypted; nil: it has none
-	Years   int         // the period that it says it was captured under,
-	Follows bool        // unless it is its message's, which is here
-	Faults  []string    // of the record's quotations and due date
+	Seq      record.Seq
+	Leaf     int64
+	Stub     bool        // Hash is not known any more
+	Hash     ledger.Hash // computed anew from what the record says now
+	Sender   record.Address
+	Person   people.ID // who that is, as the record has it
+	HasFile  bool      // it brought a file,
+	FileName string
+	File     []byte   // with this SHA-256 as delivered, encrypted; empty if it did not say
+	Years    int      // the period that it says it was captured under,
+	Follows  bool     // unless it is its message's, which is here
+	Faults   []string // of the record's quotations and due date
 }
 
 // Leaves calls f for every record and stub, in the order of the ledger.
@@ -32,13 +37,13 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 		SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
 			text, emoji, target, mentions, participants, version, protobuf, salt,
 			(SELECT count(*) FROM quotation q WHERE q.record = seq),
-			due, due_from, years, file_name, file_sealed, by_admin, text_at,
+			due, due_from, years, coalesce(person, 0), file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at,
 			CASE WHEN ` + follows + ` THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
 			CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END
 		FROM record
 		UNION ALL
 		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
-			'', '', 0, '', NULL, 0, NULL, NULL, NULL FROM stub
+			'', '', 0, 0, '', 0, NULL, 0, NULL, NULL, NULL FROM stub
 		ORDER BY leaf`)
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
@@ -76,14 +81,14 @@ func scanLeaf(quoted *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
 		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
 		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years,
-		&file.Name, &file.Sealed, &r.ByAdmin, &textAt, &k.parent, &k.gone); err != nil {
+		&l.Person, &file.Name, &l.HasFile, &file.Sealed, &r.ByAdmin, &textAt, &k.parent, &k.gone); err != nil {
 		return Leaf{}, err
 	}
 	if l.Stub {
 		return l, nil
 	}
 	r.Protobuf = putBack(r.Protobuf, r.Text, textAt)
-	if file.Sealed != nil || file.Name != "" {
+	if l.HasFile { // though the message may not say which
 		r.File, l.File = &file, file.Sealed
 	}
 	var digests [][sha256.Size]byte
@@ -104,7 +109,7 @@ func scanLeaf(quoted *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	} else if !k.agrees(r, at) {
 		l.Faults = append(l.Faults, "it is not kept for as long as it should be: its due date was altered")
 	}
-	l.Years, l.Follows = k.years, k.parent.Valid
+	l.Years, l.Follows, l.Sender, l.FileName = k.years, k.parent.Valid, r.Sender, file.Name
 	l.Hash = ledger.LeafHash(salt, record.Canonical(l.Seq, origin, at, r, target, digests))
 	return l, nil
 }

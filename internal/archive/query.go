@@ -47,7 +47,7 @@ func ParseQuery(s string) (q Query, err error) {
 		switch {
 		case t.field != "":
 			if or {
-				return Query{}, fmt.Errorf("OR stands between words, not before %s:", t.field)
+				return Query{}, fmt.Errorf("OR stands between words, not before %q", t.field+":")
 			}
 			if err := q.narrow(t); err != nil {
 				return Query{}, err
@@ -97,9 +97,9 @@ func match(all [][]string, none []string) string {
 func (q *Query) narrow(t token) (err error) {
 	switch {
 	case t.text == "":
-		return fmt.Errorf("say what, directly after %s:", t.field)
+		return fmt.Errorf("say what, directly after %q", t.field+":")
 	case t.not:
-		return fmt.Errorf("- stands before words, not before %s:", t.field)
+		return fmt.Errorf("- stands before words, not before %q", t.field+":")
 	}
 	switch t.field {
 	case "from":

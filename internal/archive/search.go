@@ -45,8 +45,11 @@ func Index(tx *sqlite.Tx, atMost int) (done bool, err error) {
 	return n < atMost, nil
 }
 
-// indexAll brings the search index up to date.
+// indexAll brings the search index up to date, and who sent what.
 func indexAll(tx *sqlite.Tx) error {
+	if err := Reconcile(tx); err != nil {
+		return err
+	}
 	for done := false; !done; {
 		var err error
 		if done, err = Index(tx, 1000); err != nil {
@@ -199,7 +202,8 @@ func named(tx *sqlite.Tx, name string) (who []people.ID, err error) {
 }
 
 // Unsearchable returns the records that no search would find, since the index lacks
-// them where it claims to be complete; and how many of its entries belong to no record.
+// them where it claims to be complete; and how many of its entries belong to no record,
+// or are missing from its days.
 func Unsearchable(tx *sqlite.Tx) (lacking []record.Seq, orphans int64, err error) {
 	const indexed = searchable + " AND seq <= (SELECT indexed FROM archive)"
 	rows, err := tx.Query("SELECT seq FROM record WHERE " + indexed + " AND seq NOT IN (SELECT id FROM record_search_docsize)")
@@ -211,6 +215,17 @@ func Unsearchable(tx *sqlite.Tx) (lacking []record.Seq, orphans int64, err error
 	}
 	if err := tx.QueryRow("SELECT count(*) FROM record_search_docsize WHERE id NOT IN (SELECT seq FROM record WHERE " + indexed + ")").Scan(&orphans); err != nil {
 		return nil, 0, fmt.Errorf("check the search index: %w", err)
+	}
+	var fewer, ahead bool
+	if err := tx.QueryRow(`
+		SELECT EXISTS (SELECT DISTINCT substr(sent, 1, 10), seq >> `+fmt.Sprint(blockBits)+` FROM record WHERE seq <= (SELECT indexed FROM archive)
+				EXCEPT SELECT day, block FROM search_day),
+			(SELECT indexed FROM archive) > max(coalesce((SELECT max(seq) FROM record), 0), coalesce((SELECT max(seq) FROM stub), 0))`).
+		Scan(&fewer, &ahead); err != nil {
+		return nil, 0, fmt.Errorf("check the search index: %w", err)
+	}
+	if fewer || ahead { // a search of some days, or of what comes next, would find nothing
+		orphans++
 	}
 	return lacking, orphans, nil
 }

@@ -67,7 +67,7 @@ func counting(kind record.Kind) string {
 var deleted = "EXISTS (SELECT 1 FROM record e WHERE " + counting(record.Deletion) + ")"
 
 // effective is true of a record that counts.
-var effective = `CASE kind
+var effective = `CASE CASE kind WHEN 'unsupported' THEN 'message' ELSE kind END
 	WHEN 'message' THEN (SELECT NOT EXISTS (SELECT 1 FROM record e WHERE ` + counting(record.Edit) + `) AND NOT ` + deleted + `
 		FROM record m WHERE m.seq = record.seq)
 	WHEN 'edit' THEN EXISTS (SELECT 1 FROM record m, record e
@@ -90,9 +90,9 @@ var selection = `
 			WHERE e.target = record.target AND +e.person = record.person AND e.kind = 'reaction'
 				AND (e.sent, e.seq) < (record.sent, record.seq)
 			ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
-		CASE WHEN kind = 'message' THEN coalesce((SELECT e.seq FROM record m, record e
+		CASE WHEN kind IN ('message', 'unsupported') THEN coalesce((SELECT e.seq FROM record m, record e
 			WHERE m.seq = record.seq AND ` + counting(record.Edit) + ` ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
-		CASE WHEN kind = 'message' THEN coalesce((SELECT e.seq FROM record m, record e
+		CASE WHEN kind IN ('message', 'unsupported') THEN coalesce((SELECT e.seq FROM record m, record e
 			WHERE m.seq = record.seq AND ` + counting(record.Deletion) + ` ORDER BY e.sent, e.seq LIMIT 1), 0) ELSE 0 END,
 		kind IN ('edit', 'deletion') AND EXISTS (SELECT 1 FROM record m, record e
 			WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + `),
@@ -312,7 +312,7 @@ func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 	var last string
 	// Each part alone: SQLite then counts the entries of the smallest index.
 	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), "+
-		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM ("+allHeld("h.released_at IS NULL")+")) ELSE 0 END, "+
+		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM ("+allHeld(inForce)+")) ELSE 0 END, "+
 		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record ORDER BY seq DESC LIMIT 1), '')").
 		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &last); err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)

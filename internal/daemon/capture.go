@@ -69,8 +69,8 @@ func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err er
 		return false, err
 	}
 	switch r.Kind {
-	case record.Participants:
-		err = people.Changed(tx, d.now(), r)
+	case record.Participants: // it may tell that two are one
+		err = errors.Join(people.Changed(tx, d.now(), r), archive.Reconcile(tx))
 	case record.Reaction:
 		err = errors.Join(d.forward.Reacted(tx, d.now(), r, c), d.holdAsked(tx, r, c))
 	case record.Edit, record.Deletion:

@@ -224,8 +224,12 @@ func (d *Daemon) beat(ctx context.Context) error {
 	}
 }
 
-// index brings the search index up to date, in steps that a capture need not wait for.
+// index brings the search index up to date, in steps that a capture need not wait for,
+// and who sent what.
 func (d *Daemon) index(ctx context.Context) error {
+	if err := d.db.Write(ctx, archive.Reconcile); err != nil {
+		return err
+	}
 	for done := false; !done; {
 		err := d.db.Write(ctx, func(tx *sqlite.Tx) (err error) {
 			done, err = archive.Index(tx, 200)

@@ -242,6 +242,10 @@ func (d *Disposal) lapsed(tx *sqlite.Tx, l List) (why string, err error) {
 // whatever the clock said at the time; of a list that it does not know the worst is
 // supposed.
 func wasHeld(tx *sqlite.Tx, list int64, seqs []record.Seq) (was []record.Seq, err error) {
+	released, _, err := journal.LastOf(tx, journal.HoldReleased)
+	if err != nil || released == 0 {
+		return nil, err
+	}
 	var drawnUp int64
 	if err := journal.Of(tx, journal.ListDrawnUp, func(e journal.Entry, _ int64) error {
 		if e.About.Number("list") == list {

@@ -200,15 +200,39 @@ func (d *Disposal) stepIn(tx *sqlite.Tx, l List, r running, seqs []record.Seq) (
 			return gone, fmt.Errorf("run %d: %w", r.id, err)
 		}
 	}
+	files, err := goneForGood(tx, gone.files)
+	if err != nil {
+		return gone, err
+	}
 	if _, err := tx.Exec("UPDATE disposal_run SET unsearched = unsearched + ?, media = media + ? WHERE id = ?",
-		len(went), len(gone.files), r.id); err != nil {
+		len(went), files, r.id); err != nil {
 		return gone, fmt.Errorf("run %d: %w", r.id, err)
 	}
 	if err := forward.Forget(tx, went); err != nil {
 		return gone, err
 	}
 	return gone, journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStep,
-		About: journal.About{"run": r.id, "records": went, "files": len(gone.files)}})
+		About: journal.About{"run": r.id, "records": went, "files": files}})
+}
+
+// goneForGood counts the files that were kept, of those forgotten, and that no record
+// needs any more.
+func goneForGood(tx *sqlite.Tx, forgotten []vault.Media) (n int, err error) {
+	counted := make(map[string]bool)
+	for _, m := range forgotten {
+		if m.State != vault.Kept || counted[string(m.Sealed)] {
+			continue
+		}
+		counted[string(m.Sealed)] = true
+		needed, err := vault.Needed(tx, m.Sealed)
+		if err != nil {
+			return 0, err
+		}
+		if !needed {
+			n++
+		}
+	}
+	return n, nil
 }
 
 func seqsOf(gone []archive.Destroyed) []record.Seq {
@@ -231,7 +255,11 @@ func (d *Disposal) prove(ctx context.Context, r running, f *fragments) (search, 
 		if err != nil {
 			return err
 		}
-		return people.ForgetStrangers(tx, needed)
+		senders, err := archive.Senders(tx)
+		if err != nil {
+			return err
+		}
+		return people.ForgetStrangers(tx, needed, senders)
 	}); err != nil {
 		return search{}, err
 	}

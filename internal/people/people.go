@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -184,10 +185,13 @@ func merge(tx *sqlite.Tx, a, b ID) (ID, error) {
 }
 
 // ForgetStrangers removes what is known of persons who are in no group, not on
-// the member register, and have none of the addresses that are needed (those
-// that surviving records name).
-func ForgetStrangers(tx *sqlite.Tx, needed map[string]bool) error {
-	stays := make(map[ID]bool)
+// the member register, and neither needed themselves, as senders of surviving records
+// are, nor have one of the addresses that are needed, those that such records name.
+func ForgetStrangers(tx *sqlite.Tx, needed map[string]bool, senders map[ID]bool) error {
+	stays := maps.Clone(senders)
+	if stays == nil {
+		stays = make(map[ID]bool)
+	}
 	err := scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
 		var jid string
 		var p ID
@@ -209,7 +213,7 @@ func ForgetStrangers(tx *sqlite.Tx, needed map[string]bool) error {
 		if err := rows.Scan(&id, &is); err != nil {
 			return err
 		}
-		if !stays[is] {
+		if !stays[is] && !stays[id] {
 			strangers = append(strangers, id)
 		}
 		return nil
@@ -276,6 +280,19 @@ func persons(tx *sqlite.Tx, query, group string) (map[ID]bool, error) {
 		in[p] = true
 	}
 	return in, rows.Err()
+}
+
+// Aliases returns who turned out to be whom.
+func Aliases(tx *sqlite.Tx) (map[ID]ID, error) {
+	is := make(map[ID]ID)
+	return is, scan(tx, "SELECT id, same_as FROM person WHERE same_as IS NOT NULL", func(rows *sql.Rows) error {
+		var alias, p ID
+		if err := rows.Scan(&alias, &p); err != nil {
+			return err
+		}
+		is[alias] = p
+		return nil
+	})
 }
 
 // Names says what people are called in everything that is shown: the name on
@@ -382,6 +399,14 @@ func (n *Names) Called(name string) (who []ID) {
 	}
 	slices.Sort(who)
 	return slices.Compact(who)
+}
+
+// Is returns who p turned out to be: p itself, as a rule.
+func (n *Names) Is(p ID) ID {
+	if is, known := n.is[p]; known {
+		return is
+	}
+	return p
 }
 
 // Behind returns the person behind a, 0 if nobody is known. It goes by the LID where

@@ -612,7 +612,9 @@ func TestForgetStrangers(t *testing.T) {
 	r.meets("one@lid", "one@pn", "") // a stranger with an alias
 	r.meets("stranger@lid", "stranger@pn", "A Stranger's Name")
 
-	r.write(func(tx *sqlite.Tx) error { return ForgetStrangers(tx, map[string]bool{"": true, "named@pn": true}) })
+	r.write(func(tx *sqlite.Tx) error {
+		return ForgetStrangers(tx, map[string]bool{"": true, "named@pn": true}, nil)
+	})
 	var known []string
 	r.write(func(tx *sqlite.Tx) error {
 		rows, err := tx.Query("SELECT jid FROM address ORDER BY jid")

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -117,6 +116,9 @@ func (v *Vault) Holds(path string) bool {
 	return err == nil && len(sealed) == sha256.Size && path == v.place(sealed)
 }
 
+// Needed reports whether a record needs the file that is kept under that digest.
+func Needed(tx *sqlite.Tx, sealed []byte) (bool, error) { return named(tx, sealed) }
+
 // named reports whether a record needs the file of that digest in its place.
 func named(tx *sqlite.Tx, sealed []byte) (is bool, err error) {
 	err = tx.QueryRow("SELECT EXISTS (SELECT 1 FROM media WHERE sealed = ? AND state <> 'lost')", sealed).Scan(&is)
@@ -145,12 +147,13 @@ func (v *Vault) Check(ctx context.Context, m Media) (fault string, err error) {
 		return "", fmt.Errorf("check the file of record %d: %w", m.Seq, bare(err))
 	}
 	defer f.Close()
-	sum := sha256.New()
-	if _, err := pour(ctx, sum, f); err != nil {
-		return "", fmt.Errorf("check the file of record %d: %w", m.Seq, bare(err))
-	}
-	if !bytes.Equal(sum.Sum(nil), m.Sealed) {
+	switch _, err := prove(ctx, f, m); {
+	case errors.Is(err, errOther):
 		return fmt.Sprintf("the file of record %d is not what WhatsApp delivered: it was altered or damaged", m.Seq), nil
+	case errors.Is(err, ErrDamaged):
+		return fmt.Sprintf("the file of record %d does not open with what is known of it: that was altered", m.Seq), nil
+	case err != nil:
+		return "", fmt.Errorf("check the file of record %d: %w", m.Seq, bare(err))
 	}
 	return "", nil
 }

@@ -16,6 +16,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
+	"time"
 
 	"muniment/internal/archive"
 	"muniment/internal/journal"
@@ -42,6 +44,8 @@ type Report struct {
 	years     int           // for which a message of this part of the ledger is kept
 	periods   map[int64]int // the leaves from which it is another
 	last      record.Seq    // the number of the record or stub before
+	names     *people.Names
+	lost      map[int64]bool // the records of which the journal says that their file is lost
 }
 
 // OK reports whether nothing was found wrong.
@@ -112,6 +116,16 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, ot
 		return err
 	}
 	if r.periods, err = periods(tx); err != nil {
+		return err
+	}
+	if r.names, err = people.LoadNames(tx); err != nil {
+		return err
+	}
+	r.lost = make(map[int64]bool)
+	if err := journal.Of(tx, journal.FileLost, func(e journal.Entry, _ int64) error {
+		r.lost[e.About.Number("record")] = true
+		return nil
+	}); err != nil {
 		return err
 	}
 	if err := r.compareHolds(tx); err != nil {
@@ -344,6 +358,7 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 		for _, f := range rec.Faults {
 			r.fault("record %d: %s", rec.Seq, f)
 		}
+		r.compareSender(rec)
 		if err := r.compareFile(rec, files); err != nil {
 			return err
 		}
@@ -357,6 +372,21 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 	return err
 }
 
+// compareSender compares whose a record is with whose address it bears. Only a LID is
+// one person's for good.
+func (r *Report) compareSender(rec *archive.Leaf) {
+	lid := rec.Sender
+	if !strings.HasSuffix(lid.JID, "@lid") {
+		lid.JID = lid.Alt
+	}
+	if rec.Stub || !strings.HasSuffix(lid.JID, "@lid") {
+		return
+	}
+	if p := r.names.Behind(record.Address{JID: lid.JID}); p != 0 && p != r.names.Is(rec.Person) {
+		r.fault("record %d is not its sender's: who sent it was altered", rec.Seq)
+	}
+}
+
 // compareFile compares the file that a record brought with what is known of it.
 func (r *Report) compareFile(rec *archive.Leaf, files *source[vault.Media]) error {
 	if err := r.strayFiles(rec.Seq, files); err != nil {
@@ -368,12 +398,16 @@ func (r *Report) compareFile(rec *archive.Leaf, files *source[vault.Media]) erro
 	}
 	isKnown := m != nil && m.Seq == rec.Seq
 	switch {
-	case !isKnown && rec.File != nil && !rec.Stub:
+	case !isKnown && rec.HasFile && !rec.Stub:
 		r.fault("record %d brought a file, of which nothing is known any more: it was removed", rec.Seq)
-	case isKnown && (rec.Stub || rec.File == nil):
+	case isKnown && (rec.Stub || !rec.HasFile):
 		r.fault("record %d brought no file, but one is kept for it: it was inserted", rec.Seq)
 	case isKnown && !bytes.Equal(m.Sealed, rec.File):
 		r.fault("record %d brought another file than is kept for it: it was exchanged", rec.Seq)
+	case isKnown && m.Name != rec.FileName:
+		r.fault("the file of record %d had another name: it was altered", rec.Seq)
+	case isKnown && m.State == vault.Lost && !r.lost[int64(m.Seq)]:
+		r.fault("the file of record %d is said to be lost, but the journal knows nothing of that: it was altered", rec.Seq)
 	}
 	if isKnown {
 		_, err = files.next()
@@ -472,16 +506,16 @@ func periods(tx *sqlite.Tx) (map[int64]int, error) {
 // compareHolds compares the holds with what the journal says of them: destruction
 // goes by the holds, and only the journal's entries are leaves.
 func (r *Report) compareHolds(tx *sqlite.Tx) error {
-	placed, released := make(map[int64]string), make(map[int64]bool)
+	placed, released := make(map[int64]string), make(map[int64]string)
 	err := journal.Of(tx, journal.HoldPlaced, func(e journal.Entry, _ int64) error {
-		placed[e.About.Number("hold")] = e.About.String()
+		placed[e.About.Number("hold")] = account(e.Who, e.Reason, e.At, e.About)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	err = journal.Of(tx, journal.HoldReleased, func(e journal.Entry, _ int64) error {
-		released[e.About.Number("hold")] = true
+		released[e.About.Number("hold")] = account(e.Who, e.Reason, e.At, nil)
 		return nil
 	})
 	if err != nil {
@@ -495,12 +529,14 @@ func (r *Report) compareHolds(tx *sqlite.Tx) error {
 		switch inForce := h.Released.IsZero(); {
 		case placed[h.ID] == "":
 			r.fault("hold %d is not in the journal: it was inserted", h.ID)
-		case placed[h.ID] != h.About().String():
-			r.fault("hold %d does not cover what the journal says: it was altered", h.ID)
-		case inForce && released[h.ID]:
+		case placed[h.ID] != account(h.PlacedBy, h.Reason, h.Placed, h.About()):
+			r.fault("hold %d is not what the journal says: it was altered", h.ID)
+		case inForce && released[h.ID] != "":
 			r.fault("hold %d was released, as the journal says, but is in force: it was altered", h.ID)
-		case !inForce && !released[h.ID]:
+		case !inForce && released[h.ID] == "":
 			r.fault("hold %d was ended, but the journal knows of no release: it was altered", h.ID)
+		case !inForce && released[h.ID] != account(h.ReleasedBy, h.ReleaseReason, h.Released, nil):
+			r.fault("the release of hold %d is not what the journal says: it was altered", h.ID)
 		}
 		if err := r.compareMember(tx, h); err != nil {
 			return err
@@ -511,6 +547,11 @@ func (r *Report) compareHolds(tx *sqlite.Tx) error {
 		r.fault("hold %d was placed, as the journal says, but is gone: it was removed", id)
 	}
 	return nil
+}
+
+// account is who did what, when and why, to be compared.
+func account(who, why string, at time.Time, about journal.About) string {
+	return fmt.Sprintf("%q %q %s %s", who, why, sqlite.FormatTime(at), about)
 }
 
 // compareMember compares whose messages a hold keeps with the member register.
@@ -524,7 +565,7 @@ func (r *Report) compareMember(tx *sqlite.Tx, h archive.Hold) error {
 	} else if err != nil {
 		return err
 	}
-	if m.Person != h.Person {
+	if r.names.Is(m.Person) != r.names.Is(h.Person) {
 		r.fault("hold %d is on the messages of another than %s: it was altered", h.ID, m.Name)
 	}
 	return nil

@@ -233,7 +233,7 @@ func TestEveryTamperingIsTold(t *testing.T) {
 	}{
 		{"a text altered", []string{"UPDATE record SET text = 'All is well.' WHERE seq = 1"}, []string{altered(1)}},
 		{"a time altered", []string{"UPDATE record SET sent = '2026-03-02T10:00:00.000Z' WHERE seq = 2"}, []string{altered(2)}},
-		{"a sender exchanged", []string{"UPDATE record SET sender = '" + bo.JID + "' WHERE seq = 1"}, []string{altered(1)}},
+		{"a sender exchanged", []string{"UPDATE record SET sender = '" + bo.JID + "' WHERE seq = 1"}, []string{altered(1), "record 1 is not its sender's: who sent it was altered"}},
 		{"a reaction turned", []string{"UPDATE record SET emoji = '👎' WHERE seq = 3"}, []string{altered(3)}},
 		{"a reply moved to another message", []string{"UPDATE record SET target = (SELECT origin FROM record WHERE seq = 4) WHERE seq = 2"}, []string{altered(2)}},
 		{"the name of a message altered, so that replies miss it", []string{"UPDATE record SET origin = randomblob(32) WHERE seq = 1"}, []string{altered(1), "record 3: " + undue}},

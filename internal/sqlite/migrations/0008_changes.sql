@@ -62,6 +62,8 @@ ALTER TABLE archive ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;
 CREATE VIRTUAL TABLE record_search USING fts5 (
 	text, file_name, content='record', content_rowid='seq', tokenize='unicode61 remove_diacritics 2'
 );
+-- Otherwise two or three pieces of the index are left unmerged, and the words in them.
+INSERT INTO record_search (record_search, rank) VALUES ('usermerge', 2);
 -- +goose StatementBegin
 CREATE TRIGGER record_is_not_searchable AFTER DELETE ON record
 WHEN (OLD.text <> '' OR OLD.file_name <> '') AND OLD.type <> 'timer' AND OLD.seq <= (SELECT indexed FROM archive)

@@ -1,0 +1,183 @@
+package verify_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
+	"muniment/internal/sqlite"
+	mvault "muniment/internal/vault"
+)
+
+// What tampering of what was added goes unnoticed.
+func TestTampering(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		tamper []string
+	}{
+		{"a dates hold begins later that day", []string{"UPDATE hold SET from_at = '2026-03-02T23:59:59.999Z' WHERE id = 1"}},
+		{"the sender's person exchanged", []string{"INSERT INTO person DEFAULT VALUES", "UPDATE record SET person = (SELECT max(id) FROM person) WHERE seq = 1"}},
+		{"a hold's reason", []string{"UPDATE hold SET reason = 'nothing' WHERE id = 1"}},
+		{"who placed it", []string{"UPDATE hold SET placed_by = 'Nobody' WHERE id = 1"}},
+		{"when", []string{"UPDATE hold SET placed_at = '2020-03-02T09:00:00.000Z' WHERE id = 1"}},
+		{"hold_record row added", []string{"INSERT INTO hold_record (hold, seq) VALUES (3, 2)"}},
+		{"hold_record row gone", []string{"DELETE FROM hold_record WHERE hold = 3"}},
+		{"review date", []string{"UPDATE hold SET review_on = '' WHERE id = 3"}},
+		{"search_day emptied", []string{"DELETE FROM search_day"}},
+		{"indexed raised", []string{"UPDATE archive SET indexed = 1000"}},
+		{"indexed lowered", []string{"UPDATE archive SET indexed = 0"}},
+		{"a file said to be lost", []string{"UPDATE media SET state = 'lost', reason = 'WhatsApp no longer has it', finished_at = '2026-03-02T09:00:00.000Z'"}},
+		{"a file's name", []string{"UPDATE media SET name = 'other.pdf'"}},
+		{"file_name", []string{"UPDATE record SET file_name = 'other.pdf' WHERE file_sealed IS NOT NULL"}},
+		{"by_admin", []string{"UPDATE record SET by_admin = 1 - by_admin WHERE kind = 'deletion'"}},
+		{"text_at", []string{"UPDATE record SET text_at = 3 WHERE seq = 1"}},
+		{"text_at dropped", []string{"UPDATE record SET text_at = NULL WHERE seq = 1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVault(t)
+			v.write(func(tx *sqlite.Tx) error {
+				return people.AddMember(tx, v.now, "sysadmin", "elected", people.Member{Name: "Ann", Role: "chair"}, ann)
+			})
+			one := v.captures(says(ann, "A1", "The culvert is blocked, and nobody comes."))
+			v.captures(says(bo, "B1", "Since when?"))
+			f := record.File{Name: "plan.pdf", MIME: "application/pdf", Path: "/x", Key: bytes.Repeat([]byte{1}, 32), Digest: bytes.Repeat([]byte{2}, 32), Sealed: bytes.Repeat([]byte{3}, 32)}
+			r := says(bo, "B2", "a plan of the culvert")
+			r.Type, r.File = record.Document, &f
+			doc := v.captures(r)
+			v.captures(record.Received{Kind: record.Deletion, Type: record.ByAdmin, ID: "D", Sender: ann, Target: &record.Ref{ID: "B1", Sender: bo}})
+			v.write(func(tx *sqlite.Tx) error {
+				if err := mvault.Want(tx, v.now, doc, record.Document, f); err != nil {
+					return err
+				}
+				if _, err := tx.Exec("UPDATE media SET state = 'kept', finished_at = ?", sqlite.FormatTime(v.now)); err != nil {
+					return err
+				}
+				for _, c := range []archive.Cover{
+					{Scope: archive.Dates, From: "2026-03-02", Through: "2026-03-02"},
+					{Scope: archive.ByMember, Member: 1},
+					{Scope: archive.Records, Records: []record.Seq{one}, Search: "culvert"},
+				} {
+					if _, err := archive.PlaceHold(tx, v.now, "Jane Clerk", "request 7", "2026-09-02", c); err != nil {
+						return err
+					}
+				}
+				for done := false; !done; {
+					var err error
+					if done, err = archive.Index(tx, 100); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			v.signs(v.key)
+			if r := v.verifies(); !r.OK() {
+				t.Fatalf("before: %v", r.Faults)
+			}
+			v.tampers(tt.tamper...)
+			if after := v.verifies(); after.OK() {
+				t.Error("unnoticed")
+			} else {
+				t.Log(after.Faults)
+			}
+		})
+	}
+}
+
+// A dates hold whose first moment is moved within its day no longer holds, and verify is content.
+func TestHoldTamperedWithinItsDay(t *testing.T) {
+	v := newVault(t)
+	one := v.captures(says(ann, "A1", "The culvert is blocked, and nobody comes."))
+	v.write(func(tx *sqlite.Tx) error {
+		_, err := archive.PlaceHold(tx, v.now, "Jane Clerk", "request 7", "", archive.Cover{Scope: archive.Dates, From: "2026-03-02", Through: "2026-03-02"})
+		return err
+	})
+	v.tampers("UPDATE hold SET from_at = '2026-03-02T23:59:59.999Z'")
+	if r := v.verifies(); !r.OK() {
+		return
+	}
+	v.now = v.now.AddDate(7, 0, 0)
+	v.write(func(tx *sqlite.Tx) error {
+		gone, err := v.archive.Destroy(tx, archive.Destruction{Run: 1, On: retention.DateOf(v.now), Authority: "minute 12"}, []record.Seq{one})
+		if len(gone) > 0 {
+			t.Error("verify is content, and what was on hold is destroyed")
+		}
+		return err
+	})
+}
+
+// 'lost' written into media: verify is content, and the sweep removes the evidence.
+func TestFileSaidLost(t *testing.T) {
+	v := newVault(t)
+	sealed := bytes.Repeat([]byte{3}, 32)
+	f := record.File{Name: "plan.pdf", Path: "/x", Key: bytes.Repeat([]byte{1}, 32), Digest: bytes.Repeat([]byte{2}, 32), Sealed: sealed}
+	r := says(bo, "B2", "a plan of the culvert")
+	r.Type, r.File = record.Document, &f
+	doc := v.captures(r)
+	v.write(func(tx *sqlite.Tx) error {
+		if err := mvault.Want(tx, v.now, doc, record.Document, f); err != nil {
+			return err
+		}
+		_, err := tx.Exec("UPDATE media SET state = 'kept', finished_at = ?", sqlite.FormatTime(v.now))
+		return err
+	})
+	v.tampers("UPDATE media SET state = 'lost', reason = 'WhatsApp no longer has it'")
+	if r := v.verifies(); r.OK() {
+		t.Error("nothing was noticed")
+	}
+}
+
+// Two persons become one without his writing again: a false alarm of tampering.
+func TestMergeUnderAHold(t *testing.T) {
+	v := newVault(t)
+	number := record.Address{JID: "447700900102@s.whatsapp.net"}
+	v.captures(says(number, "B0", "by number"))
+	v.captures(says(bo, "B1", "by LID"))
+	v.write(func(tx *sqlite.Tx) error {
+		if err := people.AddMember(tx, v.now, "sysadmin", "elected", people.Member{Name: "Bo", Role: "councillor"}, bo); err != nil {
+			return err
+		}
+		_, err := archive.PlaceHold(tx, v.now, "Jane Clerk", "request 7", "", archive.Cover{Scope: archive.ByMember, Member: 1})
+		return err
+	})
+	v.write(func(tx *sqlite.Tx) error { // as of a list of participants
+		_, err := people.Identify(tx, v.now, record.Address{JID: bo.JID, Alt: number.JID}, "")
+		return err
+	})
+	if r := v.verifies(); !r.OK() {
+		t.Errorf("nobody tampered: %q", r.Faults)
+	}
+	v.write(archive.Reconcile)
+	v.write(func(tx *sqlite.Tx) error {
+		rs, err := archive.Some(tx, []record.Seq{1, 2})
+		for _, r := range rs {
+			if !r.OnHold {
+				t.Errorf("record %d is not on hold", r.Seq)
+			}
+		}
+		return err
+	})
+}
+
+// A photo of which the message says nothing.
+func TestPhotoWithoutDigest(t *testing.T) {
+	v := newVault(t)
+	r := says(bo, "B1", "")
+	r.Type, r.File = record.Image, &record.File{MIME: "image/jpeg", Path: "/x"}
+	seq := v.captures(r)
+	v.write(func(tx *sqlite.Tx) error { return mvault.Want(tx, v.now, seq, record.Image, *r.File) })
+	if r := v.verifies(); !r.OK() {
+		t.Errorf("nobody tampered: %q", r.Faults)
+	}
+}
+
+var _ = context.Background
+var _ = slog.DiscardHandler
+var _ = filepath.Join
+var _ = time.Second
