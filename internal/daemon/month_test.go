@@ -132,6 +132,7 @@ func TestKilledWhileFetching(t *testing.T) {
 		w.must(c.Process.Kill())
 		_ = c.Wait() // killed: it cannot have ended well
 	}
+	w.server.FailMedia(0)
 	stop := w.run()
 	w.must(w.server.WaitSettled(w.soon()))
 	w.waitKept()

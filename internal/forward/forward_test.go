@@ -69,7 +69,7 @@ func newCouncil(t *testing.T) *council {
 			}
 		}
 		return people.Changed(tx, c.now, record.Received{Kind: record.Participants, Type: record.Present, Group: official,
-			Participants: []record.Participant{{Address: ann}, {Address: bo}, {Address: cy}, {Address: sam}}})
+			Participants: []record.Participant{{Address: ann, Admin: true}, {Address: bo}, {Address: cy}, {Address: sam}}})
 	})
 	return c
 }

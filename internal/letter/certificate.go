@@ -171,9 +171,9 @@ func subjectOf(e disposal.EmailedCopy) string {
 }
 
 // holding says how much of what was destroyed an email holds. A digest shows some
-// messages and only counts others.
+// messages and only counts others, a correction shows those that were changed.
 func holding(e disposal.EmailedCopy) string {
-	if e.Digest != "" {
+	if e.Digest != "" || e.Correction {
 		return "which may show some of these records"
 	}
 	return "with " + number(int64(e.Records)) + " of these records in it"
