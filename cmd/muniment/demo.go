@@ -28,9 +28,10 @@ func demoCommand() *cobra.Command {
 		Short: "See all of it work, with nothing real",
 		Long: `Demo runs the daemon, the very code of "muniment run", against a stand-in for
 WhatsApp and a mail server of its own, both on this machine. A small council talks
-for three days; a conversation is marked and arrives as an email; six years pass;
-what has expired is destroyed and certified. Only the far ends and the clock are not
-real.
+for two months; a conversation with a photo is marked and arrives as an email;
+messages are edited and deleted; six years pass; somebody asks for what was said;
+what has expired is destroyed and certified, and what is on hold is not. Only the
+far ends and the clock are not real.
 
 It needs no configuration and touches nothing but its directory.`,
 		Example: `  muniment demo
@@ -44,7 +45,7 @@ It needs no configuration and touches nothing but its directory.`,
 			defer release()
 			n := narrator{out: c.OutOrStdout(), stopped: c.Context().Done()}
 			if !exit {
-				n.pause = 3 * time.Second
+				n.pause = 2500 * time.Millisecond
 			}
 			return runDemo(c.Context(), dir, n)
 		},
@@ -63,7 +64,7 @@ const (
 	demoCA          = "mail-ca.pem"
 	demoSMTP        = "smtp-password"
 	demoLog         = "daemon.log"
-	demoCertificate = "certificate-1.json"
+	demoCertificate = "certificate-%v.json" // with its number
 )
 
 // claimDirectory makes the directory ready for a demonstration: it exists, holds
@@ -157,10 +158,12 @@ func madeByDemo(root *os.Root, e fs.DirEntry) bool {
 		return e.IsDir() && err == nil
 	case demoMailbox:
 		return e.IsDir()
-	case demoMark, demoSettings, demoCA, demoSMTP, demoLog, demoCertificate:
+	case demoMark, demoSettings, demoCA, demoSMTP, demoLog:
 		return e.Type().IsRegular()
 	}
-	return false
+	var number int
+	_, err := fmt.Sscanf(e.Name(), demoCertificate, &number)
+	return err == nil && e.Name() == fmt.Sprintf(demoCertificate, number) && e.Type().IsRegular()
 }
 
 // narrator tells the story, with pauses for reading. Once stopped it is silent:
@@ -190,6 +193,13 @@ func (n narrator) scene(title string) {
 // says tells one thing, in lines that fit a terminal.
 func (n narrator) says(format string, args ...any) {
 	for _, l := range fold("", "", fmt.Sprintf(format, args...), terminalColumns) {
+		n.line("%s", l)
+	}
+}
+
+// lines tells one thing set in from the margin.
+func (n narrator) lines(margin, text string) {
+	for _, l := range fold(margin, margin, text, terminalColumns) {
 		n.line("%s", l)
 	}
 }
@@ -265,7 +275,8 @@ func runDemo(ctx context.Context, dir string, n narrator) error {
 // play tells the story from the beginning to the end.
 func (s *stage) play(ctx context.Context, n narrator) error {
 	for _, act := range []func(context.Context, narrator) error{
-		s.welcome, s.setUp, s.firstDay, s.secondDay, s.thirdDay, s.lookAfter, s.sixYears, s.destruction, s.farewell,
+		s.welcome, s.setUp, s.firstDay, s.secondDay, s.thirdDay, s.secondThoughts, s.mondayMorning, s.month, s.lookAfter,
+		s.sixYears, s.request, s.dayComes, s.release, s.farewell,
 	} {
 		if err := act(ctx, n); err != nil {
 			return fmt.Errorf("demo: %w", err)

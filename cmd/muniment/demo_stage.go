@@ -1,20 +1,25 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"muniment/internal/config"
 	"muniment/internal/daemon"
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
 	"muniment/internal/systemd"
+	"muniment/internal/vault"
 )
 
 // stage is what the demonstration plays on: the stand-in for WhatsApp, a mail
@@ -28,6 +33,10 @@ type stage struct {
 	log    *slog.Logger
 	logTo  *os.File
 	cast   cast
+	bridge footbridge
+	read   int            // how many emails of the mailbox are accounted for
+	digest email          // the latest that the clerk got
+	day    retention.Date // of the last night that was worked
 
 	daemon *daemon.Daemon
 	stop   context.CancelFunc
@@ -42,7 +51,7 @@ const (
 
 // newStage builds everything in dir, up to a configuration that lacks a group.
 func newStage(ctx context.Context, dir string) (s *stage, err error) {
-	s = &stage{dir: dir, clock: &steppedClock{now: storyBegins}}
+	s = &stage{dir: dir, clock: &steppedClock{now: storyBegins}, day: retention.DateOf(storyBegins)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -109,7 +118,7 @@ purpose = "Quick, informal messages between councillors and officers. No decisio
 
 [notice]
 version = "1"
-given_on = 2026-09-01
+given_on = 2026-07-27
 method = "Emailed to every member and posted in the group by the clerk"
 
 [mail]
@@ -184,6 +193,74 @@ func (s *stage) captured(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	return s.server.WaitSettled(ctx)
+}
+
+// fetched waits until every file that is wanted is fetched.
+func (s *stage) fetched(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return s.open(ctx, func(db *sqlite.DB) error {
+		for {
+			var files vault.Count
+			if err := db.Read(ctx, func(tx *sqlite.Tx) (err error) {
+				files, err = vault.Counts(tx)
+				return err
+			}); err != nil || files.Wanted == 0 {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%d files are not fetched: %w", files.Wanted, ctx.Err())
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	})
+}
+
+// smallHours is when the night before a day is worked.
+func smallHours(day retention.Date) time.Time { return day.Start().Add(2*time.Hour + 30*time.Minute) }
+
+// nights does the work of every night up to the one before the last day breaks, and
+// calls each, if it is not nil, after each of them.
+func (s *stage) nights(ctx context.Context, last retention.Date, each func(retention.Date) error) error {
+	for s.day < last {
+		s.day = s.day.AddDays(1)
+		s.clock.set(smallHours(s.day))
+		if err := s.daemon.Nightly(ctx); err != nil {
+			return err
+		}
+		if each == nil {
+			continue
+		}
+		if err := each(s.day); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// absent searches every file below dir, and its name, for words and returns how many
+// files there are; finding one is an error.
+func absent(dir string, words ...string) (files int, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		files++
+		for _, w := range words {
+			if bytes.Contains(b, []byte(w)) || strings.Contains(e.Name(), w) {
+				return fmt.Errorf("%s holds what must not be there", path)
+			}
+		}
+		return nil
+	})
+	return files, err
 }
 
 // steppedClock is the demonstration's clock: it stands still until it is set.

@@ -1,38 +1,27 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
-	"net/mail"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"muniment/internal/corpus"
 	"muniment/internal/daemon"
-	"muniment/internal/disposal"
 	"muniment/internal/people"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
-	"muniment/internal/verify"
 )
 
 // storyBegins is the morning on which the council links.
-var storyBegins = time.Date(2026, 9, 7, 9, 0, 0, 0, retention.London)
+var storyBegins = time.Date(2026, 8, 3, 9, 0, 0, 0, retention.London)
 
 // cast are the people of the story and the places where they talk.
 type cast struct {
 	phone                                        *standin.Member // the council's own account
 	ann, bo, cy, dee, ed, fay, gus, ivy, kit, jo *standin.Member
+	all                                          []*standin.Member // these ten, in the order of the corpus
 	official, ringers                            *standin.Group
 }
 
@@ -54,10 +43,10 @@ var register = []struct{ name, role, number string }{
 
 func newCast(server *standin.Server) cast {
 	c := cast{phone: server.Phone()}
-	members := []**standin.Member{&c.ann, &c.bo, &c.cy, &c.dee, &c.ed, &c.fay, &c.gus, &c.ivy, &c.kit, &c.jo}
-	for i, m := range members {
+	for i, m := range []**standin.Member{&c.ann, &c.bo, &c.cy, &c.dee, &c.ed, &c.fay, &c.gus, &c.ivy, &c.kit, &c.jo} {
 		first := strings.Fields(strings.TrimPrefix(register[i].name, "Cllr "))[0]
 		*m = server.Member(first, register[i].number)
+		c.all = append(c.all, *m)
 	}
 	c.official = server.Group("Cranford PC", c.phone, c.jo, c.ann, c.bo, c.cy, c.dee, c.ed, c.fay, c.gus, c.ivy)
 	c.ringers = server.Group("Bell ringers", c.phone, c.bo, c.kit)
@@ -66,19 +55,24 @@ func newCast(server *standin.Server) cast {
 
 // at sets the clock to an hour and minute, London time, of a day of the story.
 func (s *stage) at(day, hour, minute int) {
-	s.clock.set(time.Date(2026, 9, 6+day, hour, minute, 0, 0, retention.London))
+	s.clock.set(time.Date(2026, 8, 2+day, hour, minute, 0, 0, retention.London))
 }
 
 // said tells what was said, and waits until it is captured.
 func (s *stage) said(ctx context.Context, n narrator, m *standin.Message, who string) error {
-	n.chats(s.clock.Now(), who, m.Text())
+	return s.did(ctx, n, who, m.Text())
+}
+
+// did tells what somebody did, and waits until it is captured.
+func (s *stage) did(ctx context.Context, n narrator, who, what string) error {
+	n.chats(s.clock.Now(), who, what)
 	return s.captured(ctx)
 }
 
 func (s *stage) welcome(_ context.Context, n narrator) error {
 	n.says("DEMONSTRATION: people, messages and clock are not real; the program is.")
 	if n.pause > 0 {
-		n.says("It takes half a minute; Ctrl-C stops it. The emails are longer than a screen: scroll back to read them.")
+		n.says("It takes a minute; Ctrl-C stops it. The emails are longer than a screen: scroll back to read them.")
 	}
 	n.says("")
 	n.says("Cranford Parish Council has nine councillors, Ann (who is in the chair), " +
@@ -87,7 +81,7 @@ func (s *stage) welcome(_ context.Context, n narrator) error {
 }
 
 func (s *stage) setUp(ctx context.Context, n narrator) error {
-	n.scene("Monday 7 September 2026: the council links")
+	n.scene("Monday 3 August 2026: the council links")
 	n.says("The sysadmin ran `muniment init` and now runs `muniment link`. A QR code appears; the clerk " +
 		"scans it with the council's phone, which lists the machine as \"Council record\".")
 	link, err := daemon.OpenLink(ctx, s.options())
@@ -142,12 +136,11 @@ func (s *stage) firstDay(ctx context.Context, n narrator) error {
 		return err
 	}
 	s.at(1, 9, 31)
-	if err := s.said(ctx, n, c.jo.Says("The noticeboard by the pond still wants its September poster."), "Jo"); err != nil {
+	if err := s.said(ctx, n, c.jo.Says("The noticeboard by the pond still wants its August poster."), "Jo"); err != nil {
 		return err
 	}
 	c.cy.Reacts(key, "👍")
-	n.chats(s.clock.Now(), "Cy", "reacts 👍 to Ann's message")
-	if err := s.captured(ctx); err != nil {
+	if err := s.did(ctx, n, "Cy", "reacts 👍 to Ann's message"); err != nil {
 		return err
 	}
 	n.says("")
@@ -156,15 +149,21 @@ func (s *stage) firstDay(ctx context.Context, n narrator) error {
 	return nil
 }
 
-// The words that must leave no trace.
+// The words that must leave no trace: at once what is not the council's, and what
+// was said on the first day when its time has come.
 const (
 	ringersSecret = "Treble practice moves to Thursday, tell nobody about the surprise for Walter."
 	directSecret  = "Between us: my knee operation is on the fourteenth."
 )
 
+var firstDayWords = []string{"The hall key is back in the safe", "borrowed it for Saturday's flower rota", "still wants its August poster"}
+
 func (s *stage) secondDay(ctx context.Context, n narrator) error {
 	n.scene("The second day: what is none of the council's business")
 	c := s.cast
+	if err := s.nights(ctx, "2026-08-04", nil); err != nil {
+		return err
+	}
 	s.at(2, 19, 3)
 	c.kit.In(c.ringers).Says(ringersSecret)
 	n.line("  19:03  Kit writes in another group that the council's phone happens to be in.")
@@ -179,7 +178,7 @@ func (s *stage) secondDay(ctx context.Context, n narrator) error {
 	if err := s.captured(ctx); err != nil {
 		return err
 	}
-	files, err := s.absent(ringersSecret, directSecret)
+	files, err := absent(s.dir, ringersSecret, directSecret)
 	if err != nil {
 		return err
 	}
@@ -189,261 +188,140 @@ func (s *stage) secondDay(ctx context.Context, n narrator) error {
 	return nil
 }
 
+// footbridge is what is said of the footbridge, and remembered.
+type footbridge struct {
+	photo, report, loose *standin.Message
+	jpeg, pdf            []byte
+}
+
+// What is said of the footbridge. Gus has second thoughts about two of these.
+const (
+	railWords    = "The handrail on the Mill Lane footbridge, just past this puddle, has come away on the river side."
+	looseWords   = "I walked past on Sunday and the handrail was loose already."
+	looserWords  = "I walked past at four and the handrail was loose already."
+	scarfWords   = "I have tied my red scarf to the handrail so that nobody leans on it."
+	reportName   = "Footbridge fault report.pdf"
+	sharpWords   = "The clerk was told about that handrail in June, and did nothing."
+	binsWords    = "Bins this morning, not tomorrow: the lorry is at the church already."
+	notHereWords = "Gus, not here, please. Ring Jo, or me."
+)
+
 func (s *stage) thirdDay(ctx context.Context, n narrator) error {
 	n.scene("The third day: something important")
-	c := s.cast
-	s.at(3, 17, 2)
-	rail := c.dee.Says("The handrail on the Mill Lane footbridge has come away on the river side.")
-	if err := s.said(ctx, n, rail, "Dee"); err != nil {
+	c, b := s.cast, &s.bridge
+	if err := s.nights(ctx, "2026-08-05", nil); err != nil {
 		return err
 	}
-	s.at(3, 17, 5)
-	loose := c.gus.Replies(rail, "I walked past at four and it was loose already.")
-	if err := s.said(ctx, n, loose, "Gus, replying"); err != nil {
+	s.at(3, 8, 12)
+	if err := s.said(ctx, n, c.ed.Says(binsWords), "Ed"); err != nil {
+		return err
+	}
+	s.at(3, 17, 2)
+	b.jpeg = corpus.Photo(4, 800, 600)
+	b.photo = c.dee.SendsImage(b.jpeg, railWords)
+	if err := s.did(ctx, n, "Dee", "[photo] "+railWords); err != nil {
 		return err
 	}
 	s.at(3, 17, 9)
-	if err := s.said(ctx, n, c.fay.Says("I have tied a red scarf round the post so that nobody leans on it."), "Fay"); err != nil {
+	if err := s.said(ctx, n, c.fay.Says(scarfWords), "Fay"); err != nil {
 		return err
 	}
 	s.at(3, 17, 11)
-	ask := c.ivy.Replies(rail, "Jo, could you tell the county's highways desk?")
-	if err := s.said(ctx, n, ask, "Ivy, replying"); err != nil {
+	if err := s.said(ctx, n, c.ivy.Replies(b.photo, "Jo, could you tell the county about the footbridge?"), "Ivy, replying"); err != nil {
+		return err
+	}
+	s.at(3, 17, 14)
+	b.loose = c.gus.Replies(b.photo, looseWords)
+	if err := s.said(ctx, n, b.loose, "Gus, replying"); err != nil {
 		return err
 	}
 	s.at(3, 17, 18)
-	if err := s.said(ctx, n, c.jo.Replies(ask, "Logged with them just now, and I asked for a barrier."), "Jo, replying"); err != nil {
+	b.pdf = corpus.Document("County highways: fault 4417203", []string{"Reported by: Cranford Parish Council, the clerk.",
+		"Where: footbridge, Mill Lane.", "What: handrail detached on the river side. A barrier is asked for."})
+	b.report = c.jo.SendsDocument(reportName, "application/pdf", b.pdf, "Reported just now, and I asked for a barrier.")
+	if err := s.did(ctx, n, "Jo", "["+reportName+"] Reported just now, and I asked for a barrier."); err != nil {
 		return err
 	}
 	s.at(3, 17, 20)
-	c.ann.Reacts(rail, "📌")
-	n.chats(s.clock.Now(), "Ann", "reacts 📌 to Dee's message")
-	if err := s.captured(ctx); err != nil {
+	c.ann.Reacts(b.photo, "📌")
+	if err := s.did(ctx, n, "Ann", "reacts 📌 to Dee's message"); err != nil {
+		return err
+	}
+	if err := s.fetched(ctx); err != nil {
+		return err
+	}
+	files, err := absent(s.config.StateDirectory, append(pieces(b.jpeg), pieces(b.pdf)...)...)
+	if err != nil {
 		return err
 	}
 	n.says("")
-	n.says("That is all that Ann has to do. For three minutes she could take it back; then the whole " +
-		"conversation goes to the council's mailbox, encrypted on its way. This is the email:")
+	n.says("That is all that Ann has to do. For three minutes she could take it back.")
+	n.says("")
+	n.says("Photo and report were fetched at once, and lie on disk as WhatsApp delivered them: encrypted. "+
+		"All %d files of the archive were searched for pieces of either just now, and hold none.", files)
+	n.says("")
+	n.says("Then the whole conversation goes to the council's mailbox, encrypted on its way. This is the email:")
 	s.at(3, 17, 23)
-	return s.showMail(ctx, n, 1)
+	return s.showMail(ctx, n)
 }
 
-// showMail has what is due delivered and shows the latest of want emails.
-func (s *stage) showMail(ctx context.Context, n narrator, want int) error {
-	if err := s.daemon.Deliver(ctx); err != nil {
+// pieces returns some pieces of a file, as it would lie on disk if it lay there in
+// the clear.
+func pieces(file []byte) (ps []string) {
+	const size = 48
+	for at := range 8 {
+		from := at * (len(file) - size) / 7
+		ps = append(ps, string(file[from:from+size]))
+	}
+	return ps
+}
+
+func (s *stage) secondThoughts(ctx context.Context, n narrator) error {
+	n.scene("Second thoughts")
+	c := s.cast
+	s.at(3, 17, 26)
+	c.gus.Edits(s.bridge.loose, looserWords)
+	if err := s.did(ctx, n, "Gus", "changes his message. Now it says: "+looserWords); err != nil {
 		return err
 	}
-	emails := s.post.Emails()
-	if len(emails) != want {
-		return fmt.Errorf("%d emails have arrived, not %d", len(emails), want)
-	}
-	subject, text, err := plainText(emails[want-1])
-	if err != nil {
+	s.at(3, 17, 27)
+	sharp := c.gus.Says(sharpWords)
+	if err := s.said(ctx, n, sharp, "Gus"); err != nil {
 		return err
 	}
-	n.rest()
+	s.at(3, 17, 28)
+	if err := s.said(ctx, n, c.ann.Says(notHereWords), "Ann"); err != nil {
+		return err
+	}
 	n.says("")
-	n.quotes("Subject: " + subject)
-	n.quotes("")
-	for line := range strings.Lines(text) {
-		n.quotes(strings.TrimRight(line, "\r\n"))
+	n.says("The mailbox has what Gus wrote first. So a correction follows, in the same thread. What matters in it is this:")
+	s.at(3, 17, 29)
+	if err := s.showMail(ctx, n, "What changed"); err != nil {
+		return err
 	}
+	n.says("")
+	s.at(3, 17, 31)
+	c.gus.Deletes(sharp)
+	if err := s.did(ctx, n, "Gus", "deletes what he wrote at 17:27."); err != nil {
+		return err
+	}
+	n.says("")
+	n.says("It is gone from every phone. But deleting removes a message from phones, not from the council's record: " +
+		"that keeps what was said, and that it was deleted, when and by whom.")
 	return nil
 }
 
-// quotes shows a line of an email as it stands, or folded where it is too long
-// for a terminal: a subject, or a signature.
-func (n narrator) quotes(line string) {
-	const bar = "  | "
-	if utf8.RuneCountInString(bar+line) <= emailColumns {
-		n.line("%s", strings.TrimRight(bar+line, " "))
-		return
-	}
-	for _, l := range fold(bar, bar+"  ", line, emailColumns) {
-		n.line("%s", l)
-	}
-}
-
-// plainText returns the subject and the text/plain part of an email.
-func plainText(raw []byte) (subject, text string, err error) {
-	msg, err := mail.ReadMessage(bytes.NewReader(raw))
-	if err != nil {
-		return "", "", err
-	}
-	if subject, err = new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject")); err != nil {
-		return "", "", err
-	}
-	_, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
-	if err != nil {
-		return "", "", err
-	}
-	parts := multipart.NewReader(msg.Body, params["boundary"])
-	for {
-		p, err := parts.NextRawPart()
-		if err != nil {
-			return "", "", fmt.Errorf("it has no plain text: %w", err)
-		}
-		if kind, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type")); kind == "text/plain" {
-			b, err := io.ReadAll(quotedprintable.NewReader(p))
-			return subject, string(b), err
-		}
-	}
-}
-
-func (s *stage) lookAfter(ctx context.Context, n narrator) error {
-	n.scene("Can it be trusted?")
-	n.says("`muniment verify` computes every record anew and compares it with the signed ledger:")
-	n.says("")
-	return s.verify(ctx, n)
-}
-
-func (s *stage) verify(ctx context.Context, n narrator) error {
-	key, err := daemon.Home(s.config.StateDirectory).OpenKey()
-	if err != nil {
+func (s *stage) mondayMorning(ctx context.Context, n narrator) error {
+	n.scene("Monday morning: the week in one email")
+	if err := s.nights(ctx, "2026-08-10", nil); err != nil {
 		return err
 	}
-	return s.open(ctx, func(db *sqlite.DB) error {
-		r, err := verify.Run(ctx, db, key, daemon.Home(s.config.StateDirectory).Vault(db), nil, nil)
-		if err != nil {
-			return err
-		}
-		return printReport(n, r)
-	})
-}
-
-// The nights of the story: the notice of what was said on the first day comes
-// thirty days before it falls due, six years and a day after it was said.
-const (
-	noticeNight      = retention.Date("2032-08-09")
-	destructionNight = retention.Date("2032-09-08")
-)
-
-func (s *stage) sixYears(ctx context.Context, n narrator) error {
-	n.scene("Six years pass")
-	n.says("Every night the daemon looks for what falls due in thirty days. The demonstration steps " +
-		"the clock from night to night; each night's work is really done.")
-	n.says("")
-	day := retention.DateOf(s.clock.Now()).AddDays(1)
-	for ; day < noticeNight; day = day.AddDays(1) {
-		if err := s.night(ctx, day); err != nil {
-			return err
-		}
-		if strings.HasSuffix(string(day), "-01-01") {
-			n.line("  %s: nothing is due", day.Long())
-		}
-	}
-	if err := s.night(ctx, noticeNight); err != nil {
+	s.at(8, 7, 0)
+	if err := s.daemon.Digest(ctx); err != nil {
 		return err
 	}
-	n.line("  %s: the first day's messages will be due in thirty days.", noticeNight.Long())
-	n.says("")
-	n.says("The clerk gets notice:")
-	return s.showMail(ctx, n, 2)
-}
-
-// night does the work of the night before the given day breaks.
-func (s *stage) night(ctx context.Context, day retention.Date) error {
-	s.clock.set(day.Start().Add(2*time.Hour + 30*time.Minute))
-	return s.daemon.Nightly(ctx)
-}
-
-func (s *stage) destruction(ctx context.Context, n narrator) error {
-	n.scene("The day comes")
-	for day := noticeNight.AddDays(1); day < destructionNight; day = day.AddDays(1) {
-		if err := s.night(ctx, day); err != nil {
-			return err
-		}
-		if err := s.daemon.Deliver(ctx); err != nil {
-			return err
-		}
-	}
-	before := len(s.post.Emails())
-	n.says("The clerk knows of nothing that speaks against it. (If she did: `muniment hold place --all`, " +
-		"and nothing at all would be destroyed.) The council approved in advance, by its minute.")
-	if err := s.night(ctx, destructionNight); err != nil {
-		return err
-	}
-	n.says("")
-	n.line("  %s: what was said on the first day is destroyed.", destructionNight.Long())
-	n.says("")
-	n.says("The clerk gets a certificate. It is long, because it is evidence: years later it must show by itself " +
-		"what was destroyed, on whose authority, how, and how that was checked.")
-	return s.showMail(ctx, n, before+1)
-}
-
-func (s *stage) farewell(ctx context.Context, n narrator) error {
-	n.scene("Nothing is left, and everything still verifies")
-	files, err := s.absent("The hall key is back in the safe", "borrowed it for Saturday's flower rota",
-		"still wants its September poster", ringersSecret, directSecret)
-	if err != nil {
-		return err
-	}
-	n.says("All %d files of the demonstration were searched once more for the words of the first day "+
-		"and of the private messages. There are none.", files)
-	n.says("")
-	if err := s.end(); err != nil {
-		return err
-	}
-	if err := s.verify(ctx, n); err != nil {
-		return err
-	}
-	certificate := filepath.Join(s.dir, demoCertificate)
-	if err := s.open(ctx, func(db *sqlite.DB) error { return saveCertificate(ctx, db, certificate) }); err != nil {
-		return err
-	}
-	program := "muniment"
-	if strings.Contains(os.Args[0], "go-build") {
-		program = "go run ./cmd/muniment"
-	}
-	n.says("")
-	n.line("The emails      %s", filepath.Join(s.post.Dir(), "*.eml"))
-	n.line("The archive     %s", s.config.StateDirectory)
-	n.line("The certificate %s", certificate)
-	n.says("")
-	n.says("Try next:")
-	n.says("")
-	for _, command := range []string{"records", "status", "verify", "disposal list"} {
-		n.line("  %s %s --config %s", program, command, s.config.File)
-	}
-	n.says("")
-	n.says("Nothing of this was real. The README says how to begin in earnest.")
-	return nil
-}
-
-func saveCertificate(ctx context.Context, db *sqlite.DB, path string) error {
-	return db.Read(ctx, func(tx *sqlite.Tx) error {
-		c, err := disposal.LoadCertificate(tx, 1)
-		if err != nil {
-			return err
-		}
-		var b bytes.Buffer
-		if err := printCertificate(&b, c); err != nil {
-			return err
-		}
-		return os.WriteFile(path, b.Bytes(), 0o600)
-	})
-}
-
-// absent searches every file of the demonstration for words and returns how many
-// files there are; finding one is an error.
-func (s *stage) absent(words ...string) (files int, err error) {
-	err = filepath.WalkDir(s.dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		files++
-		for _, w := range words {
-			if bytes.Contains(b, []byte(w)) {
-				return fmt.Errorf("%s holds what must not be there", path)
-			}
-		}
-		return nil
-	})
-	return files, err
+	n.says("Each Monday at seven the clerk gets a digest: what needs her attention, what happened in the week, " +
+		"and how the record stands. These are parts of it:")
+	return s.showMail(ctx, n, "WhatsApp record: week ending Sunday 9 August 2026", "At a glance", "Needs your attention",
+		"Changed or deleted after sending", "Gaps in the record")
 }

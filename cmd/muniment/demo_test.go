@@ -17,7 +17,8 @@ import (
 func demoLeftovers(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{demoMark, demoLog, "archive/" + demoMark, "archive/archive.db", "mailbox/001.eml"} {
+	for _, name := range []string{demoMark, demoLog, "certificate-12.json", "archive/" + demoMark, "archive/archive.db",
+		"archive/media/5/5ea1ed", "mailbox/001.eml"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -61,6 +62,7 @@ func TestClaimDirectoryRefuses(t *testing.T) {
 		remove, link, to, want string
 	}{
 		"another file":           {"", "notes.txt", precious, `"notes.txt", which no demonstration made`},
+		"another's certificate":  {"", "certificate-1a.json", precious, `"certificate-1a.json", which no demonstration made`},
 		"a link to a directory":  {"mailbox", "mailbox", outside, `"mailbox", which no demonstration made`},
 		"a link for the mark":    {demoMark, demoMark, precious, "neither empty nor a demonstration's"},
 		"no mark":                {demoMark, "", "", "neither empty nor a demonstration's"},
@@ -100,7 +102,7 @@ func TestClaimDirectoryRefuses(t *testing.T) {
 // Told to stop, at whatever moment, the demonstration ends at once and says
 // nothing more but where it is.
 func TestDemoStopped(t *testing.T) {
-	for _, after := range []time.Duration{0, 50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond} {
+	for _, after := range []time.Duration{0, 50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 2 * time.Second} {
 		dir, release, err := claimDirectory(filepath.Join(t.TempDir(), "demo"))
 		if err != nil {
 			t.Fatal(err)
