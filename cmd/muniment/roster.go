@@ -367,7 +367,7 @@ func (r rosterReport) print(out io.Writer) error {
 // unknown says why it is not known who was in the group.
 func (r rosterReport) unknown() string {
 	if r.roster.Begins.IsZero() {
-		return "The record of who is in the group has not begun: this system asks WhatsApp when it connects."
+		return "No list of who is in the group is kept: WhatsApp is asked for one whenever this system connects, and an old one is destroyed at the end of its time."
 	}
 	return fmt.Sprintf("The record of who is in the group begins on %s. Who was in it before is not known.", moment(r.roster.Begins))
 }

@@ -17,7 +17,7 @@ import (
 // Options say how much is talked. The zero value is a council of ten that never
 // stops.
 type Options struct {
-	Begin   time.Time // zero: 7 September 2026, 7.00 UTC, as in the demonstration
+	Begin   time.Time // zero: 7 September 2026, 7.00 UTC
 	End     time.Time // zero: never
 	Count   int       // how many messages at most; 0: no limit
 	PerDay  int       // on average; 0: 12
@@ -78,7 +78,7 @@ var cast = []Person{
 	{Name: "Jo Marsh", Role: "clerk"},
 }
 
-// begin is the first day of the demonstration.
+// begin is when a chat begins if it is not said.
 var begin = time.Date(2026, 9, 7, 7, 0, 0, 0, time.UTC)
 
 const (
