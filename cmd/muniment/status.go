@@ -17,6 +17,7 @@ import (
 	"muniment/internal/mail"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -54,7 +55,7 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) 
 	if err := printRecordsStatus(&b, tx, cfg); err != nil {
 		return err
 	}
-	for _, part := range []func(io.Writer, *sqlite.Tx) error{printIntake, printGaps, printMail, printHolds, printDisposal} {
+	for _, part := range []func(io.Writer, *sqlite.Tx) error{printFiles, printIntake, printGaps, printMail, printHolds, printDisposal} {
 		if err := part(&b, tx); err != nil {
 			return err
 		}
@@ -120,6 +121,16 @@ func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 	for _, kind := range kinds {
 		fmt.Fprintf(out, "           %d kept but not shown by this version: %s\n", n.Unsupported[kind], kind)
 	}
+	return nil
+}
+
+// printFiles says what became of photos and other files; nothing where none came.
+func printFiles(out io.Writer, tx *sqlite.Tx) error {
+	c, err := vault.Counts(tx)
+	if err != nil || c.Wanted+c.Kept+c.Lost == 0 {
+		return err
+	}
+	fmt.Fprintf(out, "Files      %d kept, %d to be fetched, %d lost\n", c.Kept, c.Wanted, c.Lost)
 	return nil
 }
 
