@@ -300,6 +300,7 @@ func TestMarkedBeforeTheFirstRun(t *testing.T) {
 // The mail server was away, the letter is composed, and then somebody comes onto
 // the register: what goes is what would have gone.
 func TestALetterIsComposedOnce(t *testing.T) {
+	breaksConnections(t) // to be stopped and started while WhatsApp is busy
 	w := found(t)
 	w.must(os.WriteFile(w.path("smtp-password"), []byte("wrong\n"), 0o600))
 	stop := w.run()

