@@ -10,23 +10,13 @@ import (
 
 	"muniment/internal/people"
 	"muniment/internal/record"
-	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
 var boNumber = record.Address{JID: "447700900102@s.whatsapp.net"}
 
-func (o *office) advDestroys(on retention.Date, seqs ...record.Seq) (gone []Destroyed) {
-	o.Helper()
-	o.write(func(tx *sqlite.Tx) (err error) {
-		gone, err = o.archive.Destroy(tx, Destruction{Run: 1, On: on, Authority: "a test"}, seqs)
-		return err
-	})
-	return gone
-}
-
-// 1a. Two persons become one through a list of participants; a hold on the member,
-// placed afterwards, must cover what he sent under his LID.
+// Two persons become one through a list of participants: a hold on the member, placed
+// afterwards, and a search for him, cover what he sent under his LID.
 func TestHoldOnMemberAfterMerge(t *testing.T) {
 	o := newOffice(t)
 	var m people.Member
@@ -72,12 +62,12 @@ func TestHoldOnMemberAfterMerge(t *testing.T) {
 	if !o.record(said.Seq).OnHold {
 		t.Error("what Bo sent is not on hold")
 	}
-	if gone := o.advDestroys("2032-03-10", said.Seq); len(gone) != 0 {
+	if gone := o.destroysOn("2032-03-10", said.Seq); len(gone) != 0 {
 		t.Error("what Bo sent was destroyed in spite of the hold on him")
 	}
 }
 
-// 2. A held record carries a quotation of a message it does not answer formally.
+// What a record on hold quotes is kept, even if it is no answer to it.
 func TestQuotationInHeldRecord(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -103,7 +93,7 @@ func TestQuotationInHeldRecord(t *testing.T) {
 				_, err := PlaceHold(tx, o.now, "Jane Clerk", "request 7", "", Cover{Scope: Records, Records: []record.Seq{b.Seq}})
 				return err
 			})
-			o.advDestroys("2032-03-10", a.Seq)
+			o.destroysOn("2032-03-10", a.Seq)
 			if n := o.number("SELECT count(*) FROM quotation WHERE record = ? AND salt IS NULL", b.Seq); n != 0 {
 				t.Errorf("%d quotations in the record on hold were destroyed", n)
 			}
@@ -111,7 +101,7 @@ func TestQuotationInHeldRecord(t *testing.T) {
 	}
 }
 
-// 2b. Hold on an edit of a reply: the reply is kept, the question is not.
+// A hold on the edit of a reply keeps the reply and what that answers.
 func TestHoldOnEditOfReply(t *testing.T) {
 	o := newOffice(t)
 	q := o.captures(says(ann, "A1", "who knew of the asbestos?"))
@@ -124,13 +114,13 @@ func TestHoldOnEditOfReply(t *testing.T) {
 	if !o.record(q.Seq).OnHold {
 		t.Error("the question is not on hold")
 	}
-	o.advDestroys("2032-03-10", q.Seq)
+	o.destroysOn("2032-03-10", q.Seq)
 	if n := o.number("SELECT count(*) FROM quotation WHERE salt IS NULL"); n != 0 {
 		t.Errorf("%d quotations in the reply on hold were destroyed", n)
 	}
 }
 
-// 3. merge stops early.
+// The merge that takes words out of the index goes on to its end while others add to it.
 func TestMergeSearchWhileIndexing(t *testing.T) {
 	for _, meanwhile := range []int{0, 2} {
 		t.Run(fmt.Sprintf("%d captures meanwhile", meanwhile), func(t *testing.T) { advMerge(t, meanwhile) })
@@ -184,7 +174,7 @@ func advMerge(t *testing.T, meanwhile int) {
 	if !held() {
 		t.Fatal("the word is not in the index to begin with")
 	}
-	o.advDestroys("2032-03-10", secret.Seq)
+	o.destroysOn("2032-03-10", secret.Seq)
 	// The nightly run merges; meanwhile captures are indexed, as the daemon does.
 	steps := 0
 	for begin, done := true, false; !done; begin = false {
@@ -200,7 +190,7 @@ func advMerge(t *testing.T, meanwhile int) {
 	}
 }
 
-// 4. After the upgrade nobody is known as an admin until the next list.
+// Until WhatsApp has told who the admins are, as after an upgrade, its word is taken.
 func TestAdminUnknownAfterUpgrade(t *testing.T) {
 	o := newOffice(t)
 	m := o.captures(says(bo, "B1", "one"))
@@ -222,7 +212,7 @@ func TestAdminUnknownAfterUpgrade(t *testing.T) {
 	}
 }
 
-// 5. An edit kept unread by the version before and delivered again.
+// An edit that an earlier version kept unread, and that is delivered again, is one record.
 func TestRedeliveredAfterUpgrade(t *testing.T) {
 	o := newOffice(t)
 	o.captures(says(bo, "B1", "one"))
@@ -235,19 +225,19 @@ func TestRedeliveredAfterUpgrade(t *testing.T) {
 	}
 }
 
-// 5b the same, destroyed
+// And one that was destroyed stays destroyed.
 func TestRedeliveredAfterDestruction(t *testing.T) {
 	o := newOffice(t)
 	old := edits(bo, "E1", "two", bo, "B1")
 	old.Kind, old.Type, old.Text, old.Target = record.Unsupported, "message_edit", "", nil
 	first := o.captures(old)
-	o.advDestroys("2032-03-10", first.Seq)
+	o.destroysOn("2032-03-10", first.Seq)
 	if again := o.captures(edits(bo, "E1", "two", bo, "B1")); again.Fresh {
 		t.Errorf("what was destroyed is a record again: %d", again.Seq)
 	}
 }
 
-// 6. A deletion of what is not read.
+// A deletion counts of a message that is not read, too.
 func TestDeletionOfUnsupported(t *testing.T) {
 	o := newOffice(t)
 	o.present(ann, bo, cy)
@@ -263,7 +253,7 @@ func TestDeletionOfUnsupported(t *testing.T) {
 	}
 }
 
-// 7. a file of which nothing is said
+// A file of which the message says nothing has a leaf that agrees.
 func TestEmptyFile(t *testing.T) {
 	o := newOffice(t)
 	r := says(bo, "B1", "look at this photo of the culvert")
@@ -282,7 +272,7 @@ func TestEmptyFile(t *testing.T) {
 	o.expectSound()
 }
 
-// 8. queries
+// Long queries are taken.
 func FuzzAdvQuery(f *testing.F) {
 	for _, s := range []string{"a OR b", `"a b"*`, "-a b", "has:photo from:ann", "𞤀", "\u0345", "a -\"𞤀\"", "𝒳*", "ↀ", "a\x00b", "²", "\ue000", "AND NOT NEAR(a b)", "text:foo", "{a b}:c", "^a", "a+b"} {
 		f.Add(s)

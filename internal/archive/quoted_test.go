@@ -20,7 +20,7 @@ func TestQuotationInQuestionOnHold(t *testing.T) {
 	if !o.record(two.Seq).OnHold {
 		t.Fatal("the question is not on hold")
 	}
-	o.advDestroys("2032-03-10", one.Seq)
+	o.destroysOn("2032-03-10", one.Seq)
 	if n := o.number("SELECT count(*) FROM quotation WHERE record = ? AND salt IS NULL", two.Seq); n != 0 {
 		t.Error("a quotation in a record that is shown as on hold was destroyed")
 	}

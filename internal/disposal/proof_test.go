@@ -15,7 +15,7 @@ import (
 	"muniment/internal/vault"
 )
 
-// The certificate claims files that were never had, or that are kept still.
+// A certificate counts no file that never was.
 func TestFilesOnTheCertificate(t *testing.T) {
 	c := newCouncil(t)
 	file := record.File{Sealed: bytes.Repeat([]byte{7}, 32)} // lost: the message does not say how to fetch it
@@ -27,7 +27,7 @@ func TestFilesOnTheCertificate(t *testing.T) {
 	}
 }
 
-// who gave up his number is forgotten while a record of his is kept
+// Who gave up his number is not forgotten while a record of his is kept.
 func TestStrangerWithARecord(t *testing.T) {
 	c := newCouncil(t)
 	number := record.Address{JID: "447700900102@s.whatsapp.net"}
@@ -48,7 +48,7 @@ func TestStrangerWithARecord(t *testing.T) {
 	c.certified(1)
 }
 
-// A word of a destroyed record survives the run in the search index, if records are
+// No word of a destroyed record survives a run in the search index, though records are
 // indexed while it merges.
 func TestRunWhileIndexing(t *testing.T) {
 	c := newCouncil(t)

@@ -16,7 +16,7 @@ import (
 	mvault "muniment/internal/vault"
 )
 
-// What tampering of what was added goes unnoticed.
+// Tampering with holds, files and the search index is noticed.
 func TestTampering(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -90,7 +90,7 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// A dates hold whose first moment is moved within its day no longer holds, and verify is content.
+// A hold of days whose first moment was moved within its day does not verify.
 func TestHoldTamperedWithinItsDay(t *testing.T) {
 	v := newVault(t)
 	one := v.captures(says(ann, "A1", "The culvert is blocked, and nobody comes."))
@@ -112,7 +112,8 @@ func TestHoldTamperedWithinItsDay(t *testing.T) {
 	})
 }
 
-// 'lost' written into media: verify is content, and the sweep removes the evidence.
+// A file that is said to be lost, of which the journal knows nothing, does not verify: a
+// sweep would remove it.
 func TestFileSaidLost(t *testing.T) {
 	v := newVault(t)
 	sealed := bytes.Repeat([]byte{3}, 32)
@@ -133,7 +134,7 @@ func TestFileSaidLost(t *testing.T) {
 	}
 }
 
-// Two persons become one without his writing again: a false alarm of tampering.
+// That two persons become one is no tampering with the hold on him.
 func TestMergeUnderAHold(t *testing.T) {
 	v := newVault(t)
 	number := record.Address{JID: "447700900102@s.whatsapp.net"}
@@ -165,7 +166,7 @@ func TestMergeUnderAHold(t *testing.T) {
 	})
 }
 
-// A photo of which the message says nothing.
+// A photo of which the message says nothing verifies: anybody can send one.
 func TestPhotoWithoutDigest(t *testing.T) {
 	v := newVault(t)
 	r := says(bo, "B1", "")
