@@ -164,9 +164,9 @@ func Reconcile(tx *sqlite.Tx) error {
 }
 
 // unread returns the number under which an earlier version of this program, which did
-// not read edits and deletions, captured r; 0 if none did.
+// not read what follows a message, captured r; 0 if none did.
 func (a *Archive) unread(tx *sqlite.Tx, r record.Received, sender people.Identity) (seq record.Seq, err error) {
-	if r.Kind != record.Edit && r.Kind != record.Deletion {
+	if !r.Kind.Follows() || r.Kind == record.Reaction {
 		return 0, nil
 	}
 	in, args := oneOf(a.originsOf(record.Message, r.Group, sender, r.ID))
@@ -225,12 +225,12 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	_, err = tx.Exec(`
 		INSERT INTO record (seq, origin, kind, type, group_jid, id, person, sender, sender_alt, push_name, own,
 			sent, captured, text, emoji, target, mentions, participants, version, protobuf,
-			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at, details, import)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		seq, origin, r.Kind, r.Type, r.Group, r.ID, c.Person, r.Sender.JID, r.Sender.Alt, r.PushName, r.Own,
 		sqlite.FormatTime(r.Sent), sqlite.FormatTime(now), r.Text, r.Emoji, c.Target,
 		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(protobuf),
-		retention.Messages, t.due, t.from, t.years, salt, leaf, fileName, fileSealed, r.ByAdmin, textAt,
+		retention.Messages, t.due, t.from, t.years, salt, leaf, fileName, fileSealed, r.ByAdmin, textAt, r.Details, r.Import,
 	)
 	if err != nil {
 		return 0, fmt.Errorf("insert record %d: %w", seq, err)
@@ -305,7 +305,19 @@ type term struct {
 
 // follows is true of a record that belongs to a message and follows it; see
 // [record.Kind.Follows].
-const follows = "kind IN ('edit', 'deletion', 'reaction')"
+var follows = following("")
+
+// following returns the condition follows, of a table that is called name.
+func following(name string) string {
+	if name != "" {
+		name += "."
+	}
+	var kinds []string
+	for _, k := range record.Followers {
+		kinds = append(kinds, "'"+string(k)+"'")
+	}
+	return name + "kind IN (" + strings.Join(kinds, ", ") + ")"
+}
 
 // term returns for how long r is kept. What belongs to a message follows its clock
 // (REQUIREMENTS.md 3.1); while the message is not known, its own.

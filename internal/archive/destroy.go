@@ -83,7 +83,7 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND `+isDue+`)))
 			AND `+isDue+` AND `+rootOf("record")+` NOT IN (`+
 		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE r.seq IN (SELECT value FROM json_each(?3))", inForce)+`)
-		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at`,
+		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at, details`,
 		d.On, a.schedule.MessageYears, toJSON(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("destroy records: %w", err)
@@ -123,12 +123,12 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 	for rows.Next() {
 		var g gone
 		var kind record.Kind
-		var sent, text, fileName string
+		var sent, text, fileName, details string
 		var own, hasFile bool
 		var protobuf, salt []byte
 		var textAt sql.NullInt64
 		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
-			&text, &protobuf, &salt, &fileName, &hasFile, &textAt); err != nil {
+			&text, &protobuf, &salt, &fileName, &hasFile, &textAt, &details); err != nil {
 			return nil, err
 		}
 		at, err := sqlite.ParseTime(sent)
@@ -137,7 +137,7 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		}
 		g.sentOn = retention.DateOf(at)
 		g.Salts = [][]byte{salt}
-		g.Content = append(texts(putBack(protobuf, text, textAt), text), []byte(text), []byte(fileName))
+		g.Content = append(texts(putBack(protobuf, text, textAt), text), []byte(text), []byte(fileName), []byte(details))
 		if kind == record.Unsupported || hasFile { // which brings a small picture of itself
 			g.Content = append(g.Content, protobuf)
 		}
@@ -301,7 +301,7 @@ func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
 	var held bool
 	err := tx.QueryRow(`
 		SELECT EXISTS (SELECT 1 FROM record WHERE instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1)
-				OR instr(CAST(file_name AS BLOB), ?1))
+				OR instr(CAST(file_name AS BLOB), ?1) OR instr(CAST(details AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM quotation WHERE salt IS NOT NULL
 				AND (instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)))
 			OR EXISTS (SELECT 1 FROM record WHERE instr(CAST(push_name AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)

@@ -44,7 +44,7 @@ func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref re
 	// What could not be read may have been of any kind that has an ID.
 	origins := a.originsOf(record.Message, group, sender, ref.ID)
 	any := slices.Clone(origins)
-	for _, kind := range []record.Kind{record.Reaction, record.Edit, record.Deletion} {
+	for _, kind := range record.Followers {
 		any = append(any, a.originsOf(kind, group, sender, ref.ID)...)
 	}
 	seq, _, err := find(tx, any)

@@ -23,7 +23,7 @@ const covers = `(h.scope = 'all'
 // rootOf returns the origin of the message that a record belongs to: itself, or the
 // message that it edits, deletes or reacts to. Its table is called name.
 func rootOf(name string) string {
-	return fmt.Sprintf("CASE WHEN %[1]s.kind IN ('edit', 'deletion', 'reaction') THEN coalesce(%[1]s.target, %[1]s.origin) ELSE %[1]s.origin END", name)
+	return fmt.Sprintf("CASE WHEN "+following(name)+" THEN coalesce(%[1]s.target, %[1]s.origin) ELSE %[1]s.origin END", name)
 }
 
 // heldAmong selects, of the messages that roots selects by their origins, those that
@@ -38,10 +38,10 @@ func heldAmong(roots, which string) string {
 		OR EXISTS (SELECT 1 FROM hold h WHERE ` + which + `) AND EXISTS (
 			WITH RECURSIVE upon (origin) AS (
 				SELECT m.origin
-				UNION SELECT r.origin FROM upon JOIN record r ON r.target = upon.origin WHERE r.kind NOT IN ('edit', 'deletion', 'reaction')
+				UNION SELECT r.origin FROM upon JOIN record r ON r.target = upon.origin WHERE NOT ` + following("r") + `
 				UNION SELECT ` + rootOf("r") + ` FROM upon JOIN quotation q ON q.origin = upon.origin JOIN record r ON r.seq = q.record
 			)
-			SELECT 1 FROM upon CROSS JOIN record c ON c.origin = upon.origin OR c.target = upon.origin AND c.kind IN ('edit', 'deletion', 'reaction')
+			SELECT 1 FROM upon CROSS JOIN record c ON c.origin = upon.origin OR c.target = upon.origin AND ` + following("c") + `
 			WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + " AND " + covers + "))"
 }
 
@@ -62,8 +62,8 @@ func allHeld(which string) string {
 	return `
 		WITH RECURSIVE kept (origin) AS (
 			SELECT ` + rootOf("c") + ` FROM record c WHERE EXISTS (SELECT 1 FROM hold h WHERE ` + which + " AND " + covers + `)
-			UNION SELECT r.target FROM kept JOIN record r ON r.origin = kept.origin WHERE r.target IS NOT NULL AND r.kind NOT IN ('edit', 'deletion', 'reaction')
-			UNION SELECT q.origin FROM kept JOIN record r ON r.origin = kept.origin OR r.target = kept.origin AND r.kind IN ('edit', 'deletion', 'reaction')
+			UNION SELECT r.target FROM kept JOIN record r ON r.origin = kept.origin WHERE r.target IS NOT NULL AND NOT ` + following("r") + `
+			UNION SELECT q.origin FROM kept JOIN record r ON r.origin = kept.origin OR r.target = kept.origin AND ` + following("r") + `
 				JOIN quotation q ON q.record = r.seq
 		)
 		SELECT seq FROM record WHERE ` + rootOf("record") + " IN (SELECT origin FROM kept)"

@@ -48,6 +48,8 @@ func TestCanonicalIsFrozen(t *testing.T) {
 	present := Received{Kind: Participants, Type: Present, Group: "g", Sender: Address{JID: "a"}, Sent: nine,
 		Participants: []Participant{{Address: Address{JID: "a"}, Admin: true}, {Address: Address{JID: "b"}}}}
 	reacted := Received{Kind: Reaction, Type: ReactionAdded, Group: "g", ID: "1", Sender: Address{JID: "a"}, Sent: nine, Emoji: "📌"}
+	poll := Received{Kind: Message, Type: Poll, Group: "g", ID: "4", Sender: Address{JID: "a"}, Sent: nine, Text: "When?\nMonday\nTuesday", Import: 2,
+		Details: Details{Poll: &Ballot{Question: "When?", Options: []string{"Monday", "Tuesday"}, Choose: 1}}.Encode()}
 	q := QuotationDigest([]byte("salt"), []byte("origin of that"), quotation())
 	for name, got := range map[string][]byte{
 		"message":      Canonical(fullRecord()),
@@ -56,6 +58,7 @@ func TestCanonicalIsFrozen(t *testing.T) {
 		"photo":        Canonical(3, []byte("o"), nine, photo, nil, nil),
 		"deletion":     Canonical(4, []byte("o"), nine, deleted, []byte("t"), nil),
 		"present":      Canonical(5, []byte("o"), nine, present, nil, nil),
+		"poll":         Canonical(6, []byte("o"), nine, poll, nil, nil),
 		"quotation":    []byte(hex.EncodeToString(q[:]) + "\n"),
 	} {
 		path := "testdata/" + name + ".golden"
@@ -79,7 +82,7 @@ func TestCanonicalHoldsEverything(t *testing.T) {
 	seq, origin, captured, full, target, digests := fullRecord()
 	full.Participants = []Participant{{Address: Address{JID: "200000000000003@lid"}, Admin: true}}
 	full.File = &File{Name: "Mill Lane.pdf", Sealed: []byte("digest")}
-	full.Version, full.Emoji = "v", "e"
+	full.Version, full.Emoji, full.Details, full.Import = "v", "e", `{"seconds":9}`, 1
 	before := Canonical(seq, origin, captured, full, target, digests)
 	changes := map[string][]byte{
 		"Seq":      Canonical(seq+1, origin, captured, full, target, digests),

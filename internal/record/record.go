@@ -10,6 +10,7 @@ package record
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -23,27 +24,60 @@ type Kind string
 // The kinds that are read today. Everything else of a listed group is kept as
 // Unsupported with its protobuf, so that a later version can read it.
 const (
-	Message      Kind = "message"      // Type: text, image, video, audio, document, sticker
-	Edit         Kind = "edit"         // Type: text; of the message that Target names
+	Message      Kind = "message"      // Type: what sort of content, below
+	Edit         Kind = "edit"         // Type: that of the new content; of the message that Target names
 	Deletion     Kind = "deletion"     // Type: author, admin; of the message that Target names
 	Reaction     Kind = "reaction"     // Type: added, removed
-	Participants Kind = "participants" // Type: joined, left, added, removed, promoted, demoted, present
-	Group        Kind = "group"        // Type: subject, description, timer
+	Vote         Kind = "vote"         // Type: cast, withdrawn; in the poll that Target names
+	Option       Kind = "option"       // Type: added; to the poll that Target names
+	Response     Kind = "response"     // Type: going, not_going, maybe; to the event that Target names
+	Pin          Kind = "pin"          // Type: pinned, unpinned; the message that Target names
+	Keep         Kind = "keep"         // Type: kept, unkept: whether a message stays in the chat that would disappear
+	Participants Kind = "participants" // Type: joined, left, added, removed, promoted, demoted, renumbered, present
+	Group        Kind = "group"        // Type: what of the group changed, below
 	Unsupported  Kind = "unsupported"  // Type: what WhatsApp calls it
 )
 
 // Follows reports whether records of this kind belong to the message that they
 // name, and follow it: they fall due with it, are held with it and go with it.
-func (k Kind) Follows() bool { return k == Edit || k == Deletion || k == Reaction }
+func (k Kind) Follows() bool { return slices.Contains(Followers, k) }
 
-// The types of records, by kind.
+// Followers are the kinds that follow a message; see [Kind.Follows].
+var Followers = []Kind{Edit, Deletion, Reaction, Vote, Option, Response, Pin, Keep}
+
+// Sealed is the type of an edit, a reaction, a vote or the like which is encrypted
+// under a secret of the message that it names, while that message is not here. What
+// it says cannot be read until then, and so it has no effect.
+const Sealed Type = "sealed"
+
+// The types of records, by kind. Those of messages say what sort of content it is.
 const (
-	Text     Type = "text"
-	Image    Type = "image"
-	Video    Type = "video" // a moving picture without sound too
-	Audio    Type = "audio" // a voice message too
-	Document Type = "document"
-	Sticker  Type = "sticker"
+	Text         Type = "text"
+	Image        Type = "image"
+	Video        Type = "video"
+	GIF          Type = "gif"        // a moving picture without sound
+	VideoNote    Type = "video_note" // recorded in the chat; apps show it round
+	Audio        Type = "audio"
+	Voice        Type = "voice" // recorded in the chat
+	Document     Type = "document"
+	Sticker      Type = "sticker"
+	Stickers     Type = "stickers" // a set
+	Album        Type = "album"    // announces photos and videos that follow as messages of their own
+	ViewOnce     Type = "view_once"
+	Contact      Type = "contact" // one card or several
+	Location     Type = "location"
+	LiveLocation Type = "live_location"
+	Poll         Type = "poll"
+	PollResult   Type = "poll_result"
+	Event        Type = "event"
+	Invite       Type = "invite"  // to a group, a channel or an event
+	Comment      Type = "comment" // on the message that Target names
+	Menu         Type = "menu"    // lists, buttons and templates of businesses
+	Choice       Type = "choice"  // of somebody, from a menu
+	Payment      Type = "payment"
+	Order        Type = "order" // or a product
+	Call         Type = "call"
+	History      Type = "history" // earlier messages that a member shared with new ones
 
 	ByAuthor Type = "author" // who sent it deletes it, as WhatsApp says
 	ByAdmin  Type = "admin"  // somebody else deletes it, as only admins may
@@ -51,17 +85,41 @@ const (
 	ReactionAdded   Type = "added"
 	ReactionRemoved Type = "removed"
 
-	Joined   Type = "joined"   // by invite link or by request
-	Left     Type = "left"     // of their own accord
-	Added    Type = "added"    // by somebody else
-	Removed  Type = "removed"  // by somebody else
-	Promoted Type = "promoted" // to admin of the group
-	Demoted  Type = "demoted"
-	Present  Type = "present" // the whole list, as WhatsApp gave it when we asked
+	Cast      Type = "cast" // a vote, or another in place of the one before
+	Withdrawn Type = "withdrawn"
+
+	OptionAdded Type = "added"
+
+	Going    Type = "going"
+	NotGoing Type = "not_going"
+	Maybe    Type = "maybe"
+
+	Pinned   Type = "pinned"
+	Unpinned Type = "unpinned"
+
+	KeptInChat   Type = "kept"
+	UnkeptInChat Type = "unkept"
+
+	Joined     Type = "joined"     // by invite link or by request
+	Left       Type = "left"       // of their own accord
+	Added      Type = "added"      // by somebody else
+	Removed    Type = "removed"    // by somebody else
+	Promoted   Type = "promoted"   // to admin of the group
+	Demoted    Type = "demoted"    // no longer admin
+	Renumbered Type = "renumbered" // the sender has this number now, and had that of the participant
+	Present    Type = "present"    // the whole list, as WhatsApp gave it when we asked
 
 	Subject     Type = "subject" // the group's name in WhatsApp
 	Description Type = "description"
-	Timer       Type = "timer" // after which messages disappear from phones
+	Timer       Type = "timer"    // after which messages disappear from phones
+	Picture     Type = "picture"  // Text: "set" or "removed"
+	Editors     Type = "editors"  // who may change the group's settings; Text: "admins" or "all"
+	Writers     Type = "writers"  // who may write in the group; Text: "admins" or "all"
+	Approval    Type = "approval" // whether admins let people in; Text: "on" or "off"
+	InviteLink  Type = "invite_link"
+	Closed      Type = "closed"
+	Community   Type = "community"  // Text: "joined" or "left"
+	Suspension  Type = "suspension" // by WhatsApp; Text: "on" or "off"
 )
 
 // Type narrows a Kind.
@@ -120,16 +178,25 @@ type Received struct {
 	PushName string // what the sender calls himself; unverified
 	Own      bool   // sent by the council's own account
 	Sent     time.Time
-	Text     string   // of an edit: the new text; of a timer: its seconds, "0" for none
+
+	// Text is all the words that people read in it, in lines as far as there are
+	// several: of a poll the question and the options, of a place its name and address.
+	// Of an edit it is the new text; of a timer its seconds, "0" for none.
+	Text     string
+	Details  string   // what it says besides, [Details.Encode]; empty: nothing
 	File     *File    // nil: none
 	Emoji    string   // of a reaction; empty when it was taken back
-	Target   *Ref     // the message reacted to, replied to, edited or deleted
+	Target   *Ref     // the message that it answers, belongs to or changes
 	Mentions []string // JIDs that Text mentions as @number
 
 	// Participants are the people joined, left, added, removed, promoted or
 	// demoted, or all that are present.
 	Participants []Participant
 	Version      string // of the participant list, as WhatsApp counts it
+
+	// Import is the number of the import that brought the record from a phone's export
+	// of the chat; 0 if this device received it itself.
+	Import int64
 
 	// ByAdmin is set when a deletion is captured: as far as the archive knows, an
 	// admin of the group sent it. WhatsApp does not say.
