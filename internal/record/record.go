@@ -79,6 +79,10 @@ const (
 	Call         Type = "call"
 	History      Type = "history" // earlier messages that a member shared with new ones
 
+	// Of messages that were imported from a phone's export of the chat only.
+	Media Type = "media" // a file; the export does not say of what sort
+	Blank Type = "blank" // the export does not say what it said; Text is what the phone shows in its place
+
 	ByAuthor Type = "author" // who sent it deletes it, as WhatsApp says
 	ByAdmin  Type = "admin"  // somebody else deletes it, as only admins may
 
@@ -120,6 +124,7 @@ const (
 	Closed      Type = "closed"
 	Community   Type = "community"  // Text: "joined" or "left"
 	Suspension  Type = "suspension" // by WhatsApp; Text: "on" or "off"
+	Notice      Type = "notice"     // from a phone's export: what the phone tells in the chat itself, Text, such as who joined
 )
 
 // Type narrows a Kind.
