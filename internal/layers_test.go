@@ -25,6 +25,7 @@ const module = "muniment/"
 var layers = map[string][]string{
 	"internal/record":    {},
 	"internal/retention": {},
+	"internal/content":   {"record"},
 	"internal/sqlite":    {},
 	"internal/ledger":    {"sqlite"},
 	"internal/journal":   {"sqlite", "ledger"},
@@ -36,7 +37,7 @@ var layers = map[string][]string{
 	"internal/disposal":  {"record", "retention", "people", "vault", "archive", "mail", "forward", "journal", "ledger", "sqlite"},
 	"internal/letter":    {"record", "retention", "people", "vault", "archive", "mail", "forward", "disposal", "sqlite"},
 	"internal/verify":    {"record", "people", "vault", "archive", "journal", "ledger", "sqlite"},
-	"internal/whatsapp":  {"record", "sqlite"},
+	"internal/whatsapp":  {"record", "content", "sqlite"},
 	"internal/config":    {},
 	"internal/systemd":   {},
 	"internal/standin":   {},
@@ -57,7 +58,7 @@ var owners = map[string][]string{
 	"github.com/emersion/go-smtp":     {"internal/mail", "internal/standin"}, // there: the council's mail server
 	"github.com/emersion/go-sasl":     {"internal/mail", "internal/standin"},
 	"github.com/emersion/go-message":  {"internal/letter"},
-	"go.mau.fi/whatsmeow":             {"internal/whatsapp", "internal/standin"},
+	"go.mau.fi/whatsmeow":             {"internal/content", "internal/whatsapp", "internal/standin"},
 	"go.mau.fi/libsignal":             {"internal/standin", "internal/whatsapp"},
 	"github.com/pelletier/go-toml":    {"internal/config"},
 	"github.com/coreos/go-systemd":    {"internal/systemd"},

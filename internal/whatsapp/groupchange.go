@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"muniment/internal/content"
 	"muniment/internal/record"
 )
 
@@ -61,7 +62,7 @@ func (t translator) group(evt *events.GroupInfo) (rs []record.Received) {
 func (t translator) movement(r record.Received, who []types.JID, nobody bool, self, other record.Type) record.Received {
 	r.Kind, r.Type = record.Participants, other
 	r.Participants = t.participants(who, r.Group)
-	if len(r.Participants) == 1 && (nobody || same(r.Participants[0].Address, r.Sender)) {
+	if len(r.Participants) == 1 && (nobody || content.Same(r.Participants[0].Address, r.Sender)) {
 		r.Type = self
 		r.Sender = r.Participants[0].Address
 		r.Own = t.own[r.Sender.JID]
@@ -103,7 +104,7 @@ func (t translator) changes(evt *events.GroupInfo) (cs []groupChange) {
 	}
 	read := func(name, typ record.Type, what any, text string) {
 		cs = append(cs, groupChange{Type: name, Change: what,
-			read: record.Received{Kind: record.Group, Type: typ, Text: valid(text)}})
+			read: record.Received{Kind: record.Group, Type: typ, Text: content.Valid(text)}})
 	}
 	rank := func(name, typ record.Type, jids []types.JID) {
 		if len(jids) == 0 {
@@ -190,25 +191,25 @@ func present(group string, sender record.Address, who []record.Participant, vers
 
 // stanza renders a part of WhatsApp's that whatsmeow does not read.
 func stanza(n waBinary.Node) map[string]any {
-	m := map[string]any{"tag": valid(n.Tag)}
+	m := map[string]any{"tag": content.Valid(n.Tag)}
 	if len(n.Attrs) > 0 {
 		attrs := make(map[string]string, len(n.Attrs))
 		for k, v := range n.Attrs {
-			attrs[valid(k)] = valid(fmt.Sprint(v))
+			attrs[content.Valid(k)] = content.Valid(fmt.Sprint(v))
 		}
 		m["attrs"] = attrs
 	}
-	switch content := n.Content.(type) {
+	switch inner := n.Content.(type) {
 	case []waBinary.Node:
 		var children []map[string]any
-		for _, child := range content {
+		for _, child := range inner {
 			children = append(children, stanza(child))
 		}
 		m["content"] = children
 	case []byte:
-		m["content"] = slices.Clone(content)
+		m["content"] = slices.Clone(inner)
 	case string:
-		m["content"] = valid(content)
+		m["content"] = content.Valid(inner)
 	}
 	return m
 }

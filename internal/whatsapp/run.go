@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
+	"muniment/internal/content"
 	"muniment/internal/record"
 )
 
@@ -81,7 +82,7 @@ func (s *Session) listen(ctx context.Context, h Hooks) *listener {
 		l.self = record.Address{JID: lid.ToNonAD().String(), Alt: l.self.JID}
 		own[l.self.JID] = true
 	}
-	l.t = translator{groups: make(map[string]bool), own: own, alt: s.alt}
+	l.t = translator{groups: make(map[string]bool), own: own, reader: content.Reader{Other: s.other}}
 	for _, g := range s.options.Groups {
 		l.t.groups[g] = true
 	}
@@ -92,17 +93,25 @@ func (s *Session) listen(ctx context.Context, h Hooks) *listener {
 	return l
 }
 
-// alt looks up somebody's other address, empty if it is not known.
-func (s *Session) alt(jid types.JID) (other types.JID) {
+// other looks up somebody's other JID, empty if it is not known.
+func (s *Session) other(jid string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), captureTimeout)
 	defer cancel()
-	switch jid.Server {
-	case types.DefaultUserServer:
-		other, _ = s.container.LIDMap.GetLIDForPN(ctx, jid)
-	case types.HiddenUserServer:
-		other, _ = s.container.LIDMap.GetPNForLID(ctx, jid)
+	known, err := types.ParseJID(jid)
+	if err != nil {
+		return ""
 	}
-	return other
+	var other types.JID
+	switch known.Server {
+	case types.DefaultUserServer:
+		other, _ = s.container.LIDMap.GetLIDForPN(ctx, known)
+	case types.HiddenUserServer:
+		other, _ = s.container.LIDMap.GetPNForLID(ctx, known)
+	}
+	if other.User == "" {
+		return ""
+	}
+	return other.ToNonAD().String()
 }
 
 // supervise keeps the connection until ctx is done.

@@ -268,7 +268,7 @@ func checkQuotation(t *testing.T, r record.Received) {
 	if err := proto.Unmarshal(r.Quotations[0].Protobuf, &c); err != nil {
 		t.Fatal(err)
 	}
-	if c.GetStanzaID() != r.Target.ID || readable(c.GetQuotedMessage()) != "The bridge is closed." {
+	if c.GetStanzaID() != r.Target.ID || c.GetQuotedMessage().GetConversation() != "The bridge is closed." {
 		t.Errorf("quotation's protobuf: %v", &c)
 	}
 }

@@ -1,4 +1,4 @@
-package whatsapp
+package content
 
 import (
 	"testing"
@@ -24,7 +24,7 @@ func TestAPhotoBesidesSomethingElse(t *testing.T) {
 		"as a child of an album": {AssociatedChildMessage: wrapped(picture("The culvert", nil))},
 		"group mentioned":        {GroupMentionedMessage: wrapped(picture("The culvert", nil))},
 	} {
-		r, is := testTranslator().message(from(official, m))
+		r, is := reader().Read(fromAnn(), m)
 		if !is || r.File == nil {
 			t.Errorf("%s: kind %s, type %s, no file", name, r.Kind, r.Type)
 		}
@@ -37,11 +37,11 @@ func TestWordsInAViewOnceWrapper(t *testing.T) {
 		"text":  {ViewOnceMessage: wrapped(text("I will not declare it."))},
 		"text2": {ViewOnceMessageV2: wrapped(reply("I will not declare it.", nil))},
 	} {
-		r, _ := testTranslator().message(from(official, m))
+		r, _ := reader().Read(fromAnn(), m)
 		if r.Kind != record.Message || r.Text == "" {
 			t.Errorf("%s: kind %s, type %s, text %q: neither shown nor found by a search", name, r.Kind, r.Type, r.Text)
 		}
 	}
-	r, _ := testTranslator().message(from(official, &waE2E.Message{ViewOnceMessage: wrapped(deletionOf(keyOf(true, "")))}))
+	r, _ := reader().Read(fromAnn(), &waE2E.Message{ViewOnceMessage: wrapped(deletionOf(keyOf(true, "")))})
 	t.Log(r.Kind, r.Type)
 }

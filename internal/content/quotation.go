@@ -1,4 +1,4 @@
-package whatsapp
+package content
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -60,7 +60,7 @@ func (q *quoter) take(c *waE2E.ContextInfo) {
 	}
 	q.taken[at].Protobuf = marshal(moved)
 	quoted := (&events.Message{RawMessage: moved.QuotedMessage}).UnwrapRaw().Message
-	q.taken[at].Text = valid(readable(quoted))
+	q.taken[at].Text = Valid(readable(quoted))
 }
 
 func quotes(c *waE2E.ContextInfo) bool {

@@ -1,4 +1,4 @@
-package whatsapp
+package content
 
 import (
 	"math"
@@ -35,7 +35,7 @@ func deletionOf(key *waCommon.MessageKey) *waE2E.Message {
 	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_REVOKE.Enum(), Key: key}}
 }
 
-func TestTranslateMedia(t *testing.T) {
+func TestReadMedia(t *testing.T) {
 	sent := func(typ record.Type, text string, f record.File) record.Received {
 		return record.Received{Kind: record.Message, Type: typ, Text: text, File: &f}
 	}
@@ -88,7 +88,7 @@ func TestTranslateMedia(t *testing.T) {
 		{"sticker that moves", &waE2E.Message{LottieStickerMessage: wrapped(sticker)}, sent(record.Sticker, "", full("image/webp"))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := translates(t, tt.m, tt.want)
+			got := reads(t, tt.m, tt.want)
 			if tt.name == "image" && !strings.Contains(string(got.Protobuf), "a small picture") {
 				t.Error("the small picture that came with it is not kept")
 			}
@@ -99,7 +99,7 @@ func TestTranslateMedia(t *testing.T) {
 	}
 }
 
-func TestTranslateEditsAndDeletions(t *testing.T) {
+func TestReadEditsAndDeletions(t *testing.T) {
 	of := func(who record.Address) *record.Ref { return &record.Ref{ID: "ID0", Sender: who} }
 	edited := func(text string, target record.Address) record.Received {
 		return record.Received{Kind: record.Edit, Type: record.Text, Text: text, Target: of(target)}
@@ -153,7 +153,7 @@ func TestTranslateEditsAndDeletions(t *testing.T) {
 		{"protocol message of no type", &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{Key: own}}, unsupported("protocolMessage")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := translates(t, tt.m, tt.want)
+			got := reads(t, tt.m, tt.want)
 			check(t, got)
 			var kept waE2E.Message
 			if err := proto.Unmarshal(got.Protobuf, &kept); err != nil || got.Quotations == nil && !strings.Contains(tt.name, "once") && !proto.Equal(&kept, tt.m) {
@@ -163,16 +163,6 @@ func TestTranslateEditsAndDeletions(t *testing.T) {
 				t.Errorf("quotations %+v", got.Quotations)
 			}
 		})
-	}
-}
-
-func TestDeletionFromOurPhone(t *testing.T) {
-	evt := from(official, deletionOf(keyOf(true, "")))
-	evt.Info.Sender, evt.Info.IsFromMe = annPN, true // as ParseWebMessage gives our own
-	r, is := testTranslator().message(evt)
-	want := record.Address{JID: ann.Alt, Alt: ann.Alt}
-	if !is || r.Kind != record.Deletion || r.Type != record.ByAuthor || r.Target.Sender != r.Sender || r.Sender.JID != want.JID || !r.Own {
-		t.Errorf("got %v by %+v of %+v", r, r.Sender, r.Target)
 	}
 }
 
@@ -198,7 +188,7 @@ func TestViewOnce(t *testing.T) {
 		"strange":        once(strange),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := translates(t, m, record.Received{Kind: record.Unsupported, Type: "view_once"})
+			r := reads(t, m, record.Received{Kind: record.Unsupported, Type: "view_once"})
 			check(t, r)
 			for _, s := range []string{string(theKey), string(theDigest), string(theSealed), theFile.Path, "mmg", "a small picture", "Only for you", "\x04\x01x"} {
 				if strings.Contains(string(r.Protobuf), s) {
@@ -211,7 +201,7 @@ func TestViewOnce(t *testing.T) {
 		})
 	}
 
-	r := translates(t, reply("Nice.", &waE2E.ContextInfo{StanzaID: proto.String("ID0"), Participant: proto.String(boLID.String()), QuotedMessage: once(marked)}),
+	r := reads(t, reply("Nice.", &waE2E.ContextInfo{StanzaID: proto.String("ID0"), Participant: proto.String(boLID.String()), QuotedMessage: once(marked)}),
 		record.Received{Kind: record.Message, Type: record.Text, Text: "Nice.", Target: &record.Ref{ID: "ID0", Sender: bo}})
 	if diff := cmp.Diff("", r.Quotations[0].Text); diff != "" || strings.Contains(string(r.Quotations[0].Protobuf), string(theKey)) {
 		t.Errorf("quoted, it can be viewed again: %+v", r.Quotations[0])

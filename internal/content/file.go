@@ -1,4 +1,4 @@
-package whatsapp
+package content
 
 import (
 	"math"
@@ -49,7 +49,7 @@ func fileOf(a attachment) *record.File {
 	f := &record.File{
 		MIME:   oneLine(a.GetMimetype()),
 		Size:   int64(min(a.GetFileLength(), math.MaxInt64)),
-		Path:   valid(a.GetDirectPath()),
+		Path:   Valid(a.GetDirectPath()),
 		Key:    a.GetMediaKey(),
 		Digest: a.GetFileSHA256(),
 		Sealed: a.GetFileEncSHA256(),
@@ -69,7 +69,7 @@ func oneLine(s string) string {
 			return ' '
 		}
 		return r
-	}, valid(s))
+	}, Valid(s))
 }
 
 // isOnce reports whether a message is a file, or something not understood, that is to
