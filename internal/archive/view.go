@@ -30,9 +30,9 @@ type Record struct {
 	Emoji        string
 	FileName     string
 	HasFile      bool       // the vault knows what became of it
-	Answers      bool       // it answers, reacts to, edits or deletes a message
+	Answers      bool       // it answers a message, belongs to one or changes one
 	ReplyTo      record.Seq // which; 0 if none, or if that message was never kept
-	Amends       record.Seq // what it changes: a message, or the same person's earlier reaction to the same one
+	Amends       record.Seq // what it changes: a message, or the same person's earlier reaction, vote or response to the same one
 	EditedBy     record.Seq // of a message: the edit whose text counts; 0: none
 	DeletedBy    record.Seq // of a message: the first deletion that counts; 0: none
 	Entitled     bool       // of an edit or deletion: its sender had the right to it; else it was an attempt
@@ -47,12 +47,19 @@ type Record struct {
 	Destroyed retention.Date // empty while kept
 }
 
-// superseded is true of a reaction when its sender has reacted again since. Who
-// was first is told by WhatsApp's time: after an absence, events may arrive out
-// of order. The + keeps SQLite from going through all that the person ever said.
-const superseded = `(kind = 'reaction' AND EXISTS (SELECT 1 FROM record l
-	WHERE l.target = record.target AND +l.person = record.person AND l.kind = 'reaction'
-		AND (l.sent, l.seq) > (record.sent, record.seq)))`
+// again is true of the record e when it takes the place of record, or the reverse: a
+// later reaction, vote or response of the same person to the same message; a later pin
+// or unpin of it, whoever did it. One that cannot be read takes no place. The + keeps
+// SQLite from going through all that the person ever said.
+const again = `e.target = record.target AND e.kind = record.kind AND e.type <> 'sealed'
+	AND (+e.person = record.person OR record.kind IN ('pin', 'keep'))`
+
+// replaceable is true of a record that another of its kind can take the place of.
+const replaceable = "kind IN ('reaction', 'vote', 'response', 'pin', 'keep')"
+
+// superseded is true of a record whose place another has taken. Which was first is told
+// by WhatsApp's time: after an absence, events may arrive out of order.
+const superseded = "(" + replaceable + " AND EXISTS (SELECT 1 FROM record e WHERE " + again + " AND (e.sent, e.seq) > (record.sent, record.seq)))"
 
 // entitled is true of the edit or deletion e whose sender may change its message m:
 // his own, or, to delete it, another's as an admin of the group. Phones heed no
@@ -60,9 +67,9 @@ const superseded = `(kind = 'reaction' AND EXISTS (SELECT 1 FROM record l
 const entitled = "(e.person = m.person OR e.kind = 'deletion' AND e.by_admin)"
 
 // counting returns the condition under which edits or deletions of the message m
-// count; they are called e.
+// count; they are called e. An edit that cannot be read does not.
 func counting(kind record.Kind) string {
-	return "e.target = m.origin AND e.kind = '" + string(kind) + "' AND " + entitled
+	return "e.target = m.origin AND e.kind = '" + string(kind) + "' AND e.type <> 'sealed' AND " + entitled
 }
 
 // deleted is true of the message m if a deletion of it counts.
@@ -73,12 +80,12 @@ var effective = `CASE CASE kind WHEN 'unsupported' THEN 'message' ELSE kind END
 	WHEN 'message' THEN (SELECT NOT EXISTS (SELECT 1 FROM record e WHERE ` + counting(record.Edit) + `) AND NOT ` + deleted + `
 		FROM record m WHERE m.seq = record.seq)
 	WHEN 'edit' THEN EXISTS (SELECT 1 FROM record m, record e
-		WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + ` AND NOT ` + deleted + `
-			AND NOT EXISTS (SELECT 1 FROM record l WHERE l.target = m.origin AND l.kind = 'edit' AND +l.person = m.person
+		WHERE m.origin = record.target AND e.seq = record.seq AND e.type <> 'sealed' AND ` + entitled + ` AND NOT ` + deleted + `
+			AND NOT EXISTS (SELECT 1 FROM record l WHERE l.target = m.origin AND l.kind = 'edit' AND l.type <> 'sealed' AND +l.person = m.person
 				AND (l.sent, l.seq) > (e.sent, e.seq)))
 	WHEN 'deletion' THEN EXISTS (SELECT 1 FROM record m, record e
 		WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + `)
-	ELSE NOT ` + superseded + ` END`
+	ELSE type <> 'sealed' AND NOT ` + superseded + ` END`
 
 // selection is the view of records and stubs together; its columns are read by
 // scanRecord. Everything in it is derived: what amends what, what is on hold.
@@ -88,9 +95,8 @@ var selection = `
 		coalesce(
 			(SELECT t.seq FROM record t WHERE t.origin = record.target),
 			(SELECT s.seq FROM stub s WHERE s.origin = record.target), 0),
-		CASE WHEN kind = 'reaction' THEN coalesce((SELECT e.seq FROM record e
-			WHERE e.target = record.target AND +e.person = record.person AND e.kind = 'reaction'
-				AND (e.sent, e.seq) < (record.sent, record.seq)
+		CASE WHEN ` + replaceable + ` AND type <> 'sealed' THEN coalesce((SELECT e.seq FROM record e
+			WHERE ` + again + ` AND (e.sent, e.seq) < (record.sent, record.seq)
 			ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
 		CASE WHEN kind IN ('message', 'unsupported') THEN coalesce((SELECT e.seq FROM record m, record e
 			WHERE m.seq = record.seq AND ` + counting(record.Edit) + ` ORDER BY e.sent DESC, e.seq DESC LIMIT 1), 0) ELSE 0 END,
@@ -149,15 +155,15 @@ func ChangesOf(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
 	return rs, err
 }
 
-// ReactionsTo returns every reaction, effective or not, to the messages with
-// these numbers, in order of number.
-func ReactionsTo(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
+// FollowersOf returns every record of these kinds, whether it counts or not, that
+// belongs to the messages with these numbers, in order of time; ReplyTo is the message.
+func FollowersOf(tx *sqlite.Tx, seqs []record.Seq, kinds ...record.Kind) ([]Record, error) {
 	var rs []Record
 	err := query(tx, func(r Record) error { rs = append(rs, r); return nil },
-		selection+` WHERE kind = 'reaction' AND target IN (
+		selection+` WHERE kind IN (SELECT value FROM json_each(?2)) AND target IN (
 			SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?1))
 			UNION SELECT origin FROM stub WHERE seq IN (SELECT value FROM json_each(?1)))
-		ORDER BY seq`, toJSON(seqs))
+		ORDER BY sent, seq`, toJSON(seqs), toJSON(kinds))
 	return rs, err
 }
 
@@ -224,11 +230,11 @@ func scanRecord(rows *sql.Rows) (r Record, err error) {
 	return r, fromJSON(participants, &r.Participants)
 }
 
-// Superseded reports whether the sender of the reaction seq has reacted to the
-// same message again since.
+// Superseded reports whether another record has taken the place of seq: of a reaction,
+// whether its sender has reacted to the same message again since.
 func Superseded(tx *sqlite.Tx, seq record.Seq) (is bool, err error) {
 	if err := tx.QueryRow("SELECT "+superseded+" FROM record WHERE seq = ?", seq).Scan(&is); err != nil {
-		return false, fmt.Errorf("reaction %d: %w", seq, err)
+		return false, fmt.Errorf("what came after record %d: %w", seq, err)
 	}
 	return is, nil
 }

@@ -49,8 +49,8 @@ const (
 // Reacted takes note of a freshly captured reaction, in its transaction: it may
 // be a mark, and it may take one back.
 func (f Rules) Reacted(tx *sqlite.Tx, now time.Time, r record.Received, c archive.Captured) error {
-	if c.Target == nil {
-		return nil // of no message: it marks nothing
+	if c.Target == nil || r.Type == record.Sealed {
+		return nil // to no message, or nobody knows with what: it marks nothing, and takes no mark back
 	}
 	superseded, err := archive.Superseded(tx, c.Seq)
 	if err != nil || superseded {

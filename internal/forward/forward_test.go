@@ -222,6 +222,12 @@ func TestWhatIsOwed(t *testing.T) {
 		{"changed to another emoji is taken back", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", "👍") }, []string{cancelled}},
 		{"changed to the other mark still stands", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", "🗂") }, []string{waiting}},
 		{"another emoji changed to the mark", func(c *council) { c.reacts(bo, "A1", "👍"); c.reacts(bo, "A1", "📌") }, []string{waiting}},
+		{"a reaction that cannot be read takes no mark back", func(c *council) {
+			c.reacts(bo, "A1", "📌")
+			sealed := reaction(bo, "A1", "")
+			sealed.Type = record.Sealed
+			c.receives(sealed)
+		}, []string{waiting}},
 		{"taken back and marked again", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(bo, "A1", ""); c.reacts(bo, "A1", "📌") },
 			[]string{cancelled, waiting}},
 		{"two mark the same message", func(c *council) { c.reacts(bo, "A1", "📌"); c.reacts(ann, "A1", "📌") }, []string{waiting}},

@@ -114,7 +114,7 @@ func reactionsTo(tx *sqlite.Tx, seqs []record.Seq, at time.Time) (map[record.Seq
 		person  people.ID
 	}
 	last := make(map[by]archive.Record)
-	all, err := archive.ReactionsTo(tx, seqs)
+	all, err := archive.FollowersOf(tx, seqs, record.Reaction)
 	if err != nil {
 		return nil, err
 	}
