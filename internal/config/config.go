@@ -56,8 +56,8 @@ type Config struct {
 	Council   Council
 	Policy    Policy
 	Groups    []Group
-	Notice    Notice
-	Mark      Mark
+	Notice    Notice // of the groups that have none of their own
+	Mark      Mark   // what holds in a group where it says nothing itself
 	Mail      Mail
 	Retention Retention
 	Disposal  Disposal
@@ -99,11 +99,20 @@ type Policy struct {
 	Section string // the section that sets the retention period
 }
 
-// A Group is an official group, and what the council says it is for.
+// A Group is an official group, and what the council says it is for. What it leaves
+// to the rest of the file is filled in.
 type Group struct {
 	JID     string // never shown: the address of an old group contains a phone number
-	Name    string // how every output names it, whatever WhatsApp calls it
+	Name    string // how every output names it, whatever WhatsApp calls it; no other has the same
 	Purpose string
+
+	// EveryCouncillor says that whoever is a councillor belongs in it: who is not is told
+	// of in reports.
+	EveryCouncillor bool
+
+	ConversationsTo string // the mailbox that conversations marked in it go to
+	Notice          Notice
+	Mark            Mark
 }
 
 // A Notice says which privacy notice the members of the group were given, when
@@ -151,7 +160,7 @@ type Mail struct {
 	PasswordFile string
 
 	From            string
-	ConversationsTo string // the mailbox that marked conversations go to
+	ConversationsTo string // the mailbox that marked conversations go to, of groups that name none
 	Clerk           string // who receives notices, certificates and alerts
 
 	CAFile  string // certificates trusted besides the system's own; empty for none
@@ -250,10 +259,12 @@ func (c *Config) read(doc *document) {
 	top.text("state_directory", &c.StateDirectory, absolutePath)
 	c.Council.read(top.section("council"))
 	c.Policy.read(top.section("policy"))
-	c.Groups = readGroups(top.sections("group"))
 	c.Notice.read(top.section("notice"))
-	c.Mark.read(top.section("mark"))
+	mark := top.section("mark")
+	c.Mark.read(mark)
+	mark.megabytes("attach_megabytes", 10, &c.Mark.Attach)
 	c.Mail.read(top.section("mail"), c.Council)
+	c.readGroups(top.sections("group"))
 	top.section("retention").number("years", 1, 100, &c.Retention.Years)
 	c.Disposal.read(top.section("disposal"))
 	top.section("schedule").text("nightly", &c.Schedule.Nightly, cronLine("30 2 * * *", "for every night at 02:30"))
@@ -279,22 +290,37 @@ func (p *Policy) read(s section) {
 	}
 }
 
-func readGroups(sections []section) []Group {
-	var groups []Group
-	first := make(map[string]section)
+// readGroups comes after the sections that a group takes its defaults from.
+func (c *Config) readGroups(sections []section) {
+	jids, names := make(map[string]section), make(map[string]section)
 	for _, s := range sections {
-		var g Group
+		g := Group{EveryCouncillor: true, ConversationsTo: c.Mail.ConversationsTo, Mark: c.Mark}
 		s.text("jid", &g.JID, groupJID)
 		s.text("name", &g.Name)
 		s.prose("purpose", &g.Purpose)
-		if before, twice := first[g.JID]; twice {
+		s.yes("every_councillor", &g.EveryCouncillor)
+		s.text("conversations_to", &g.ConversationsTo, emailAddress, ownAddress(c.Council))
+		if before, twice := jids[g.JID]; twice && g.JID != "" {
 			s.fault("jid", "this is the same group as in line %d: remove one of the two", before.position("jid").line)
-		} else if g.JID != "" {
-			first[g.JID] = s
 		}
-		groups = append(groups, g)
+		name := strings.ToLower(g.Name)
+		if before, twice := names[name]; twice && name != "" {
+			s.fault("name", "the group in line %d has this name too, and in emails and reports nobody could tell them apart: choose another", before.position("name").line)
+		}
+		jids[g.JID], names[name] = s, s
+		g.Notice.readOwn(s.section("notice"), c.Notice)
+		g.Mark.read(s.section("mark"))
+		c.Groups = append(c.Groups, g)
 	}
-	return groups
+}
+
+// readOwn reads the notice of one group. It is that of all groups, or another: what
+// one of them states is never taken for what the other says.
+func (n *Notice) readOwn(s section, all Notice) {
+	if len(s.values) == 0 {
+		*n = all
+	}
+	n.read(s)
 }
 
 func (n *Notice) read(s section) {
@@ -306,19 +332,16 @@ func (n *Notice) read(s section) {
 func (m *Mark) read(s section) {
 	s.list("emoji", &m.Emoji, emoji)
 	s.list("roles", &m.Roles, oneOf("councillor", "clerk", "chair", "officer"))
-	if len(m.Emoji) == 0 {
+	if len(m.Emoji) == 0 && s.gives("emoji") {
 		s.fault("emoji", "without an emoji nothing can be marked: name at least one, or remove the line")
 	}
 	s.list("hold", &m.Hold, emoji)
 	for _, e := range m.Hold {
-		if slices.Contains(m.Emoji, e) {
+		if slices.Contains(m.Emoji, e) && s.gives("emoji", "hold") {
 			s.fault("hold", "the same emoji cannot mark a conversation and place a hold: choose another")
 		}
 	}
-	megabytes := int(m.Attach >> 20)
-	s.number("attach_megabytes", 0, 10, &megabytes)
-	m.Attach = int64(megabytes) << 20
-	if len(m.Roles) == 0 {
+	if len(m.Roles) == 0 && s.gives("roles") {
 		s.fault("roles", "without a role nobody can mark: name at least one, or remove the line")
 	}
 	s.duration("settle", 0, 24*time.Hour, &m.Settle)

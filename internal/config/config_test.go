@@ -56,6 +56,24 @@ purpose = """
 jid = "447700900001-1398765432@g.us"
 name = "Officers"
 purpose = "Rotas."
+every_councillor = false
+conversations_to = "office@cranford.example"
+[group.notice]
+version = "officers 1"
+given_on = 2026-11-09
+method = "By hand"
+[group.mark]
+emoji = ["🗂"]
+roles = ["officer"]
+pause = "1h"
+[[group]]
+jid = "120363041234567891@g.us"
+name = "Planning"
+purpose = "Site visits."
+[group.mark]
+hold = []
+settle = "5m"
+at_most = 9
 [notice]
 version = "2"
 given_on = "2nd November 2026"
@@ -112,8 +130,18 @@ func TestEverySettingIsTakenOver(t *testing.T) {
 			Section: "5a",
 		},
 		Groups: []Group{
-			{JID: "120363041234567890@g.us", Name: "Cranford councillors", Purpose: "Quick messages. No decisions."},
-			{JID: "447700900001-1398765432@g.us", Name: "Officers", Purpose: "Rotas."},
+			{JID: "120363041234567890@g.us", Name: "Cranford councillors", Purpose: "Quick messages. No decisions.",
+				EveryCouncillor: true, ConversationsTo: "Council@CRANFORD-PC.example.gov.uk",
+				Notice: Notice{Version: "2", GivenOn: day(2026, time.November, 2), Method: "By email"},
+				Mark:   Mark{Emoji: []string{"📌", "1️⃣"}, Hold: []string{"🛑"}, Attach: 3 << 20, Roles: []string{"clerk"}, Pause: 90 * time.Minute, AtMost: 50}},
+			{JID: "447700900001-1398765432@g.us", Name: "Officers", Purpose: "Rotas.",
+				ConversationsTo: "office@cranford.example",
+				Notice:          Notice{Version: "officers 1", GivenOn: day(2026, time.November, 9), Method: "By hand"},
+				Mark:            Mark{Emoji: []string{"🗂"}, Hold: []string{"🛑"}, Attach: 3 << 20, Roles: []string{"officer"}, Pause: time.Hour, AtMost: 50}},
+			{JID: "120363041234567891@g.us", Name: "Planning", Purpose: "Site visits.",
+				EveryCouncillor: true, ConversationsTo: "Council@CRANFORD-PC.example.gov.uk",
+				Notice: Notice{Version: "2", GivenOn: day(2026, time.November, 2), Method: "By email"},
+				Mark:   Mark{Emoji: []string{"📌", "1️⃣"}, Hold: []string{}, Attach: 3 << 20, Roles: []string{"clerk"}, Settle: 5 * time.Minute, Pause: 90 * time.Minute, AtMost: 9}},
 		},
 		Notice: Notice{Version: "2", GivenOn: day(2026, time.November, 2), Method: "By email"},
 		Mark: Mark{
@@ -170,7 +198,7 @@ func TestTheFormOfTheFileDoesNotMatter(t *testing.T) {
 			}
 			want := defaults()
 			want.Retention.Years = 7
-			want.Groups = []Group{{JID: "1@g.us"}}
+			want.Groups = []Group{{JID: "1@g.us", EveryCouncillor: true, Mark: want.Mark}}
 			got.File = ""
 			if len(got.Council.Domains) == 0 {
 				got.Council.Domains = nil
@@ -239,7 +267,12 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a key of the top in a section", "[mail]\nstate_directory = '/x'", "2:1", "it belongs at the top of the file"},
 		{"a key of a section at the top", "years = 6", "1:1", "it belongs under [retention]"},
 		{"a misspelt key of a group", "[[group]]\njid = '1@g.us'\n[[group]]\njdi = '2@g.us'", "4:1", "group.jdi: there is no such key"},
-		{"a section below a group", "[[group]]\njid = '1@g.us'\n[group.notice]\nversion = '1'", "3:2", "group.notice: there is no such key"},
+		{"a misspelt section of a group", "[[group]]\njid = '1@g.us'\n[group.notcie]\nversion = '1'", "3:2", "group.notcie: there is no such key"},
+		{"a key of a group's mark in the group", "[[group]]\nsettle = '1m'", "2:1", "it belongs under [group.mark] or under [mark]"},
+		{"a key that only all groups have", "[[group]]\n[group.mark]\nattach_megabytes = 1", "3:1", "group.mark.attach_megabytes: there is no such key here: it belongs under [mark]"},
+		{"a section of a group that is a value", "[[group]]\nmark = '📌'", "2:1", "group.mark: this is a section: write [group.mark] in single brackets"},
+		{"a section of no group", "[group.mark]\nsettle = '1m'", "1:2", "write [[group]] in double brackets"},
+		{"a section of a group given twice", "[[group]]\n[group.mark]\n[group.notice]\n[group.mark]\nsettle = '1m'", "4:2", "group.mark: this stands here for the second time, the first is in line 2"},
 		{"a quoted key that looks like a path", "'mail.server' = 'x:1'", "1:1", "there is no such key"},
 		{"a password in the file", "[mail]\npassword = 'hunter2'", "2:1", "no password stands in this file: put it in /etc/muniment/smtp-password"},
 		{"a key given twice", "[retention]\nyears = 6\nyears = 7", "3:1", "retention.years: this stands here for the second time, the first is in line 2"},
@@ -281,6 +314,13 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"a jid of a person", "[[group]]\njid = '447700900001@s.whatsapp.net'", "2:1", "ending in @g.us"},
 		{"a jid without a name", "[[group]]\njid = '@g.us'", "2:1", "ending in @g.us"},
 		{"the same group twice", "[[group]]\njid = '1@g.us'\n[[group]]\nname = 'x'\njid = '1@g.us'", "5:1", "this is the same group as in line 2"},
+		{"two groups of one name", "[[group]]\njid = '1@g.us'\nname = 'Officers'\n[[group]]\njid = '2@g.us'\nname = 'OFFICERS '", "6:1", "group.name: the group in line 3 has this name too"},
+		{"a word for a yes", "[[group]]\nevery_councillor = 'yes'", "2:1", "group.every_councillor: write true or false"},
+		{"no emoji in a group", "[[group]]\n[group.mark]\nemoji = []", "3:1", "group.mark.emoji: without an emoji nothing can be marked"},
+		{"a group's emoji that holds everywhere", "[[group]]\n[group.mark]\nemoji = ['🔒']", "2:2", "group.mark.hold: the same emoji cannot mark a conversation and place a hold"},
+		{"an emoji for both, told once", "[mark]\nhold = ['📌']\n[[group]]\njid = '1@g.us'\n[group.mark]\nsettle = '1m'", "2:1", "choose another"},
+		{"a date of a group's notice in no known form", "[[group]]\n[group.notice]\ngiven_on = 'soon'", "3:1", "group.notice.given_on: write a date"},
+		{"a group's conversations leaving the council", council + "[[group]]\nconversations_to = 'clerk@gmail.example'", "4:1", "group.conversations_to: emails go only to and from"},
 		{"no emoji", "[mark]\nemoji = []", "2:1", "without an emoji nothing can be marked"},
 		{"the name of an emoji", "[mark]\nemoji = ['📌', ':pushpin:']", "2:18", "write the emoji itself"},
 		{"an emoji for both", "[mark]\nhold = ['📌']", "2:1", "choose another"},

@@ -151,10 +151,10 @@ func place(section string) string {
 	switch {
 	case section == "":
 		return "at the top of the file, above the first section"
-	case strings.HasPrefix(section, "group."):
+	case display(section) == "group":
 		return "under [[group]]"
 	}
-	return "under [" + section + "]"
+	return "under [" + display(section) + "]"
 }
 
 // display returns path as the administrator knows it, without the numbers of
@@ -207,6 +207,11 @@ func (s section) fault(key, format string, args ...any) {
 	s.doc.note(s.position(key), "%s: %s", display(s.join(key)), fmt.Sprintf(format, args...))
 }
 
+// gives reports whether any of keys is set here: what is not may come from elsewhere.
+func (s section) gives(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { _, ok := s.values[key]; return ok })
+}
+
 // value returns what key is set to, and whether it is set.
 func (s section) value(key string) (any, bool) {
 	s.doc.asked[s.join(key)] = true
@@ -224,7 +229,7 @@ func (s section) section(key string) section {
 	var ok bool
 	if sub.values, ok = v.(map[string]any); !ok {
 		s.doc.closed[sub.path] = true
-		s.fault(key, "this is a section: write [%s] in single brackets, and its keys below it", key)
+		s.fault(key, "this is a section: write [%s] in single brackets, and its keys below it", display(sub.path))
 	}
 	return sub
 }
@@ -349,6 +354,27 @@ func (s section) number(key string, least, most int, into *int) {
 		return
 	}
 	*into = int(n)
+}
+
+// megabytes takes over a number of bytes, given as megabytes up to most.
+func (s section) megabytes(key string, most int, into *int64) {
+	n := int(*into >> 20)
+	s.number(key, 0, most, &n)
+	*into = int64(n) << 20
+}
+
+// yes takes over a yes or no.
+func (s section) yes(key string, into *bool) {
+	v, given := s.value(key)
+	if !given {
+		return
+	}
+	is, ok := v.(bool)
+	if !ok {
+		s.fault(key, "write true or false, without quotes")
+		return
+	}
+	*into = is
 }
 
 // duration takes over a duration from least to most.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -37,18 +38,20 @@ func (c Config) ReadyToRun() error {
 		}
 	}
 
-	if missing := missing(
-		key{"version", c.Notice.Version != ""},
-		key{"given_on", !c.Notice.GivenOn.IsZero()},
-		key{"method", c.Notice.Method != ""},
-	); missing != "" {
+	if missing := c.Notice.missing(); missing != "" && (len(c.Groups) == 0 || slices.ContainsFunc(c.Groups, c.sharesNotice)) {
 		refuse("the privacy notice is not recorded: give it to everyone in the group, then put %s under [notice] in %s; the record is never kept covertly", missing, c.File)
 	}
+	for i, g := range c.Groups {
+		if missing := g.Notice.missing(); missing != "" && !c.sharesNotice(g) {
+			refuse("the privacy notice of group %d is not recorded: give it to everyone in that group, then put %s under its [group.notice] in %s; the record is never kept covertly", i+1, missing, c.File)
+		}
+	}
 
+	noMailbox := func(g Group) bool { return g.ConversationsTo == "" }
 	if missing := missing(
 		key{"server", c.Mail.Server != ""},
 		key{"from", c.Mail.From != ""},
-		key{"conversations_to", c.Mail.ConversationsTo != ""},
+		key{"conversations_to", c.Mail.ConversationsTo != "" || len(c.Groups) > 0 && !slices.ContainsFunc(c.Groups, noMailbox)},
 		key{"clerk", c.Mail.Clerk != ""},
 	); missing != "" {
 		refuse("email is not set up: put %s under [mail] in %s", missing, c.File)
@@ -58,6 +61,18 @@ func (c Config) ReadyToRun() error {
 		refuse("destruction is approved, but the minute that adopted the policy is not given: put minute under [policy] in %s; no certificate is issued without it", c.File)
 	}
 	return errors.Join(reasons...)
+}
+
+// sharesNotice reports whether g relies on the notice of all groups.
+func (c Config) sharesNotice(g Group) bool { return g.Notice == c.Notice }
+
+// missing lists what is not given of a notice, as in a sentence.
+func (n Notice) missing() string {
+	return missing(
+		key{"version", n.Version != ""},
+		key{"given_on", !n.GivenOn.IsZero()},
+		key{"method", n.Method != ""},
+	)
 }
 
 type key struct {

@@ -11,8 +11,8 @@ func ready() Config {
 	c := defaults()
 	c.File = "/etc/muniment/muniment.toml"
 	c.Council = Council{Name: "Cranford Parish Council", Domains: []string{"a.example"}}
-	c.Groups = []Group{{JID: "1@g.us", Name: "Councillors", Purpose: "Quick messages"}}
 	c.Notice = Notice{Version: "1", GivenOn: day(2026, time.November, 2), Method: "By email"}
+	c.Groups = []Group{{JID: "1@g.us", Name: "Councillors", Purpose: "Quick messages", ConversationsTo: "council@a.example", Notice: c.Notice}}
 	c.Mail.Server = "smtp.example:587"
 	c.Mail.From = "record@a.example"
 	c.Mail.ConversationsTo = "council@a.example"
@@ -37,13 +37,27 @@ func TestReadyToRun(t *testing.T) {
 			"group 1 has no jid: run `muniment groups` and put the group's jid under its [[group]] in /etc/muniment/muniment.toml"},
 		{"a group without a name", func(c *Config) { c.Groups[0].Name = "" },
 			"group 1 has no name: put what emails and certificates are to call it in name under its [[group]] in /etc/muniment/muniment.toml"},
-		{"a group without a purpose", func(c *Config) { c.Groups = append(c.Groups, Group{JID: "2@g.us", Name: "Officers"}) },
+		{"a group without a purpose", func(c *Config) { c.Groups = append(c.Groups, c.Groups[0]); c.Groups[1].Purpose = "" },
 			"group 2 has no purpose: put what the council has it for in purpose under its [[group]] in /etc/muniment/muniment.toml"},
-		{"no notice", func(c *Config) { c.Notice = Notice{} },
+		{"no notice", func(c *Config) { c.Notice, c.Groups[0].Notice = Notice{}, Notice{} },
 			"the privacy notice is not recorded: give it to everyone in the group, then put version, given_on and method under [notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
-		{"a notice without its date", func(c *Config) { c.Notice.GivenOn = time.Time{} },
+		{"a notice without its date", func(c *Config) { c.Notice.GivenOn = time.Time{}; c.Groups[0].Notice = c.Notice },
 			"the privacy notice is not recorded: give it to everyone in the group, then put given_on under [notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
-		{"no email", func(c *Config) { c.Mail = defaults().Mail },
+		{"no notice but that of the only group", func(c *Config) { c.Notice = Notice{} }, ""},
+		{"no notice but that of one group", func(c *Config) {
+			c.Notice = Notice{}
+			c.Groups = append(c.Groups, c.Groups[0])
+			c.Groups[1].Notice = Notice{}
+		}, "the privacy notice is not recorded: give it to everyone in the group, then put version, given_on and method under [notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
+		{"a notice of a group without its version", func(c *Config) { c.Groups[0].Notice.Version = "" },
+			"the privacy notice of group 1 is not recorded: give it to everyone in that group, then put version under its [group.notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
+		{"a mailbox of each group", func(c *Config) { c.Mail.ConversationsTo = "" }, ""},
+		{"a mailbox of one group only", func(c *Config) {
+			c.Mail.ConversationsTo = ""
+			c.Groups = append(c.Groups, c.Groups[0])
+			c.Groups[1].ConversationsTo = ""
+		}, "email is not set up: put conversations_to under [mail] in /etc/muniment/muniment.toml"},
+		{"no email", func(c *Config) { c.Mail = defaults().Mail; c.Groups[0].ConversationsTo = "" },
 			"email is not set up: put server, from, conversations_to and clerk under [mail] in /etc/muniment/muniment.toml"},
 		{"nobody to tell", func(c *Config) { c.Mail.Clerk = "" },
 			"email is not set up: put clerk under [mail] in /etc/muniment/muniment.toml"},
