@@ -86,6 +86,35 @@ func QuotationDigest(salt, origin []byte, q Quotation) [sha256.Size]byte {
 	return sha256.Sum256([]byte(b.String()))
 }
 
+// ReadingDigest returns the salted digest of what is read in a record that could not
+// be read at capture: the journal commits to it. Target is the origin of the message
+// that the record names.
+func ReadingDigest(salt []byte, seq Seq, r Received, target []byte) [sha256.Size]byte {
+	var b strings.Builder
+	b.WriteString("muniment reading 1\n")
+	field(&b, "salt", string(salt))
+	field(&b, "seq", strconv.FormatInt(int64(seq), 10))
+	field(&b, "kind", string(r.Kind))
+	field(&b, "type", string(r.Type))
+	field(&b, "text", r.Text)
+	field(&b, "emoji", r.Emoji)
+	field(&b, "target", string(target))
+	for _, m := range r.Mentions {
+		field(&b, "mention", m)
+	}
+	for _, p := range r.Participants {
+		field(&b, "participant", p.JID)
+		field(&b, "participant-alt", p.Alt)
+		field(&b, "participant-admin", strconv.FormatBool(p.Admin))
+	}
+	field(&b, "details", r.Details)
+	if r.File != nil {
+		field(&b, "file-name", r.File.Name)
+		field(&b, "file-sealed", string(r.File.Sealed))
+	}
+	return sha256.Sum256([]byte(b.String()))
+}
+
 func field(b *strings.Builder, name, value string) {
 	var length [20]byte
 	b.WriteString(name)

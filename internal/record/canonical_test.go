@@ -51,6 +51,7 @@ func TestCanonicalIsFrozen(t *testing.T) {
 	poll := Received{Kind: Message, Type: Poll, Group: "g", ID: "4", Sender: Address{JID: "a"}, Sent: nine, Text: "When?\nMonday\nTuesday", Import: 2,
 		Details: Details{Poll: &Ballot{Question: "When?", Options: []string{"Monday", "Tuesday"}, Choose: 1}}.Encode()}
 	q := QuotationDigest([]byte("salt"), []byte("origin of that"), quotation())
+	reading := ReadingDigest([]byte("salt"), 7, photo, []byte("t"))
 	for name, got := range map[string][]byte{
 		"message":      Canonical(fullRecord()),
 		"participants": Canonical(1, []byte("o"), nine, joined, nil, nil),
@@ -60,6 +61,7 @@ func TestCanonicalIsFrozen(t *testing.T) {
 		"present":      Canonical(5, []byte("o"), nine, present, nil, nil),
 		"poll":         Canonical(6, []byte("o"), nine, poll, nil, nil),
 		"quotation":    []byte(hex.EncodeToString(q[:]) + "\n"),
+		"reading":      []byte(hex.EncodeToString(reading[:]) + "\n"),
 	} {
 		path := "testdata/" + name + ".golden"
 		if *update {
@@ -130,6 +132,39 @@ func TestQuotationDigest(t *testing.T) {
 		q, salt, origin := quotation(), "salt", "o"
 		change(&q, &salt, &origin)
 		if QuotationDigest([]byte(salt), []byte(origin), q) == digest {
+			t.Errorf("the digest does not depend on the %s", name)
+		}
+	}
+}
+
+// The digest of a reading hides it without the salt and binds all of it with it.
+func TestReadingDigest(t *testing.T) {
+	full := Received{Kind: Message, Type: Image, Text: "t", Emoji: "e", Mentions: []string{"m"}, Details: "d",
+		Participants: []Participant{{Address: Address{JID: "p"}}}, File: &File{Name: "f", Sealed: []byte("s")}}
+	digest := ReadingDigest([]byte("salt"), 7, full, []byte("o"))
+	changes := map[string][sha256.Size]byte{
+		"salt":   ReadingDigest([]byte("pepper"), 7, full, []byte("o")),
+		"seq":    ReadingDigest([]byte("salt"), 8, full, []byte("o")),
+		"target": ReadingDigest([]byte("salt"), 7, full, nil),
+	}
+	for name, change := range map[string]func(r *Received){
+		"kind":         func(r *Received) { r.Kind = Edit },
+		"type":         func(r *Received) { r.Type = Text },
+		"text":         func(r *Received) { r.Text = "" },
+		"emoji":        func(r *Received) { r.Emoji = "" },
+		"mentions":     func(r *Received) { r.Mentions = []string{"m", "n"} },
+		"participants": func(r *Received) { r.Participants = []Participant{{Address: Address{JID: "p"}, Admin: true}} },
+		"details":      func(r *Received) { r.Details = "" },
+		"file":         func(r *Received) { r.File = nil },
+		"file's name":  func(r *Received) { r.File = &File{Sealed: []byte("s")} },
+		"sealed file":  func(r *Received) { r.File = &File{Name: "f"} },
+	} {
+		r := full
+		change(&r)
+		changes[name] = ReadingDigest([]byte("salt"), 7, r, []byte("o"))
+	}
+	for name, changed := range changes {
+		if changed == digest {
 			t.Errorf("the digest does not depend on the %s", name)
 		}
 	}

@@ -25,8 +25,9 @@ type Details struct {
 	Place    *Place     `json:"place,omitempty"`
 	Contacts []Card     `json:"contacts,omitempty"`
 	Poll     *Ballot    `json:"poll,omitempty"`
-	Chosen   []string   `json:"chosen,omitempty"` // of a vote: the options; of a choice: what was chosen
-	Tally    []Count    `json:"tally,omitempty"`  // of a poll's result
+	Chosen   []string   `json:"chosen,omitempty"`  // of a vote: the options; of a choice: what was chosen
+	Unknown  int        `json:"unknown,omitempty"` // of a vote: how many more options it is for, whose names are not here
+	Tally    []Count    `json:"tally,omitempty"`   // of a poll's result
 	Event    *Gathering `json:"event,omitempty"`
 	Guests   int        `json:"guests,omitempty"`           // whom somebody brings to an event
 	Until    *time.Time `json:"until,omitempty"`            // of a pin
