@@ -220,7 +220,7 @@ For a wrong telephone number, remove the entry and add the person again.`,
 			if err := checkMember(cfg, m); err != nil {
 				return err
 			}
-			return people.ChangeMember(tx, now(), by.who, by.reason, m)
+			return people.EditMember(tx, now(), by.who, by.reason, m)
 		}, func() {
 			fmt.Fprintf(c.OutOrStdout(), "The member register now says: %s\n", strings.Join(nonEmpty(m.Name, inOffice(m), m.Email), ", "))
 		})
@@ -286,12 +286,16 @@ func parseDay(s string, now time.Time) (retention.Date, error) {
 	return d, nil
 }
 
-// inOffice says in which office m is, and until when.
+// inOffice says in which office m is, from when and until when.
 func inOffice(m people.Member) string {
-	if m.Until.IsZero() {
-		return m.Role
+	term := m.Role
+	if !m.From.IsZero() {
+		term += " from " + day(m.From)
 	}
-	return fmt.Sprintf("%s until %s", m.Role, day(m.Until.Add(-time.Second)))
+	if !m.Until.IsZero() {
+		term += " until " + day(m.Until.Add(-time.Second))
+	}
+	return term
 }
 
 func (a *app) memberRemoveCommand() *cobra.Command {

@@ -234,41 +234,27 @@ func disconnectedAt(tx *sqlite.Tx, at time.Time) (bool, error) {
 // office is an entry of the member register, with the role that it said at some time.
 type office struct {
 	people.Member
-	held    bool      // it was on the register then and had not ended
-	entered time.Time // zero if that is not known
+	held bool // it was on the register then, and counted
 }
 
-// councillor reports whether o is that of a councillor; the chair is one.
-func (o office) councillor() bool { return o.Role == "councillor" || o.Role == "chair" }
-
-// registerAt returns the member register with the roles that it said at that time, as
-// the journal tells.
+// registerAt returns the member register, as the journal tells, with the roles that it
+// said at that time. What has been entered since of names and terms counts for then, too.
 func registerAt(tx *sqlite.Tx, at time.Time) ([]office, error) {
-	members, err := people.Members(tx)
+	known, err := people.RegisterAt(tx, now())
 	if err != nil {
 		return nil, err
 	}
-	entered, role := make(map[int64]time.Time), make(map[int64]string)
-	if err := journal.Of(tx, journal.MemberAdded, func(e journal.Entry, _ int64) error {
-		entered[e.About.Number("member")] = e.At
-		return nil
-	}); err != nil {
+	then, err := people.RegisterAt(tx, at)
+	if err != nil {
 		return nil, err
 	}
-	if err := journal.Of(tx, journal.MemberChanged, func(e journal.Entry, _ int64) error {
-		id := e.About.Number("member")
-		was, _ := e.About["role"].(string)
-		if _, changed := e.About["new role"]; changed && e.At.After(at) && role[id] == "" {
-			role[id] = was // the first change since says what it was before
+	register := make([]office, len(known))
+	for i, m := range known {
+		was := slices.IndexFunc(then, func(e people.Member) bool { return e.ID == m.ID })
+		if was >= 0 {
+			m.Role = then[was].Role
 		}
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	register := make([]office, len(members))
-	for i, m := range members {
-		m.Role = cmp.Or(role[m.ID], m.Role)
-		register[i] = office{m, !m.Ended(at) && !entered[m.ID].After(at), entered[m.ID]}
+		register[i] = office{m, m.InOffice(at) && was >= 0}
 	}
 	return register, nil
 }
@@ -294,7 +280,7 @@ func (r *rosterReport) compare(register []office) {
 	for _, o := range of {
 		l := rosterLine{name: o.Name, office: o}
 		switch {
-		case !o.councillor() || o.Ended(r.at.Time):
+		case !o.Councillor() || !o.InOffice(r.at.Time):
 			continue
 		case o.held:
 			r.offices++
@@ -322,7 +308,7 @@ func before(a, b rosterLine) int {
 		if !l.held {
 			return 9
 		}
-		return slices.Index([]string{"chair", "councillor", "clerk", "officer"}, l.Role)
+		return slices.Index([]string{"chair", "councillor", "clerk", "deputy", "officer", "other"}, l.Role)
 	}
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.name, b.name), cmp.Compare(a.ID, b.ID))
 }
@@ -376,9 +362,9 @@ func (r rosterReport) printCounts(w io.Writer, were string) {
 	councillors, officers, others := 0, 0, len(r.strangers)
 	for _, l := range r.in {
 		switch {
-		case !l.held:
+		case !l.held || l.Role == "other":
 			others++
-		case l.councillor():
+		case l.Councillor():
 			councillors++
 		default:
 			officers++
@@ -414,10 +400,10 @@ func (r rosterReport) printIn(w io.Writer) {
 // role says in which office somebody was at that time.
 func (l rosterLine) role(at time.Time) string {
 	switch {
-	case l.Ended(at):
+	case !l.InOffice(at):
 		return inOffice(l.Member)
 	case !l.held:
-		return fmt.Sprintf("%s (on the register since %s)", l.Role, day(l.entered))
+		return fmt.Sprintf("%s (on the register since %s)", l.Role, day(l.Entered))
 	}
 	return l.Role
 }
@@ -462,7 +448,7 @@ func (r rosterReport) printOut(w io.Writer) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", printable(l.name), l.Role, r.went(l.gone))
 	}
 	for _, l := range r.later {
-		fmt.Fprintf(w, "Put on the member register since, and not counted: %s, on %s.\n", printable(l.name), day(l.entered))
+		fmt.Fprintf(w, "Put on the member register since, and not counted: %s, on %s.\n", printable(l.name), day(l.Entered))
 	}
 }
 

@@ -1,13 +1,11 @@
 package people
 
 import (
+	"cmp"
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/nyaruka/phonenumbers"
 
 	"muniment/internal/journal"
 	"muniment/internal/record"
@@ -16,32 +14,60 @@ import (
 
 // Member is an entry of the council's member register.
 type Member struct {
-	ID     int64
-	Person ID
-	Name   string
-	Role   string    // one of [Roles]
-	Email  string    // empty: none known
-	Until  time.Time // the moment from which it counts no more; zero: none
+	ID      int64
+	Person  ID
+	Name    string
+	Role    string    // one of [Roles]
+	Email   string    // empty: none known
+	From    time.Time // the moment from which it counts; zero: not said
+	Until   time.Time // the moment from which it counts no more; zero: none
+	Absence Absence
+	Notice  Notice
+	Entered time.Time // when it was put on the register
 }
 
-// Roles are those that the member register knows.
-var Roles = []string{"councillor", "chair", "clerk", "officer"}
+// Absence says why a person is not in the group, and what he gets instead.
+type Absence struct {
+	Reason      string    // one of [Reasons]; empty: not said
+	Alternative string    // such as "weekly digest by email"; empty: not said
+	Confirmed   time.Time // the day on which the person said so; zero: not said
+}
+
+// Notice says which privacy notice a person was given, and on which day.
+type Notice struct {
+	On      time.Time // zero: none was given
+	Version string
+}
+
+// Roles are those that the member register knows. The deputy is the clerk's.
+var Roles = []string{"councillor", "chair", "clerk", "deputy", "officer", "other"}
+
+// Reasons are those for which somebody is not in the group.
+var Reasons = []string{"chose not to", "does not use WhatsApp", "not invited", "left", "removed"}
 
 // Ended reports whether the entry counts no more at that time. It still says what
 // the person is called: who leaves the council was a councillor when he spoke.
 func (m Member) Ended(at time.Time) bool { return !m.Until.IsZero() && !at.Before(m.Until) }
 
-// before reports whether m counts rather than other, an entry of the same person:
-// who came back is what he is now, and of two entries for people who turned out
-// to be one the first counts.
-func (m Member) before(other Member) bool {
+// InOffice reports whether the entry counts at that time.
+func (m Member) InOffice(at time.Time) bool { return !at.Before(m.From) && !m.Ended(at) }
+
+// Councillor reports whether m is on the council; whoever is in the chair is.
+func (m Member) Councillor() bool { return m.Role == "councillor" || m.Role == "chair" }
+
+// compare orders the entries of a person, the one that counts first: who came back is
+// what he is now, and of two entries for people who turned out to be one the first
+// counts.
+func (m Member) compare(other Member) int {
 	switch {
 	case m.Until.Equal(other.Until):
-		return m.ID < other.ID
-	case m.Until.IsZero() || other.Until.IsZero():
-		return m.Until.IsZero()
+		return cmp.Compare(m.ID, other.ID)
+	case m.Until.IsZero():
+		return -1
+	case other.Until.IsZero():
+		return 1
 	}
-	return m.Until.After(other.Until)
+	return other.Until.Compare(m.Until)
 }
 
 // The errors of looking for an entry.
@@ -52,60 +78,68 @@ var (
 	ErrUnchanged     = errors.New("the member register says so already; nothing was changed")
 )
 
-// AddMember puts m on the member register under the address a and journals it.
-// Whose entry has an end may have another: he came back, or has another office.
-func AddMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member, a record.Address) error {
-	is, err := Identify(tx, now, a, "")
-	if err != nil {
-		return err
-	}
-	if there, err := MemberAt(tx, a); err == nil && there.Until.IsZero() {
-		what := "number"
-		if isLID(a.JID) {
-			what = "LID"
-		}
-		return fmt.Errorf("this %s is %w, as %s (%s); nothing was changed", what, ErrOnRegister, there.Name, there.Role)
-	} else if err != nil && !errors.Is(err, ErrNotOnRegister) {
+// AddMember puts m on the member register under the address a and journals it. Who
+// has no WhatsApp number has the zero address. Whose entry has an end may have another:
+// he came back, or has another office.
+func AddMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member, a record.Address) (err error) {
+	if m.Person, err = newcomer(tx, now, m.Name, a); err != nil {
 		return err
 	}
 	if err := tx.QueryRow(`
-		INSERT INTO member (person, name, role, email, added_at) VALUES (?, ?, ?, ?, ?) RETURNING id`,
-		is.ID, m.Name, m.Role, m.Email, sqlite.FormatTime(now),
+		INSERT INTO member (person, name, role, email, from_at, until, absent, alternative, confirmed_at, notice_at, notice_version, added_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		append(append([]any{m.Person}, m.columns()...), sqlite.FormatTime(now))...,
 	).Scan(&m.ID); err != nil {
 		return fmt.Errorf("add member: %w", err)
 	}
-	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.MemberAdded, Reason: reason, About: m.about()})
+	about := journal.About{"member": m.ID, "person": m.Person}
+	for field, value := range m.says() {
+		if value != "" {
+			about[field] = value
+		}
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.MemberAdded, Reason: reason, About: about})
 }
 
-// about is what the journal says of an entry.
-func (m Member) about() journal.About {
-	return journal.About{"member": m.ID, "name": m.Name, "role": m.Role}
+// newcomer returns the person behind a, if he is to have an entry as name. Who has no
+// address is known by the name alone.
+func newcomer(tx *sqlite.Tx, now time.Time, name string, a record.Address) (ID, error) {
+	var there Member
+	var p ID
+	var err error
+	what := "name"
+	if a.JID == "" {
+		there, err = MemberNamed(tx, name)
+		p = there.Person
+	} else {
+		what = "number"
+		if isLID(a.JID) {
+			what = "LID"
+		}
+		there, err = MemberAt(tx, a)
+	}
+	switch {
+	case errors.Is(err, ErrNotOnRegister):
+	case err != nil:
+		return 0, err
+	case there.Until.IsZero():
+		return 0, fmt.Errorf("this %s is %w, as %s (%s); nothing was changed", what, ErrOnRegister, there.Name, there.Role)
+	}
+	if a.JID != "" {
+		is, err := Identify(tx, now, a, "")
+		return is.ID, err
+	}
+	if p == 0 {
+		p, err = newPerson(tx)
+		return p, err
+	}
+	return p, nil
 }
 
-// ChangeMember gives the entry m.ID the name, role and email of m and journals
-// what it was and is; of the email address only that it changed.
-func ChangeMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member) error {
-	was, err := MemberByID(tx, m.ID)
-	if err != nil {
-		return err
-	}
-	about := was.about()
-	if m.Name != was.Name {
-		about["new name"] = m.Name
-	}
-	if m.Role != was.Role {
-		about["new role"] = m.Role
-	}
-	if m.Email != was.Email {
-		about["email"] = "changed"
-	}
-	if len(about) == len(was.about()) {
-		return ErrUnchanged
-	}
-	if _, err := tx.Exec("UPDATE member SET name = ?, role = ?, email = ? WHERE id = ?", m.Name, m.Role, m.Email, m.ID); err != nil {
-		return fmt.Errorf("change member: %w", err)
-	}
-	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.MemberChanged, Reason: reason, About: about})
+// EditMember gives the entry m.ID what m says, besides the person, and journals what it
+// was and is; of the email address only that it changed.
+func EditMember(tx *sqlite.Tx, now time.Time, who, reason string, m Member) error {
+	return edit(tx, now, who, reason, journal.MemberChanged, m)
 }
 
 // EndMember lets the entry count no more from that moment on: the person has left
@@ -115,15 +149,37 @@ func EndMember(tx *sqlite.Tx, now time.Time, who, reason string, id int64, until
 	if err != nil {
 		return err
 	}
-	if m.Until.Equal(until) {
+	m.Until = until
+	return edit(tx, now, who, reason, journal.MemberEnded, m)
+}
+
+func edit(tx *sqlite.Tx, now time.Time, who, reason string, act journal.Act, m Member) error {
+	was, err := MemberByID(tx, m.ID)
+	if err != nil {
+		return err
+	}
+	said, before, after := was.says(), make(map[string]string), make(map[string]string)
+	for field, value := range m.says() {
+		if value != said[field] {
+			before[field], after[field] = said[field], value
+		}
+	}
+	about := was.about()
+	if len(after) > 0 {
+		about["before"], about["after"] = before, after
+	}
+	if m.Email != was.Email {
+		about["email"] = "changed"
+	}
+	if len(about) == len(was.about()) {
 		return ErrUnchanged
 	}
-	if _, err := tx.Exec("UPDATE member SET until = ? WHERE id = ?", sqlite.FormatTime(until), id); err != nil {
-		return fmt.Errorf("end member: %w", err)
+	if _, err := tx.Exec(`
+		UPDATE member SET (name, role, email, from_at, until, absent, alternative, confirmed_at, notice_at, notice_version)
+			= (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?`, append(m.columns(), m.ID)...); err != nil {
+		return fmt.Errorf("edit member: %w", err)
 	}
-	about := m.about()
-	about["until"] = sqlite.FormatTime(until)
-	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.MemberEnded, Reason: reason, About: about})
+	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: act, Reason: reason, About: about})
 }
 
 // RemoveMember removes an entry that was a mistake. The person stays known, as
@@ -170,7 +226,7 @@ func foremost(tx *sqlite.Tx, meant func(Member) bool) (found Member, err error) 
 		case !meant(m):
 		case found.ID != 0 && m.Person != found.Person:
 			return Member{}, ErrAmbiguous
-		case found.ID == 0 || m.before(found):
+		case found.ID == 0 || m.compare(found) < 0:
 			found = m
 		}
 	}
@@ -183,79 +239,38 @@ func foremost(tx *sqlite.Tx, meant func(Member) bool) (found Member, err error) 
 // Members returns the member register in the order of entry.
 func Members(tx *sqlite.Tx) ([]Member, error) {
 	var ms []Member
-	err := scan(tx, "SELECT id, person, name, role, email, until FROM member ORDER BY id", func(rows *sql.Rows) error {
+	err := scan(tx, `
+		SELECT id, person, name, role, email, from_at, until, absent, alternative, confirmed_at, notice_at, notice_version, added_at
+		FROM member ORDER BY id`, func(rows *sql.Rows) error {
 		var m Member
-		var until string
-		if err := rows.Scan(&m.ID, &m.Person, &m.Name, &m.Role, &m.Email, &until); err != nil {
+		var from, until, confirmed, notice, entered string
+		if err := rows.Scan(&m.ID, &m.Person, &m.Name, &m.Role, &m.Email, &from, &until,
+			&m.Absence.Reason, &m.Absence.Alternative, &confirmed, &notice, &m.Notice.Version, &entered); err != nil {
 			return err
 		}
-		var err error
-		m.Until, err = sqlite.ParseTime(until)
+		var errs [5]error
+		m.From, errs[0] = sqlite.ParseTime(from)
+		m.Until, errs[1] = sqlite.ParseTime(until)
+		m.Absence.Confirmed, errs[2] = sqlite.ParseTime(confirmed)
+		m.Notice.On, errs[3] = sqlite.ParseTime(notice)
+		m.Entered, errs[4] = sqlite.ParseTime(entered)
 		ms = append(ms, m)
-		return err
+		return errors.Join(errs[:]...)
 	})
 	return ms, err
 }
 
-// ParseNumber turns a telephone number as people write it (a UK number without
-// its country code, or any with one) into WhatsApp's address for it. A number
-// is not refused for belonging to a range that is not in use.
-func ParseNumber(s string) (record.Address, error) {
-	n, err := phonenumbers.Parse(s, "GB")
-	if err != nil {
-		return record.Address{}, fmt.Errorf("%q is not a telephone number: write it as 07700 900123 or +44 7700 900123", s)
-	}
-	length := phonenumbers.IsPossibleNumberWithReason(n)
-	// Nearly all UK numbers have ten digits after the zero; the library lets nine
-	// pass because a few old landlines have them, and those it knows to be valid.
-	if n.GetCountryCode() == 44 && len(phonenumbers.GetNationalSignificantNumber(n)) < 10 && !phonenumbers.IsValidNumber(n) {
-		length = phonenumbers.TOO_SHORT
-	}
-	switch length {
-	case phonenumbers.IS_POSSIBLE:
-		return record.Address{JID: strings.TrimPrefix(phonenumbers.Format(n, phonenumbers.E164), "+") + numbers}, nil
-	case phonenumbers.TOO_SHORT, phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
-		return record.Address{}, fmt.Errorf("%q has too few digits for a telephone number: write it as 07700 900123 or +44 7700 900123", s)
-	case phonenumbers.TOO_LONG:
-		return record.Address{}, fmt.Errorf("%q has too many digits for a telephone number: write it as 07700 900123 or +44 7700 900123", s)
-	}
-	return record.Address{}, fmt.Errorf("%q is not a telephone number: write it as 07700 900123 or +44 7700 900123", s)
+// columns are the values of m as they are kept, besides its number, its person and
+// when it was entered.
+func (m Member) columns() []any {
+	return []any{m.Name, m.Role, m.Email, formatTime(m.From), formatTime(m.Until),
+		m.Absence.Reason, m.Absence.Alternative, formatTime(m.Absence.Confirmed), formatTime(m.Notice.On), m.Notice.Version}
 }
 
-// numbers is WhatsApp's server of telephone numbers, as it ends their addresses.
-const numbers = "@s.whatsapp.net"
-
-func isLID(jid string) bool { return strings.HasSuffix(jid, "@lid") }
-
-// Addresses returns how the sysadmin tells everybody known from others: the
-// telephone number, written as [ParseNumber] reads it, or where it is hidden
-// the LID. It is for her terminal alone (DESIGN.md, invariant 9).
-func Addresses(tx *sqlite.Tx) (map[ID]string, error) {
-	of := make(map[ID]string)
-	return of, scan(tx, "SELECT jid, person FROM address ORDER BY jid", func(rows *sql.Rows) error {
-		var jid string
-		var p ID
-		if err := rows.Scan(&jid, &p); err != nil {
-			return err
-		}
-		if user, isNumber := strings.CutSuffix(jid, numbers); isNumber {
-			of[p] = writeNumber(user)
-		} else if of[p] == "" {
-			of[p] = jid
-		}
-		return nil
-	})
-}
-
-// writeNumber writes the digits of a number as people do: a UK number without
-// its country code.
-func writeNumber(digits string) string {
-	n, err := phonenumbers.Parse("+"+digits, "")
-	switch {
-	case err != nil:
-		return "+" + digits
-	case n.GetCountryCode() == 44:
-		return phonenumbers.Format(n, phonenumbers.NATIONAL)
+// formatTime writes t as it is kept; the zero time is the empty text.
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
 	}
-	return phonenumbers.Format(n, phonenumbers.INTERNATIONAL)
+	return sqlite.FormatTime(t)
 }

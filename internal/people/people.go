@@ -8,15 +8,12 @@
 package people
 
 import (
-	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"muniment/internal/journal"
@@ -50,19 +47,19 @@ func Identify(tx *sqlite.Tx, now time.Time, a record.Address, pushName string) (
 		return Identity{}, fmt.Errorf("identify: %w", err)
 	}
 	if pushName != "" && pushName != called {
-		if _, err := tx.Exec("UPDATE person SET push_name = ? WHERE id = ?", pushName, is.ID); err != nil {
+		if err := callsHimself(tx, now, is.ID, pushName); err != nil {
 			return Identity{}, fmt.Errorf("identify: %w", err)
 		}
 	}
 	return is, nil
 }
 
-// lookUp returns what is known of the person behind a.JID, and its push name; the
-// zero Identity if nobody is.
+// lookUp returns what is known of the person behind a.JID, and its latest push name;
+// the zero Identity if nobody is.
 func lookUp(tx *sqlite.Tx, a record.Address) (is Identity, pushName string, err error) {
 	var jids, aliases string
 	err = tx.QueryRow(`
-		SELECT p.id, p.push_name, (SELECT json_group_array(jid) FROM address WHERE person = p.id),
+		SELECT p.id, coalesce((SELECT name FROM push_name WHERE person = p.id AND until = ''), ''), (SELECT json_group_array(jid) FROM address WHERE person = p.id),
 			(SELECT json_group_array(id) FROM person WHERE same_as = p.id)
 		FROM address a JOIN person p ON p.id = a.person WHERE a.jid = ?`, a.JID).Scan(&is.ID, &pushName, &jids, &aliases)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -104,13 +101,13 @@ func learn(tx *sqlite.Tx, now time.Time, a record.Address) error {
 		case p == 0:
 			p = q
 		case q != 0 && p != q:
-			if p, err = merge(tx, p, q); err != nil {
+			if p, err = merge(tx, now, p, q); err != nil {
 				return err
 			}
 		}
 	}
 	if p == 0 {
-		if err := tx.QueryRow("INSERT INTO person DEFAULT VALUES RETURNING id").Scan(&p); err != nil {
+		if p, err = newPerson(tx); err != nil {
 			return err
 		}
 	}
@@ -152,6 +149,11 @@ func release(tx *sqlite.Tx, a record.Address) (before ID, err error) {
 	return before, err
 }
 
+func newPerson(tx *sqlite.Tx) (p ID, err error) {
+	err = tx.QueryRow("INSERT INTO person DEFAULT VALUES RETURNING id").Scan(&p)
+	return p, err
+}
+
 // behind returns the person behind one JID, 0 if nobody is known.
 func behind(tx *sqlite.Tx, jid string) (p ID, err error) {
 	err = tx.QueryRow("SELECT person FROM address WHERE jid = ?", jid).Scan(&p)
@@ -162,10 +164,10 @@ func behind(tx *sqlite.Tx, jid string) (p ID, err error) {
 }
 
 // merge makes two persons one, the elder, and returns it.
-func merge(tx *sqlite.Tx, a, b ID) (ID, error) {
+func merge(tx *sqlite.Tx, now time.Time, a, b ID) (ID, error) {
 	elder, younger := min(a, b), max(a, b)
 	// Where both are on the member register, both entries stay as they were
-	// entered; see [Member.before] for which counts.
+	// entered; see [Member.compare] for which counts.
 	for _, q := range []string{
 		"UPDATE person SET same_as = ?1 WHERE id = ?2 OR same_as = ?2",
 		"UPDATE address SET person = ?1 WHERE person = ?2",
@@ -174,12 +176,13 @@ func merge(tx *sqlite.Tx, a, b ID) (ID, error) {
 		"UPDATE OR IGNORE participant SET person = ?1 WHERE person = ?2",
 		"DELETE FROM participant WHERE person = ?2",
 		"UPDATE member SET person = ?1 WHERE person = ?2",
-		`UPDATE person SET push_name = (SELECT push_name FROM person WHERE id = ?2)
-		 WHERE id = ?1 AND push_name = ''`,
 	} {
 		if _, err := tx.Exec(q, elder, younger); err != nil {
 			return 0, fmt.Errorf("two persons are one: %w", err)
 		}
+	}
+	if err := mergePushNames(tx, now, elder, younger); err != nil {
+		return 0, fmt.Errorf("two persons are one: %w", err)
 	}
 	return elder, nil
 }
@@ -222,7 +225,9 @@ func ForgetStrangers(tx *sqlite.Tx, needed map[string]bool, senders map[ID]bool)
 		return err
 	}
 	for _, p := range strangers {
-		for _, q := range []string{"DELETE FROM address WHERE person = ?", "DELETE FROM person WHERE id = ?"} {
+		for _, q := range []string{
+			"DELETE FROM address WHERE person = ?", "DELETE FROM push_name WHERE person = ?", "DELETE FROM person WHERE id = ?",
+		} {
 			if _, err := tx.Exec(q, p); err != nil {
 				return fmt.Errorf("forget strangers: %w", err)
 			}
@@ -295,53 +300,6 @@ func Aliases(tx *sqlite.Tx) (map[ID]ID, error) {
 	})
 }
 
-// Names says what people are called in everything that is shown: the name on
-// the member register, else what they call themselves, marked as unverified,
-// else a number of its own (DESIGN.md, invariant 9).
-type Names struct {
-	is       map[ID]ID
-	behind   map[string]ID
-	member   map[ID]Member
-	pushName map[ID]string
-	unknown  map[ID]int
-}
-
-// LoadNames reads the names of all people known.
-func LoadNames(tx *sqlite.Tx) (*Names, error) {
-	n := &Names{map[ID]ID{}, map[string]ID{}, map[ID]Member{}, map[ID]string{}, map[ID]int{}}
-	members, err := Members(tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range members {
-		if other, ok := n.member[m.Person]; !ok || m.before(other) {
-			n.member[m.Person] = m
-		}
-	}
-	err = scan(tx, "SELECT id, coalesce(same_as, id), push_name FROM person", func(rows *sql.Rows) error {
-		var id, is ID
-		var pushName string
-		if err := rows.Scan(&id, &is, &pushName); err != nil {
-			return err
-		}
-		n.is[id] = is
-		n.pushName[id] = pushName
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return n, scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
-		var jid string
-		var p ID
-		if err := rows.Scan(&jid, &p); err != nil {
-			return err
-		}
-		n.behind[jid] = p
-		return nil
-	})
-}
-
 func scan(tx *sqlite.Tx, query string, f func(*sql.Rows) error) error {
 	rows, err := tx.Query(query)
 	if err != nil {
@@ -356,97 +314,10 @@ func scan(tx *sqlite.Tx, query string, f func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// Member returns p's entry in the member register, which may have ended: it
-// still says what p is called.
-func (n *Names) Member(p ID) (Member, bool) {
-	m, ok := n.member[n.is[p]]
-	return m, ok
-}
-
-// Of returns what p is called.
-func (n *Names) Of(p ID) string {
-	is := n.is[p]
-	if m, ok := n.member[is]; ok {
-		return m.Name
-	}
-	if name := n.pushName[is]; name != "" {
-		return name + " (name not verified)"
-	}
-	if n.unknown[is] == 0 {
-		n.unknown[is] = len(n.unknown) + 1
-	}
-	return fmt.Sprintf("Unidentified participant %d", n.unknown[is])
-}
-
-// Called returns everybody whose name on the register, or whose own
-// name for himself has in it words that begin with all the words of name. Case makes
-// no difference.
-func (n *Names) Called(name string) (who []ID) {
-	wanted := strings.Fields(strings.ToLower(name))
-	for id, is := range n.is {
-		called := n.pushName[id]
-		if m, ok := n.member[id]; ok {
-			called = m.Name + " " + called
-		}
-		words := strings.Fields(strings.ToLower(called))
-		all := len(wanted) > 0
-		for _, w := range wanted {
-			all = all && slices.ContainsFunc(words, func(have string) bool { return strings.HasPrefix(have, w) })
-		}
-		if all {
-			who = append(who, is)
-		}
-	}
-	slices.Sort(who)
-	return slices.Compact(who)
-}
-
-// Is returns who p turned out to be: p itself, as a rule.
-func (n *Names) Is(p ID) ID {
-	if is, known := n.is[p]; known {
-		return is
-	}
-	return p
-}
-
-// Behind returns the person behind a, 0 if nobody is known. It goes by the LID where
-// there is one: the number may be somebody else's by now.
-func (n *Names) Behind(a record.Address) ID {
-	if isLID(a.Alt) {
-		a.JID, a.Alt = a.Alt, a.JID
-	}
-	return cmp.Or(n.behind[a.JID], n.behind[a.Alt])
-}
-
-// OfJID returns what the person behind jid is called.
-func (n *Names) OfJID(jid string) string { return n.Of(n.behind[jid]) }
-
-// Mentioning returns text with every mention of a participant, which WhatsApp
-// writes as @ and a number, turned into a name. Only whole numbers are mentions:
-// of one that merely begins like another, no digits may be left over.
-func (n *Names) Mentioning(text string, mentions []string) string {
-	if len(mentions) == 0 {
-		return text
-	}
-	mentioned := make(map[string]string, len(mentions))
-	for _, jid := range mentions {
-		user, _, _ := strings.Cut(jid, "@")
-		mentioned["@"+user] = jid
-	}
-	return mention.ReplaceAllStringFunc(text, func(number string) string {
-		if jid, ok := mentioned[number]; ok {
-			return "@" + n.OfJID(jid)
-		}
-		return number
-	})
-}
-
-var mention = regexp.MustCompile(`@[0-9]+`)
-
 // Says reports whether a name, role or email address here holds fragment.
 func Says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
 	if err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM person WHERE instr(CAST(push_name AS BLOB), ?1))
+		SELECT EXISTS (SELECT 1 FROM push_name WHERE instr(CAST(name AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM address WHERE instr(CAST(jid AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM member WHERE instr(CAST(name AS BLOB), ?1)
 				OR instr(CAST(role AS BLOB), ?1) OR instr(CAST(email AS BLOB), ?1))`, fragment).Scan(&says); err != nil {

@@ -363,10 +363,10 @@ func TestEveryChangeIsJournaled(t *testing.T) {
 	}
 	r.write(func(tx *sqlite.Tx) error {
 		to := Member{ID: 1, Name: "Cllr Ann Archer", Role: "chair", Email: "ann@example.gov.uk"}
-		if err := ChangeMember(tx, monday, "clerk", "elected chair", to); err != nil {
+		if err := EditMember(tx, monday, "clerk", "elected chair", to); err != nil {
 			return err
 		}
-		if err := ChangeMember(tx, monday, "clerk", "again", to); !errors.Is(err, ErrUnchanged) {
+		if err := EditMember(tx, monday, "clerk", "again", to); !errors.Is(err, ErrUnchanged) {
 			t.Errorf("changed to what it was: %v; want ErrUnchanged", err)
 		}
 		if err := EndMember(tx, monday, "clerk", "resigned", 1, monday.AddDate(0, 1, 0)); err != nil {
@@ -380,7 +380,7 @@ func TestEveryChangeIsJournaled(t *testing.T) {
 	var told []journal.Entry
 	r.write(func(tx *sqlite.Tx) error {
 		for _, err := range []error{
-			ChangeMember(tx, monday, "clerk", "", Member{ID: 1}), EndMember(tx, monday, "clerk", "", 1, monday), RemoveMember(tx, monday, "clerk", "", 1),
+			EditMember(tx, monday, "clerk", "", Member{ID: 1}), EndMember(tx, monday, "clerk", "", 1, monday), RemoveMember(tx, monday, "clerk", "", 1),
 		} {
 			if !errors.Is(err, ErrNotOnRegister) {
 				t.Errorf("of an entry that is not there: %v", err)
@@ -390,11 +390,14 @@ func TestEveryChangeIsJournaled(t *testing.T) {
 	})
 	want := []journal.Entry{
 		{ID: 1, At: monday, Who: "sysadmin", Act: journal.MemberAdded, Reason: "elected",
-			About: journal.About{"member": 1.0, "name": "Ann Archer", "role": "councillor"}},
+			About: journal.About{"member": 1.0, "person": 1.0, "name": "Ann Archer", "role": "councillor"}},
 		{ID: 2, At: monday, Who: "clerk", Act: journal.MemberChanged, Reason: "elected chair",
-			About: journal.About{"member": 1.0, "name": "Ann Archer", "role": "councillor", "new name": "Cllr Ann Archer", "new role": "chair", "email": "changed"}},
+			About: journal.About{"member": 1.0, "name": "Ann Archer", "role": "councillor", "email": "changed",
+				"before": map[string]any{"name": "Ann Archer", "role": "councillor"},
+				"after":  map[string]any{"name": "Cllr Ann Archer", "role": "chair"}}},
 		{ID: 3, At: monday, Who: "clerk", Act: journal.MemberEnded, Reason: "resigned",
-			About: journal.About{"member": 1.0, "name": "Cllr Ann Archer", "role": "chair", "until": "2026-04-02T09:00:00.000Z"}},
+			About: journal.About{"member": 1.0, "name": "Cllr Ann Archer", "role": "chair",
+				"before": map[string]any{"until": ""}, "after": map[string]any{"until": "2026-04-02T09:00:00.000Z"}}},
 		{ID: 4, At: monday, Who: "clerk", Act: journal.MemberRemoved, Reason: "never was",
 			About: journal.About{"member": 1.0, "name": "Cllr Ann Archer", "role": "chair"}},
 	}
@@ -641,5 +644,51 @@ func TestForgetStrangers(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// What somebody has called himself is kept with its times: written when it changes, not
+// with every message.
+func TestPushNames(t *testing.T) {
+	r := newRegister(t)
+	at := func(hours int) time.Time { return monday.Add(time.Duration(hours) * time.Hour) }
+	says := func(hours int, jid, alt, name string) ID {
+		var is Identity
+		r.write(func(tx *sqlite.Tx) (err error) {
+			is, err = Identify(tx, at(hours), record.Address{JID: jid, Alt: alt}, name)
+			return err
+		})
+		return is.ID
+	}
+	check := func(p ID, want ...PushName) {
+		t.Helper()
+		if diff := cmp.Diff(want, r.names().PushNames(p)); diff != "" {
+			t.Errorf("push names (-want +got)\n%s", diff)
+		}
+	}
+	ann := says(0, annPN, "", "Ann")
+	says(1, annPN, "", "")
+	says(2, annPN, "", "Ann")
+	check(ann, PushName{"Ann", at(0), time.Time{}})
+	says(3, annPN, "", "Annie Archer")
+	check(ann, PushName{"Annie Archer", at(3), time.Time{}}, PushName{"Ann", at(0), at(3)})
+	says(4, annPN, "", "Ann")
+	check(ann, PushName{"Ann", at(0), time.Time{}}, PushName{"Annie Archer", at(3), at(4)})
+
+	younger := says(5, annLID, "", "A")
+	says(6, annLID, "", "Annie Archer")
+	if diff := cmp.Diff([]ID{ann, younger}, r.names().Called("ann arch")); diff != "" {
+		t.Errorf("Called (-want +got)\n%s", diff)
+	}
+	says(7, annLID, annPN, "")
+	check(ann, PushName{"Annie Archer", at(3), time.Time{}}, PushName{"Ann", at(0), at(7)}, PushName{"A", at(5), at(6)})
+	names := r.names()
+	for _, name := range []string{"ann", "A", "annie", "archer ANN"} {
+		if diff := cmp.Diff([]ID{ann}, names.Called(name)); diff != "" {
+			t.Errorf("Called(%q) (-want +got)\n%s", name, diff)
+		}
+	}
+	if name := names.Of(younger); name != "Annie Archer (name not verified)" {
+		t.Errorf("called %q", name)
 	}
 }

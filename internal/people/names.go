@@ -1,0 +1,168 @@
+package people
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// Names says what people are called in everything that is shown: the name on
+// the member register, else what they call themselves, marked as unverified,
+// else a number of its own (DESIGN.md, invariant 9).
+type Names struct {
+	is        map[ID]ID
+	behind    map[string]ID
+	entries   map[ID][]Member // the one that counts first
+	pushNames map[ID][]PushName
+	unknown   map[ID]int
+}
+
+// LoadNames reads the names of all people known.
+func LoadNames(tx *sqlite.Tx) (*Names, error) {
+	n := &Names{is: map[ID]ID{}, behind: map[string]ID{}, entries: map[ID][]Member{}, unknown: map[ID]int{}}
+	members, err := Members(tx)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(members, Member.compare)
+	for _, m := range members {
+		n.entries[m.Person] = append(n.entries[m.Person], m)
+	}
+	if n.pushNames, err = pushNames(tx); err != nil {
+		return nil, err
+	}
+	err = scan(tx, "SELECT id, coalesce(same_as, id) FROM person", func(rows *sql.Rows) error {
+		var id, is ID
+		if err := rows.Scan(&id, &is); err != nil {
+			return err
+		}
+		n.is[id] = is
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return n, scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
+		var jid string
+		var p ID
+		if err := rows.Scan(&jid, &p); err != nil {
+			return err
+		}
+		n.behind[jid] = p
+		return nil
+	})
+}
+
+// Member returns p's entry in the member register, which may have ended: it
+// still says what p is called.
+func (n *Names) Member(p ID) (Member, bool) {
+	if all := n.entries[n.is[p]]; len(all) > 0 {
+		return all[0], true
+	}
+	return Member{}, false
+}
+
+// InOffice returns the entry in the member register under which p was in office at that
+// time.
+func (n *Names) InOffice(p ID, at time.Time) (Member, bool) {
+	all := n.entries[n.is[p]]
+	if i := slices.IndexFunc(all, func(m Member) bool { return m.InOffice(at) }); i >= 0 {
+		return all[i], true
+	}
+	return Member{}, false
+}
+
+// PushNames returns what p has called himself, the latest first.
+func (n *Names) PushNames(p ID) []PushName { return n.pushNames[n.is[p]] }
+
+// Of returns what p is called.
+func (n *Names) Of(p ID) string {
+	is := n.is[p]
+	if m, ok := n.Member(is); ok {
+		return m.Name
+	}
+	if names := n.pushNames[is]; len(names) > 0 {
+		return names[0].Name + " (name not verified)"
+	}
+	if n.unknown[is] == 0 {
+		n.unknown[is] = len(n.unknown) + 1
+	}
+	return fmt.Sprintf("Unidentified participant %d", n.unknown[is])
+}
+
+// Called returns everybody whose names have in them words that begin with all the
+// words of name: the name on the register and all that he has called himself. Case
+// makes no difference.
+func (n *Names) Called(name string) (who []ID) {
+	wanted := strings.Fields(strings.ToLower(name))
+	for id, is := range n.is {
+		if id != is {
+			continue
+		}
+		var words []string
+		for _, m := range n.entries[id] {
+			words = append(words, strings.Fields(strings.ToLower(m.Name))...)
+		}
+		for _, p := range n.pushNames[id] {
+			words = append(words, strings.Fields(strings.ToLower(p.Name))...)
+		}
+		all := len(wanted) > 0
+		for _, w := range wanted {
+			all = all && slices.ContainsFunc(words, func(have string) bool { return strings.HasPrefix(have, w) })
+		}
+		if all {
+			who = append(who, id)
+		}
+	}
+	slices.Sort(who)
+	return who
+}
+
+// Is returns who p turned out to be: p itself, as a rule.
+func (n *Names) Is(p ID) ID {
+	if is, known := n.is[p]; known {
+		return is
+	}
+	return p
+}
+
+// Behind returns the person behind a, 0 if nobody is known. It goes by the LID where
+// there is one: the number may be somebody else's by now.
+func (n *Names) Behind(a record.Address) ID {
+	if isLID(a.Alt) {
+		a.JID, a.Alt = a.Alt, a.JID
+	}
+	return cmp.Or(n.behind[a.JID], n.behind[a.Alt])
+}
+
+// OfJID returns what the person behind jid is called.
+func (n *Names) OfJID(jid string) string { return n.Of(n.behind[jid]) }
+
+// Mentioning returns text with every mention of a participant, which WhatsApp
+// writes as @ and a number, turned into a name. Only whole numbers are mentions:
+// of one that merely begins like another, no digits may be left over.
+func (n *Names) Mentioning(text string, mentions []string) string {
+	if len(mentions) == 0 {
+		return text
+	}
+	mentioned := make(map[string]string, len(mentions))
+	for _, jid := range mentions {
+		user, _, _ := strings.Cut(jid, "@")
+		mentioned["@"+user] = jid
+	}
+	return mention.ReplaceAllStringFunc(text, func(number string) string {
+		if jid, ok := mentioned[number]; ok {
+			return "@" + n.OfJID(jid)
+		}
+		return number
+	})
+}
+
+var mention = regexp.MustCompile(`@[0-9]+`)
