@@ -130,8 +130,8 @@ type Mark struct {
 	// selectors and skin tones are not removed here.
 	Emoji []string
 
-	// Hold are the reactions by which the clerk or the chair puts everything on
-	// hold; none: they cannot.
+	// Hold are the reactions by which the clerk, the deputy clerk or the chair puts
+	// everything on hold; none: they cannot.
 	Hold []string
 
 	// Attach is how many bytes of photos and other files an email may carry.
@@ -209,7 +209,7 @@ func defaults() Config {
 			Emoji:  []string{"📌"},
 			Hold:   []string{"🔒"},
 			Attach: 10 << 20,
-			Roles:  []string{"councillor", "clerk", "chair", "officer"},
+			Roles:  []string{"councillor", "chair", "clerk", "deputy", "officer"},
 			Settle: 3 * time.Minute,
 			Pause:  15 * time.Minute,
 			AtMost: 200,
@@ -331,7 +331,7 @@ func (n *Notice) read(s section) {
 
 func (m *Mark) read(s section) {
 	s.list("emoji", &m.Emoji, emoji)
-	s.list("roles", &m.Roles, oneOf("councillor", "clerk", "chair", "officer"))
+	s.list("roles", &m.Roles, oneOf("councillor", "chair", "clerk", "deputy", "officer", "other"))
 	if len(m.Emoji) == 0 && s.gives("emoji") {
 		s.fault("emoji", "without an emoji nothing can be marked: name at least one, or remove the line")
 	}

@@ -326,7 +326,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"an emoji for both", "[mark]\nhold = ['📌']", "2:1", "choose another"},
 		{"punctuation for an emoji", "[mark]\nemoji = ['+1']", "2:10", "write the emoji itself"},
 		{"no role", "[mark]\nroles = []", "2:1", "without a role nobody can mark"},
-		{"an unknown role", "[mark]\nroles = ['clerk', 'mayor']", "2:19", `write one of "councillor", "clerk", "chair", "officer"`},
+		{"an unknown role", "[mark]\nroles = ['clerk', 'mayor']", "2:19", `write one of "councillor", "chair", "clerk", "deputy", "officer", "other"`},
 
 		{"a mail server without a port", "[mail]\nserver = 'smtp.example'", "2:1", "such as smtp.example:587"},
 		{"a mail server with a port by name", "[mail]\nserver = 'smtp.example:smtp'", "2:1", "such as smtp.example:587"},

@@ -19,8 +19,12 @@ const holdLetter = "hold"
 // holdReview is after how many months a hold placed in the group is to be reviewed (C9).
 const holdReview = 6
 
+// mayHold are the roles of those who place a hold by reacting. The deputy acts for the
+// clerk, and to keep something too long harms less than to destroy it too soon.
+var mayHold = []string{"clerk", "deputy", "chair"}
+
 // holdAsked places a hold on everything if r, a fresh reaction, asks for one: the
-// clerk or the chair has reacted with the agreed emoji. Who has done so to the same
+// clerk, the deputy or the chair has reacted with the agreed emoji. Who has done so to the same
 // message before, and whose hold is in force, has what he asks for; a hold for any
 // other reason may be released while this one is needed. Taking the reaction back
 // releases nothing.
@@ -33,8 +37,8 @@ func (d *Daemon) holdAsked(tx *sqlite.Tx, r record.Received, c archive.Captured)
 	if err != nil {
 		return err
 	}
-	m, ok := names.Member(c.Person)
-	if !ok || m.Ended(r.Sent) || m.Role != "clerk" && m.Role != "chair" {
+	m, ok := names.InOffice(c.Person, r.Sent)
+	if !ok || !slices.Contains(mayHold, m.Role) {
 		return nil
 	}
 	holds, err := archive.Holds(tx)

@@ -51,3 +51,40 @@ func TestAHoldFromThePhoneBesidesAnother(t *testing.T) {
 		return err
 	})
 }
+
+// The deputy may place a hold as the clerk may; a clerk whose term has not begun may not.
+func TestTheDeputyPlacesAHold(t *testing.T) {
+	w := found(t)
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			for number, m := range map[string]people.Member{
+				"07700 900103": {Name: "Jo Hall", Role: "clerk", From: time.Now().AddDate(0, 0, 1)},
+				"07700 900104": {Name: "Pat Quill", Role: "deputy", From: time.Now().AddDate(0, 0, -1)},
+			} {
+				a, err := people.ParseNumber(number)
+				if err != nil {
+					return err
+				}
+				if err := people.AddMember(tx, time.Now(), "the test", "", m, a); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	jo, pat := w.server.Member("Jo", "+447700900103"), w.server.Member("Pat", "+447700900104")
+	w.phone.Adds(jo, pat)
+	stop := w.run()
+	m := w.ann.Says("I shall say it again in court.")
+	jo.In(w.official).Reacts(m, "🔒")
+	pat.In(w.official).Reacts(m, "🔒")
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	w.read(func(tx *sqlite.Tx) error {
+		holds, err := archive.Holds(tx)
+		if len(holds) != 1 || holds[0].PlacedBy != "Pat Quill" {
+			t.Errorf("holds: %+v; want one by the deputy", holds)
+		}
+		return err
+	})
+}

@@ -104,8 +104,8 @@ func (f Rules) mayMark(tx *sqlite.Tx, r record.Received, p people.ID) (bool, err
 	if err != nil {
 		return false, err
 	}
-	m, ok := names.Member(p)
-	return ok && !m.Ended(r.Sent) && slices.Contains(f.Roles, m.Role), nil
+	m, ok := names.InOffice(p, r.Sent)
+	return ok && slices.Contains(f.Roles, m.Role), nil
 }
 
 // mark notes the mark and owes its conversation. While one is settling around

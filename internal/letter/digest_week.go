@@ -394,8 +394,8 @@ func (r *weekly) allPresent() string {
 // the chair among them.
 func (r *weekly) councillors() (all []people.Member) {
 	for _, m := range r.members {
-		if (m.Role == "councillor" || m.Role == "chair") && !m.Ended(r.end()) {
-			all = append(all, m)
+		if then, ok := r.names.InOffice(m.Person, r.end()); ok && then.Councillor() {
+			all = append(all, then)
 		}
 	}
 	return all
