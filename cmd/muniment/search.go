@@ -29,8 +29,8 @@ func (a *app) searchCommand() *cobra.Command {
 		Use:   "search QUERY",
 		Short: "Search the records",
 		Long: `Search finds words in everything that was said: in every version of a message,
-also of one that was edited or deleted since, in captions, in the names of files,
-and in the group's names and descriptions. What was captured last comes first.
+also of one that was edited or deleted since, in captions, in polls and votes, on
+contact cards, in the names of files, and in the group's names and descriptions. What was captured last comes first.
 That somebody searched, and for what, is kept in the journal: on whose word and
 why, as given with --for and --reason, or else only which user of this machine it
 was.
@@ -43,7 +43,9 @@ was.
   from:ann            what somebody of that name sent; or from:"ann b"
   after:2026-11-01    sent on that day or later
   before:2026-12-01   sent before that day
-  has:photo           with a photo; or video, audio, document, file (any), link
+  has:photo           with a photo; or video, gif, audio, voice, document, sticker,
+                      album, view-once, file (any); or a link, place, contact, poll,
+                      event, invite, comment, payment or call
 
 Write a query that has quotation marks, - or * in it between single quotation
 marks, and do not begin it with -.

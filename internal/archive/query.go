@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,15 +21,28 @@ type Query struct {
 	match  string         // in FTS5's language; empty: any words
 }
 
-// Things are what a record can be searched for to have, and how: types of files,
-// any file, or a link.
+// Things are what a record can be searched for to have, and how: sorts of files, any
+// file, a link, or what else a message can be.
 var Things = map[string]string{
-	"photo":    "record.type = 'image'",
-	"video":    "record.type = 'video'",
-	"audio":    "record.type = 'audio'",
-	"document": "record.type = 'document'",
-	"file":     "record.file_sealed IS NOT NULL",
-	"link":     "(record.text LIKE '%http://%' OR record.text LIKE '%https://%' OR record.text LIKE '%www.%')",
+	"photo":     "record.type = 'image'",
+	"video":     "record.type IN ('video', 'gif', 'video_note')",
+	"gif":       "record.type = 'gif'",
+	"audio":     "record.type IN ('audio', 'voice')",
+	"voice":     "record.type = 'voice'",
+	"document":  "record.type = 'document'",
+	"sticker":   "record.type IN ('sticker', 'stickers')",
+	"album":     "record.type = 'album'",
+	"view-once": "record.type = 'view_once'",
+	"file":      "record.file_sealed IS NOT NULL",
+	"link":      `(record.text LIKE '%http://%' OR record.text LIKE '%https://%' OR record.text LIKE '%www.%' OR record.details LIKE '%"link":%')`,
+	"place":     "record.type IN ('location', 'live_location')",
+	"contact":   "record.type = 'contact'",
+	"poll":      "record.type IN ('poll', 'poll_result')",
+	"event":     "record.type = 'event'",
+	"invite":    "record.type = 'invite'",
+	"comment":   "record.type = 'comment'",
+	"payment":   "record.type IN ('payment', 'order')",
+	"call":      "record.type = 'call'",
 }
 
 // ParseQuery reads a query as people type it: words, all of which must be there;
@@ -107,7 +121,9 @@ func (q *Query) narrow(t token) (err error) {
 	case "has":
 		thing := strings.ToLower(t.text)
 		if _, known := Things[thing]; !known {
-			return fmt.Errorf("has:%s is not known; has: takes audio, document, file, link, photo or video", t.text)
+			things := slices.Sorted(maps.Keys(Things))
+			last := len(things) - 1
+			return fmt.Errorf("has:%s is not known; has: takes %s or %s", t.text, strings.Join(things[:last], ", "), things[last])
 		}
 		q.Has = append(q.Has, thing)
 	case "after":

@@ -13,9 +13,10 @@ import (
 // blockBits says how many record numbers make a block of the table search_day.
 const blockBits = 10
 
-// searchable is true of a record that has words, as the trigger has it that takes one
-// out of the index.
-const searchable = "(text <> '' OR file_name <> '') AND type <> 'timer'"
+// searchable is true of a record that has words, as the triggers have it that take one
+// out of the index or put it there anew (0018_search.sql). Of the changes of a group, some
+// have a code for a text: the seconds of a timer, or whether something is on or off.
+const searchable = "(text <> '' OR file_name <> '') AND (kind <> 'group' OR type IN ('subject', 'description', 'notice'))"
 
 // Index brings the search index up to date by at most so many records, and reports
 // whether it is. A capture does not wait for it: to take one record into the index
@@ -62,8 +63,9 @@ func indexAll(tx *sqlite.Tx) error {
 // ErrNobody is returned for a query from: somebody whom nobody here is called.
 var ErrNobody = errors.New("nobody on the member register or in the records is called that")
 
-// Search finds what q asks for in messages, in every version of them, whether
-// deleted or not, in names of files, and in the group's names and descriptions.
+// Search finds what q asks for in messages of every kind, in every version of them,
+// whether deleted or not, in votes, in names of files, and in the group's names and
+// descriptions.
 // The latest captured come first; more reports whether there is more than limit.
 // It brings the index up to date first, so tx must be one that writes.
 func Search(tx *sqlite.Tx, q Query, limit int) (hits []Hit, more bool, err error) {
@@ -139,9 +141,10 @@ func (q Query) where(tx *sqlite.Tx) (where string, args []any, err error) {
 	add := func(condition string, values ...any) {
 		conditions, args = append(conditions, condition), append(args, values...)
 	}
-	if q.match != "" {
+	switch {
+	case q.match != "":
 		add("record_search MATCH ?", q.match)
-	} else {
+	case len(q.Has) == 0: // a place may have no words
 		add("text || file_name <> '' OR file_sealed IS NOT NULL")
 	}
 	if q.After != "" {

@@ -107,7 +107,7 @@ func TestQueriesThatAreNone(t *testing.T) {
 		"a OR -b":           "between two words",
 		"from:":             "say what",
 		"after:yesterday":   "written like 2026-11-22",
-		"has:cake":          "not known",
+		"has:cake":          "has: takes album, audio, call, comment, contact, document, event, file, gif, invite, link, payment, photo, place, poll, sticker, video, view-once or voice",
 		"-from:ann culvert": "before words",
 	} {
 		if _, err := ParseQuery(query); err == nil || !strings.Contains(err.Error(), says) {
