@@ -31,9 +31,9 @@ func (a *app) checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check configuration, archive, link, clock, disk and the way to council email",
-		Long: `Check looks at what the daemon needs, and sends a test email to the council's
-mailbox and to the clerk (not with --no-email). Each line says what was found, and
-what to do if it is not right.`,
+		Long: `Check looks at what the daemon needs, shows what is set for each group, and sends a
+test email to the council's mailboxes and to the clerk (not with --no-email). Each
+line says what was found, and what to do if it is not right.`,
 		Example: `  sudo muniment check
   sudo muniment check --no-email`,
 		Args: noArgs,
@@ -45,6 +45,7 @@ what to do if it is not right.`,
 			k := &checklist{out: c.OutOrStdout()}
 			incomplete := daemon.Complete(cfg, now())
 			k.add("configuration", "read from "+cfg.File, incomplete)
+			k.showGroups(cfg)
 			checkArchive(c.Context(), k, cfg)
 			checkLink(c.Context(), k, cfg)
 			checkClock(k)
@@ -85,6 +86,46 @@ func (k *checklist) add(what, found string, err error) {
 // doubt tells what may be right, but should be seen to.
 func (k *checklist) doubt(what, found string) {
 	fmt.Fprintf(k.out, "SEE TO IT  %s: %s\n", what, found)
+}
+
+// showGroups tells what is set for each group: it is for people to see whether that is
+// what the council decided.
+func (k *checklist) showGroups(cfg config.Config) {
+	for _, g := range cfg.Groups {
+		if g.Name == "" {
+			continue // said by now
+		}
+		k.add("group “"+printable(g.Name)+"”", strings.Join(nonEmpty(aboutNotice(g.Notice), aboutMarks(g), "purpose: "+g.Purpose), "; "), nil)
+	}
+}
+
+func aboutNotice(n config.Notice) string {
+	if n.Version == "" || n.GivenOn.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("privacy notice version %s given on %s", n.Version, n.GivenOn.Format("2 January 2006"))
+}
+
+// aboutMarks says what marks do in a group.
+func aboutMarks(g config.Group) string {
+	s := fmt.Sprintf("%s from a %s sends a conversation", strings.Join(g.Mark.Emoji, " or "), strings.Join(g.Mark.Roles, ", "))
+	if g.ConversationsTo != "" {
+		s += " to " + g.ConversationsTo
+	}
+	if len(g.Mark.Hold) > 0 {
+		s += fmt.Sprintf("; %s from the clerk or the chair places a hold", strings.Join(g.Mark.Hold, " or "))
+	}
+	return s
+}
+
+// mailboxes returns every address that emails go to.
+func mailboxes(cfg config.Config) (all []string) {
+	for _, g := range cfg.Groups {
+		all = append(all, g.ConversationsTo)
+	}
+	all = nonEmpty(append(all, cfg.Mail.ConversationsTo, cfg.Mail.Clerk)...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // checkArchive opens the archive, its key and the member register, and looks at
@@ -198,7 +239,7 @@ func (a *app) checkMail(ctx context.Context, k *checklist, cfg config.Config, se
 		return
 	}
 	letters := daemon.Letters(cfg, false)
-	for _, to := range slices.Compact([]string{cfg.Mail.ConversationsTo, cfg.Mail.Clerk}) {
+	for _, to := range mailboxes(cfg) {
 		err := sendTest(ctx, transport, &letters, cfg, to, probe.TLS)
 		k.add("test email to "+to, "handed over: see that it arrives", err)
 	}

@@ -68,15 +68,16 @@ func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err er
 	if err != nil || !c.Fresh {
 		return false, err
 	}
+	rules := d.forward[r.Group]
 	switch r.Kind {
 	case record.Participants: // it may tell that two are one
 		err = errors.Join(people.Changed(tx, d.now(), r), archive.Reconcile(tx))
 	case record.Reaction:
-		err = errors.Join(d.forward.Reacted(tx, d.now(), r, c), d.holdAsked(tx, r, c))
+		err = errors.Join(rules.Reacted(tx, d.now(), r, c), d.holdAsked(tx, r, c))
 	case record.Edit, record.Deletion:
-		err = d.forward.Changed(tx, d.now(), c)
+		err = rules.Changed(tx, d.now(), c)
 	case record.Message, record.Unsupported:
-		err = d.forward.Arrived(tx, d.now(), c)
+		err = rules.Arrived(tx, d.now(), c)
 	}
 	if err == nil && r.File != nil {
 		err = vault.Want(tx, d.now(), c.Seq, r.Type, *r.File)

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -69,7 +70,7 @@ type Daemon struct {
 	key      *ledger.Key
 	archive  *archive.Archive
 	session  *whatsapp.Session
-	forward  forward.Rules
+	forward  map[string]forward.Rules // of each group, by its JID
 	vault    *vault.Vault
 	disposal *disposal.Disposal
 	letters  letter.Writer
@@ -135,13 +136,17 @@ func (d *Daemon) ready() error {
 // now, a line each.
 func Complete(c config.Config, now time.Time) error {
 	err := c.ReadyToRun()
-	for _, e := range c.Mark.Hold {
-		if record.Marks(c.Mark.Emoji).Has(e) {
-			err = errors.Join(err, errors.New("mark.hold: the same emoji cannot mark a conversation and place a hold; skin tones make no difference: choose another"))
+	for i, g := range c.Groups {
+		of := ""
+		if len(c.Groups) > 1 {
+			of = fmt.Sprintf(" of group %d", i+1)
 		}
-	}
-	if given := c.Notice.GivenOn; given.After(now.Add(24 * time.Hour)) {
-		err = errors.Join(err, fmt.Errorf("the privacy notice is to be given on %s, which is in the future: the record may not begin before everyone has it", longDate(given)))
+		if slices.ContainsFunc(g.Mark.Hold, record.Marks(g.Mark.Emoji).Has) {
+			err = errors.Join(err, fmt.Errorf("mark.hold%s: the same emoji cannot mark a conversation and place a hold; skin tones make no difference: choose another", of))
+		}
+		if given := g.Notice.GivenOn; given.After(now.Add(24 * time.Hour)) {
+			err = errors.Join(err, fmt.Errorf("the privacy notice%s is to be given on %s, which is in the future: the record may not begin before everyone has it", of, longDate(given)))
+		}
 	}
 	return err
 }
@@ -173,10 +178,13 @@ func (d *Daemon) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.forward = forward.Rules{
-		Marks: record.Marks(c.Mark.Emoji), Roles: c.Mark.Roles, Settle: c.Mark.Settle,
-		Choice: record.Rule{Pause: c.Mark.Pause, AtMost: c.Mark.AtMost},
-		From:   c.Mail.From, To: c.Mail.ConversationsTo, Token: d.archive.Token(),
+	d.forward = make(map[string]forward.Rules)
+	for _, g := range c.Groups {
+		d.forward[g.JID] = forward.Rules{
+			Marks: record.Marks(g.Mark.Emoji), Roles: g.Mark.Roles, Settle: g.Mark.Settle,
+			Choice: record.Rule{Pause: g.Mark.Pause, AtMost: g.Mark.AtMost},
+			From:   c.Mail.From, To: g.ConversationsTo, Token: d.archive.Token(),
+		}
 	}
 	host, err := os.Hostname()
 	if err != nil {

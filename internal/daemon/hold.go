@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"muniment/internal/archive"
+	"muniment/internal/config"
 	"muniment/internal/mail"
 	"muniment/internal/people"
 	"muniment/internal/record"
@@ -29,8 +30,8 @@ var mayHold = []string{"clerk", "deputy", "chair"}
 // other reason may be released while this one is needed. Taking the reaction back
 // releases nothing.
 func (d *Daemon) holdAsked(tx *sqlite.Tx, r record.Received, c archive.Captured) error {
-	asks := slices.IndexFunc(d.o.Config.Mark.Hold, func(e string) bool { return record.Marks{e}.Has(r.Emoji) })
-	if r.Type != record.ReactionAdded || asks < 0 {
+	emoji, group := d.asksHold(r)
+	if r.Type != record.ReactionAdded || emoji == "" {
 		return nil
 	}
 	names, err := people.LoadNames(tx)
@@ -49,9 +50,9 @@ func (d *Daemon) holdAsked(tx *sqlite.Tx, r record.Received, c archive.Captured)
 	if err != nil {
 		return err
 	}
-	reason := fmt.Sprintf("a reaction with %s to record %d", d.o.Config.Mark.Hold[asks], message)
+	reason := fmt.Sprintf("a reaction with %s to record %d%s", emoji, message, group)
 	if message == 0 { // it is not here, or not yet
-		reason = fmt.Sprintf("a reaction with %s, record %d", d.o.Config.Mark.Hold[asks], c.Seq)
+		reason = fmt.Sprintf("a reaction with %s, record %d%s", emoji, c.Seq, group)
 	}
 	for _, h := range holds {
 		if h.Released.IsZero() && h.PlacedBy == m.Name && h.Reason == reason {
@@ -68,4 +69,23 @@ func (d *Daemon) holdAsked(tx *sqlite.Tx, r record.Received, c archive.Captured)
 		From: d.o.Config.Mail.From, To: d.o.Config.Mail.Clerk,
 	})
 	return err
+}
+
+// asksHold returns which emoji of those agreed for its group r is; empty if none. Where
+// there are several groups, it says too which one it was.
+func (d *Daemon) asksHold(r record.Received) (emoji, group string) {
+	groups := d.o.Config.Groups
+	i := slices.IndexFunc(groups, func(g config.Group) bool { return g.JID == r.Group })
+	if i < 0 {
+		return "", ""
+	}
+	for _, e := range groups[i].Mark.Hold {
+		if (record.Marks{e}).Has(r.Emoji) {
+			emoji = e
+		}
+	}
+	if len(groups) > 1 {
+		group = fmt.Sprintf(" in “%s”", groups[i].Name)
+	}
+	return emoji, group
 }

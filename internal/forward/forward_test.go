@@ -93,7 +93,9 @@ func (c *council) receives(r record.Received) (seq record.Seq) {
 }
 
 func (c *council) receivesIn(tx *sqlite.Tx, r record.Received) (archive.Captured, error) {
-	r.Group = official
+	if r.Group == "" {
+		r.Group = official
+	}
 	if r.Sent.IsZero() {
 		r.Sent = c.now
 	}
@@ -279,6 +281,48 @@ func TestWhatIsOwed(t *testing.T) {
 			tt.story(c)
 			c.expectOwed(tt.want...)
 		})
+	}
+}
+
+// Two groups talk at the same moment, with the same message IDs by the same person, and
+// answer across: a conversation is of one group.
+func TestConversationStaysInItsGroup(t *testing.T) {
+	c := newCouncil(t)
+	const other = "120363000000000002@g.us"
+	in := func(group, id, answers string) record.Seq {
+		r := record.Received{Kind: record.Message, Type: record.Text, Sender: ann, Group: group, ID: id, Text: "about the culvert"}
+		if answers != "" {
+			r.Target = &record.Ref{ID: answers, Sender: ann}
+		}
+		return c.receives(r)
+	}
+	var here, there []record.Seq
+	for _, id := range []string{"A1", "A2"} {
+		here, there = append(here, in(official, id, "")), append(there, in(other, id, ""))
+	}
+	here = append(here, in(official, "A3", "A1"))
+	there = append(there, in(other, "B3", "A1"), in(other, "B4", "A3")) // the last answers what is not in its group
+	c.write(func(tx *sqlite.Tx) error {
+		return people.Changed(tx, c.now, record.Received{Kind: record.Participants, Type: record.Present, Group: other,
+			Participants: []record.Participant{{Address: bo}}})
+	})
+	c.reacts(bo, "A1", "📌")
+	marks := reaction(bo, "A1", "📌")
+	marks.Group = other
+	c.receives(marks)
+	beyond := reaction(bo, "A3", "📌")
+	beyond.Group = other
+	c.receives(beyond)
+	c.passes(5 * time.Minute)
+	c.delivers()
+	c.expectOwed("handed over", "handed over", "cancelled")
+	for id, want := range map[int64][]record.Seq{1: here, 2: there} {
+		if diff := cmp.Diff(want, c.conversation(id).Seqs); diff != "" {
+			t.Errorf("conversation %d (-want +got)\n%s", id, diff)
+		}
+	}
+	if s := c.state(3); s != NotKept {
+		t.Errorf("a mark on a message of another group: %s", s)
 	}
 }
 
