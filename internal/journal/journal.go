@@ -24,39 +24,41 @@ type Act string
 
 // The acts.
 const (
-	Created        Act = "archive created"
-	Started        Act = "daemon started"
-	Stopped        Act = "daemon stopped"
-	Linked         Act = "device linked"
-	LinkLost       Act = "link lost"
-	GapOpened      Act = "gap opened"
-	GapClosed      Act = "gap closed"
-	MemberAdded    Act = "member added"
-	MemberChanged  Act = "member changed"
-	MemberEnded    Act = "member ended" // his entry; he has left office
-	MemberRemoved  Act = "member removed"
-	NumberMoved    Act = "number is somebody else's now" // by WhatsApp
-	Viewed         Act = "records viewed"
-	Searched       Act = "records searched"
-	FileViewed     Act = "file viewed"
-	FileLost       Act = "file lost" // it could not be had from WhatsApp
-	HoldPlaced     Act = "hold placed"
-	HoldReleased   Act = "hold released"
-	ParentArrived  Act = "due date taken from the original"
-	PeriodChanged  Act = "retention period changed"
-	MailHandedOver Act = "email handed over"
-	MailRefused    Act = "email refused"
-	DigestAsked    Act = "digest asked for"
-	ListDrawnUp    Act = "disposal list drawn up"
-	ListReduced    Act = "records taken off disposal list"
-	ListApproved   Act = "disposal list approved"
-	RunStarted     Act = "disposal run started"
-	RunStep        Act = "records destroyed"
-	ResidueFound   Act = "residue of destroyed records found"
-	RunFinished    Act = "disposal run finished"
-	ListLapsed     Act = "disposal list lapsed"
-	ClockJumped    Act = "clock jumped"
-	ClockConfirmed Act = "clock confirmed"
+	Created          Act = "archive created"
+	Started          Act = "daemon started"
+	Stopped          Act = "daemon stopped"
+	Linked           Act = "device linked"
+	LinkLost         Act = "link lost"
+	GapOpened        Act = "gap opened"
+	GapClosed        Act = "gap closed"
+	MemberAdded      Act = "member added"
+	MemberChanged    Act = "member changed"
+	MemberEnded      Act = "member ended" // his entry; he has left office
+	MemberRemoved    Act = "member removed"
+	MemberIdentified Act = "member identified"             // with somebody whom nobody knew
+	NumberMoved      Act = "number is somebody else's now" // by WhatsApp
+	NumberChanged    Act = "number changed"                // likewise; the person is the same
+	Viewed           Act = "records viewed"
+	Searched         Act = "records searched"
+	FileViewed       Act = "file viewed"
+	FileLost         Act = "file lost" // it could not be had from WhatsApp
+	HoldPlaced       Act = "hold placed"
+	HoldReleased     Act = "hold released"
+	ParentArrived    Act = "due date taken from the original"
+	PeriodChanged    Act = "retention period changed"
+	MailHandedOver   Act = "email handed over"
+	MailRefused      Act = "email refused"
+	DigestAsked      Act = "digest asked for"
+	ListDrawnUp      Act = "disposal list drawn up"
+	ListReduced      Act = "records taken off disposal list"
+	ListApproved     Act = "disposal list approved"
+	RunStarted       Act = "disposal run started"
+	RunStep          Act = "records destroyed"
+	ResidueFound     Act = "residue of destroyed records found"
+	RunFinished      Act = "disposal run finished"
+	ListLapsed       Act = "disposal list lapsed"
+	ClockJumped      Act = "clock jumped"
+	ClockConfirmed   Act = "clock confirmed"
 )
 
 // Daemon is who acts when nobody does but the program.

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -36,10 +37,43 @@ func ParseNumber(s string) (record.Address, error) {
 	return record.Address{}, fmt.Errorf("%q is not a telephone number: write it as 07700 900123 or +44 7700 900123", s)
 }
 
-// numbers is WhatsApp's server of telephone numbers, as it ends their addresses.
-const numbers = "@s.whatsapp.net"
+// The ends of addresses: WhatsApp's servers of numbers and of LIDs, and our own for
+// people of whom there is only what a phone calls them.
+const (
+	numbers = "@s.whatsapp.net"
+	lids    = "@lid"
+	exports = "@export"
+)
 
-func isLID(jid string) bool { return strings.HasSuffix(jid, "@lid") }
+func isLID(jid string) bool    { return strings.HasSuffix(jid, lids) }
+func isNumber(jid string) bool { return strings.HasSuffix(jid, numbers) }
+
+// Exported returns the address of an author whom a phone's export of the chat names:
+// made of the name that the phone has for him, or the number where it has none. Two
+// phones may have one name for two people, and two names for one: who it is, somebody
+// has to say; see [IdentifyMember].
+func Exported(author string) record.Address {
+	name := strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) { // exports set names between marks of direction
+			return -1
+		}
+		return r
+	}, author)), " ")
+	if strings.HasPrefix(name, "+") && !strings.ContainsFunc(name, unicode.IsLetter) {
+		if a, err := ParseNumber(name); err == nil {
+			return a
+		}
+	}
+	if name == "" {
+		return record.Address{}
+	}
+	return record.Address{JID: name + exports}
+}
+
+// ExportedName returns the name in an address that [Exported] made of one.
+func ExportedName(a record.Address) (name string, ok bool) {
+	return strings.CutSuffix(a.JID, exports)
+}
 
 // Addresses returns how the sysadmin tells everybody known from others: the
 // telephone number, written as [ParseNumber] reads it, or where it is hidden
@@ -54,7 +88,7 @@ func Addresses(tx *sqlite.Tx) (map[ID]string, error) {
 		}
 		if user, isNumber := strings.CutSuffix(jid, numbers); isNumber {
 			of[p] = writeNumber(user)
-		} else if of[p] == "" {
+		} else if isLID(jid) && of[p] == "" {
 			of[p] = jid
 		}
 		return nil

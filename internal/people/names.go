@@ -14,19 +14,20 @@ import (
 )
 
 // Names says what people are called in everything that is shown: the name on
-// the member register, else what they call themselves, marked as unverified,
-// else a number of its own (DESIGN.md, invariant 9).
+// the member register, else what they call themselves, or what an imported chat calls
+// them, marked as unverified, else a number of its own (DESIGN.md, invariant 9).
 type Names struct {
 	is        map[ID]ID
 	behind    map[string]ID
 	entries   map[ID][]Member // the one that counts first
 	pushNames map[ID][]PushName
+	exported  map[ID][]string // what phones call them whose export was imported
 	unknown   map[ID]int
 }
 
 // LoadNames reads the names of all people known.
 func LoadNames(tx *sqlite.Tx) (*Names, error) {
-	n := &Names{is: map[ID]ID{}, behind: map[string]ID{}, entries: map[ID][]Member{}, unknown: map[ID]int{}}
+	n := &Names{is: map[ID]ID{}, behind: map[string]ID{}, entries: map[ID][]Member{}, exported: map[ID][]string{}, unknown: map[ID]int{}}
 	members, err := Members(tx)
 	if err != nil {
 		return nil, err
@@ -49,13 +50,16 @@ func LoadNames(tx *sqlite.Tx) (*Names, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n, scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
+	return n, scan(tx, "SELECT jid, person FROM address ORDER BY jid", func(rows *sql.Rows) error {
 		var jid string
 		var p ID
 		if err := rows.Scan(&jid, &p); err != nil {
 			return err
 		}
 		n.behind[jid] = p
+		if name, ok := ExportedName(record.Address{JID: jid}); ok {
+			n.exported[p] = append(n.exported[p], name)
+		}
 		return nil
 	})
 }
@@ -91,28 +95,35 @@ func (n *Names) Of(p ID) string {
 	if names := n.pushNames[is]; len(names) > 0 {
 		return names[0].Name + " (name not verified)"
 	}
+	if names := n.exported[is]; len(names) > 0 {
+		return names[0] + " (name in an imported chat, not verified)"
+	}
 	if n.unknown[is] == 0 {
 		n.unknown[is] = len(n.unknown) + 1
 	}
 	return fmt.Sprintf("Unidentified participant %d", n.unknown[is])
 }
 
+// Exported returns what phones call p whose export of the chat was imported.
+func (n *Names) Exported(p ID) []string { return n.exported[n.is[p]] }
+
 // Called returns everybody whose names have in them words that begin with all the
-// words of name: the name on the register and all that he has called himself. Case
-// makes no difference.
+// words of name: the name on the register, all that he has called himself, and what
+// imported chats call him. Case makes no difference.
 func (n *Names) Called(name string) (who []ID) {
 	wanted := strings.Fields(strings.ToLower(name))
 	for id, is := range n.is {
 		if id != is {
 			continue
 		}
-		var words []string
+		called := strings.Join(n.exported[id], " ")
 		for _, m := range n.entries[id] {
-			words = append(words, strings.Fields(strings.ToLower(m.Name))...)
+			called += " " + m.Name
 		}
 		for _, p := range n.pushNames[id] {
-			words = append(words, strings.Fields(strings.ToLower(p.Name))...)
+			called += " " + p.Name
 		}
+		words := strings.Fields(strings.ToLower(called))
 		all := len(wanted) > 0
 		for _, w := range wanted {
 			all = all && slices.ContainsFunc(words, func(have string) bool { return strings.HasPrefix(have, w) })

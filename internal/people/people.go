@@ -81,8 +81,8 @@ func lookUp(tx *sqlite.Tx, a record.Address) (is Identity, pushName string, err 
 // yet, of another address, that two persons are one, or that a number has been
 // given to somebody else.
 func learn(tx *sqlite.Tx, now time.Time, a record.Address) error {
-	if isLID(a.JID) && isLID(a.Alt) {
-		a.Alt = "" // two LIDs are two people, whatever we are told
+	if isLID(a.JID) == isLID(a.Alt) {
+		a.Alt = "" // two LIDs are two people, whatever we are told; of two numbers see [Renumbered]
 	}
 	before, err := release(tx, a)
 	if err != nil {
@@ -135,7 +135,7 @@ func release(tx *sqlite.Tx, a record.Address) (before ID, err error) {
 	if isLID(number) {
 		lid, number = number, lid
 	}
-	if number == "" || !isLID(lid) {
+	if !isNumber(number) || !isLID(lid) {
 		return 0, nil
 	}
 	err = tx.QueryRow(`

@@ -11,6 +11,9 @@ import (
 // Changed brings who is in the group, and who its admins are, up to date with r, a
 // change of participants.
 func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
+	if r.Type == record.Renumbered {
+		return changedNumber(tx, now, r)
+	}
 	named, err := identifyAll(tx, now, r.Participants)
 	if err != nil {
 		return err
@@ -34,6 +37,28 @@ func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
 	for p, admin := range named {
 		if err := change(tx, r, p, admin); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// changedNumber notes that who sent r had the address of its participant. Where they
+// cannot be one, the one has taken the other's place.
+func changedNumber(tx *sqlite.Tx, now time.Time, r record.Received) error {
+	for _, old := range r.Participants {
+		if err := Renumbered(tx, now, old.Address, r.Sender); err != nil {
+			return err
+		}
+		was, err := Identify(tx, now, old.Address, "")
+		if err != nil {
+			return err
+		}
+		is, err := Identify(tx, now, r.Sender, "")
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec("UPDATE OR REPLACE participant SET person = ? WHERE group_jid = ? AND person = ?", is.ID, r.Group, was.ID); err != nil {
+			return fmt.Errorf("who is in the group: %w", err)
 		}
 	}
 	return nil
