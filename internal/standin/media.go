@@ -9,12 +9,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // SetMediaHosts says on which servers clients are told to find media; at first it is
@@ -134,48 +136,129 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// attach uploads a file and enters it in the message that brings it.
+func (v Voice) attach(purpose whatsmeow.MediaType, file []byte, to proto.Message) {
+	u := v.member.server.Upload(purpose, file)
+	m := to.ProtoReflect()
+	for name, value := range map[protoreflect.Name]any{
+		"directPath": u.DirectPath, "mediaKey": u.MediaKey, "fileSHA256": u.FileSHA256, "fileEncSHA256": u.FileEncSHA256,
+		"fileLength": u.FileLength, "mediaKeyTimestamp": v.time().Unix(),
+	} {
+		if f := m.Descriptor().Fields().ByName(name); f != nil {
+			m.Set(f, protoreflect.ValueOf(value))
+		}
+	}
+}
+
 // SendsImage makes the member send a JPEG picture.
 func (v Voice) SendsImage(jpeg []byte, caption string) *Message {
-	u := v.member.server.Upload(whatsmeow.MediaImage, jpeg)
-	return v.Sends(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{
-		Mimetype: proto.String("image/jpeg"), Caption: text(caption),
-		DirectPath: &u.DirectPath, MediaKey: u.MediaKey, FileSHA256: u.FileSHA256, FileEncSHA256: u.FileEncSHA256,
-		FileLength: &u.FileLength, MediaKeyTimestamp: proto.Int64(v.time().Unix()),
-	}})
+	return v.Sends(&waE2E.Message{ImageMessage: v.image(jpeg, caption)})
+}
+
+func (v Voice) image(jpeg []byte, caption string) *waE2E.ImageMessage {
+	image := &waE2E.ImageMessage{Mimetype: proto.String("image/jpeg"), Caption: text(caption)}
+	v.attach(whatsmeow.MediaImage, jpeg, image)
+	return image
 }
 
 // SendsVideo makes the member send an MP4 film.
 func (v Voice) SendsVideo(mp4 []byte, caption string) *Message {
-	u := v.member.server.Upload(whatsmeow.MediaVideo, mp4)
-	return v.Sends(&waE2E.Message{VideoMessage: &waE2E.VideoMessage{
-		Mimetype: proto.String("video/mp4"), Caption: text(caption),
-		DirectPath: &u.DirectPath, MediaKey: u.MediaKey, FileSHA256: u.FileSHA256, FileEncSHA256: u.FileEncSHA256,
-		FileLength: &u.FileLength, MediaKeyTimestamp: proto.Int64(v.time().Unix()),
-	}})
+	return v.Sends(&waE2E.Message{VideoMessage: v.video(mp4, caption)})
 }
 
-// SendsVoice makes the member send a voice message.
+// SendsGIF makes the member send a moving picture, which is an MP4 film too.
+func (v Voice) SendsGIF(mp4 []byte, caption string) *Message {
+	video := v.video(mp4, caption)
+	video.GifPlayback = proto.Bool(true)
+	return v.Sends(&waE2E.Message{VideoMessage: video})
+}
+
+// SendsVideoNote makes the member send a film recorded in the chat.
+func (v Voice) SendsVideoNote(mp4 []byte) *Message {
+	return v.Sends(&waE2E.Message{PtvMessage: v.video(mp4, "")})
+}
+
+func (v Voice) video(mp4 []byte, caption string) *waE2E.VideoMessage {
+	video := &waE2E.VideoMessage{Mimetype: proto.String("video/mp4"), Caption: text(caption), Seconds: v.seconds()}
+	v.attach(whatsmeow.MediaVideo, mp4, video)
+	return video
+}
+
+// SendsVoice makes the member send a recording made in the chat.
 func (v Voice) SendsVoice(ogg []byte) *Message {
-	u := v.member.server.Upload(whatsmeow.MediaAudio, ogg)
-	return v.Sends(&waE2E.Message{AudioMessage: &waE2E.AudioMessage{
-		Mimetype: proto.String("audio/ogg; codecs=opus"), PTT: proto.Bool(true),
-		DirectPath: &u.DirectPath, MediaKey: u.MediaKey, FileSHA256: u.FileSHA256, FileEncSHA256: u.FileEncSHA256,
-		FileLength: &u.FileLength, MediaKeyTimestamp: proto.Int64(v.time().Unix()),
-	}})
+	audio := &waE2E.AudioMessage{Mimetype: proto.String("audio/ogg; codecs=opus"), PTT: proto.Bool(true), Seconds: v.seconds()}
+	v.attach(whatsmeow.MediaAudio, ogg, audio)
+	return v.Sends(&waE2E.Message{AudioMessage: audio})
+}
+
+// SendsAudio makes the member send a recording that they had.
+func (v Voice) SendsAudio(mp3 []byte) *Message {
+	audio := &waE2E.AudioMessage{Mimetype: proto.String("audio/mpeg"), Seconds: v.seconds()}
+	v.attach(whatsmeow.MediaAudio, mp3, audio)
+	return v.Sends(&waE2E.Message{AudioMessage: audio})
+}
+
+// seconds is how long a recording takes, as a message says it; nil if the voice does not.
+func (v Voice) seconds() *uint32 {
+	if v.lasting == 0 {
+		return nil
+	}
+	return proto.Uint32(uint32(v.lasting.Seconds()))
+}
+
+// SendsSticker makes the member send a WebP sticker.
+func (v Voice) SendsSticker(webp []byte) *Message {
+	sticker := &waE2E.StickerMessage{Mimetype: proto.String("image/webp")}
+	v.attach(whatsmeow.MediaImage, webp, sticker)
+	return v.Sends(&waE2E.Message{StickerMessage: sticker})
+}
+
+// SendsLottie makes the member send a moving sticker of the newer kind.
+func (v Voice) SendsLottie(was []byte) *Message {
+	sticker := &waE2E.StickerMessage{
+		Mimetype: proto.String("application/was"), IsAnimated: proto.Bool(true), IsLottie: proto.Bool(true),
+	}
+	v.attach(whatsmeow.MediaImage, was, sticker)
+	return v.Wrapped("lottieStickerMessage").Sends(&waE2E.Message{StickerMessage: sticker})
 }
 
 // SendsDocument makes the member send a file.
 func (v Voice) SendsDocument(name, mimeType string, file []byte, caption string) *Message {
-	u := v.member.server.Upload(whatsmeow.MediaDocument, file)
-	content := &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
+	document := &waE2E.DocumentMessage{
 		FileName: proto.String(name), Title: proto.String(name), Mimetype: proto.String(mimeType), Caption: text(caption),
-		DirectPath: &u.DirectPath, MediaKey: u.MediaKey, FileSHA256: u.FileSHA256, FileEncSHA256: u.FileEncSHA256,
-		FileLength: &u.FileLength, MediaKeyTimestamp: proto.Int64(v.time().Unix()),
-	}}
-	if caption != "" {
-		content = &waE2E.Message{DocumentWithCaptionMessage: &waE2E.FutureProofMessage{Message: content}}
 	}
-	return v.Sends(content)
+	v.attach(whatsmeow.MediaDocument, file, document)
+	if caption != "" {
+		v.wrappers = append(slices.Clone(v.wrappers), "documentWithCaptionMessage")
+	}
+	return v.Sends(&waE2E.Message{DocumentMessage: document})
+}
+
+// BeginsAlbum makes the member announce an album of so many photos and videos, which
+// follow as messages of their own; see [Voice.InAlbum].
+func (v Voice) BeginsAlbum(photos, videos uint32) *Message {
+	return v.Sends(&waE2E.Message{AlbumMessage: &waE2E.AlbumMessage{
+		ExpectedImageCount: proto.Uint32(photos), ExpectedVideoCount: proto.Uint32(videos),
+	}})
+}
+
+// InAlbum makes what is sent part of an album.
+func (v Voice) InAlbum(album *Message) Voice {
+	return v.partOf(album, waE2E.MessageAssociation_MEDIA_ALBUM)
+}
+
+// SendsLarger makes the member's phone send a picture of theirs once more, in the size
+// in which it was taken, as phones do by themselves.
+func (v Voice) SendsLarger(photo *Message, jpeg []byte) *Message {
+	v.mustOwn(photo)
+	v = v.partOf(photo, waE2E.MessageAssociation_HD_IMAGE_DUAL_UPLOAD)
+	return v.Wrapped("associatedChildMessage").SendsImage(jpeg, "")
+}
+
+func (v Voice) partOf(m *Message, as waE2E.MessageAssociation_AssociationType) Voice {
+	defer v.lock().Unlock()
+	v.part = &waE2E.MessageAssociation{AssociationType: as.Enum(), ParentMessageKey: m.key(v)}
+	return v
 }
 
 // text is s as an optional field of a message.

@@ -1,11 +1,10 @@
 package standin
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"go.mau.fi/libsignal/keys/prekey"
@@ -31,6 +30,7 @@ type Message struct {
 	stanza  *waBinary.Node // as delivered first; nil if the companion got none
 	retries int            // the count of the last request to resend it
 	bundle  *prekey.Bundle // the companion's keys, if that request brought any
+	options []string       // added to it, if it is a poll
 }
 
 // ID is the message's ID, chosen by the sender's phone.
@@ -38,10 +38,10 @@ func (m *Message) ID() string { return m.id }
 
 // Text is the text that a person would read; empty if there is none.
 func (m *Message) Text() string {
-	if t := m.content.GetExtendedTextMessage().GetText(); t != "" {
-		return t
+	if words := wordsOf(inner(m.content)); words != nil && *words != nil {
+		return **words
 	}
-	return m.content.GetConversation()
+	return ""
 }
 
 // Sender is who sent the message.
@@ -59,22 +59,21 @@ func (m *Message) Content() *waE2E.Message { return proto.Clone(m.content).(*waE
 // Key returns the key by which by refers to the message, as in a reaction.
 func (m *Message) Key(by *Member) *waCommon.MessageKey {
 	defer m.voice.lock().Unlock()
-	return m.key(by)
+	return m.key(by.Voice)
 }
 
 func (m *Message) server() *Server { return m.voice.member.server }
 
-func (m *Message) key(by *Member) *waCommon.MessageKey {
+func (m *Message) key(by Voice) *waCommon.MessageKey {
 	sender := m.voice.member
-	key := &waCommon.MessageKey{ID: proto.String(m.id), FromMe: proto.Bool(sender == by)}
+	key := &waCommon.MessageKey{ID: proto.String(m.id), FromMe: proto.Bool(sender == by.member)}
 	if m.group == nil {
-		key.RemoteJID = proto.String(m.other(by).lid.String())
+		key.RemoteJID = proto.String(m.other(by.member).lid.String())
 		return key
 	}
 	key.RemoteJID = proto.String(m.group.jid.String())
-	if sender != by {
-		address, _ := sender.addressIn(m.group)
-		key.Participant = proto.String(address.String())
+	if sender != by.member {
+		key.Participant = proto.String(by.names(sender, m.group).String())
 	}
 	return key
 }
@@ -87,182 +86,12 @@ func (m *Message) other(one *Member) *Member {
 	return m.to
 }
 
-// Says makes the member say text in the group. Each member mentioned must occur
-// in the text by name, as @Name.
-func (v Voice) Says(text string, mentioned ...*Member) *Message {
-	defer v.lock().Unlock()
-	g := v.inGroup()
-	return v.send(g, nil, withText(g, text, nil, mentioned))
-}
-
-// Replies makes the member quote a message and reply to it, where it was sent.
-// For mentioned see [Voice.Says].
-func (v Voice) Replies(to *Message, text string, mentioned ...*Member) *Message {
-	defer v.lock().Unlock()
-	author := to.voice.member.lid
-	if to.group != nil {
-		author, _ = to.voice.member.addressIn(to.group)
-	}
-	quoted := to.Content()
-	quoted.MessageContextInfo = nil
-	return v.answer(to, withText(to.group, text, &waE2E.ContextInfo{
-		StanzaID: proto.String(to.id), Participant: proto.String(author.String()), QuotedMessage: quoted,
-	}, mentioned))
-}
-
-// Reacts makes the member react to a message, or change an earlier reaction.
-func (v Voice) Reacts(to *Message, emoji string) *Message {
-	defer v.lock().Unlock()
-	return v.answer(to, &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{
-		Key: to.key(v.member), Text: proto.String(emoji), SenderTimestampMS: proto.Int64(v.time().UnixMilli()),
-	}})
-}
-
-// TakesBack makes the member take back the reaction to a message.
-func (v Voice) TakesBack(to *Message) *Message { return v.Reacts(to, "") }
-
-// Edits makes the member change the text of a message of theirs.
-func (v Voice) Edits(m *Message, text string) *Message {
-	v.mustOwn(m)
-	return v.ForgesEdit(m, text)
-}
-
-// EditsBare is [Voice.Edits] in the other form that there is: without a wrapper.
-func (v Voice) EditsBare(m *Message, text string) *Message {
-	v.mustOwn(m)
-	defer v.lock().Unlock()
-	return v.answer(m, v.edit(m, text))
-}
-
-// ForgesEdit makes the member change the text of whosever message, as only an
-// altered app can: the server does not see what is in a message.
-func (v Voice) ForgesEdit(m *Message, text string) *Message {
-	defer v.lock().Unlock()
-	return v.answer(m, &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: v.edit(m, text)}})
-}
-
-func (v Voice) edit(m *Message, text string) *waE2E.Message {
-	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
-		Key:           m.key(v.member),
-		Type:          waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(),
-		EditedMessage: &waE2E.Message{Conversation: proto.String(text)},
-		TimestampMS:   proto.Int64(v.time().UnixMilli()),
-	}}
-}
-
-func (v Voice) mustOwn(m *Message) {
-	if m.voice.member != v.member {
-		panic(fmt.Sprintf("standin: message %s is not %s's; see ForgesEdit", m.id, v.member.name))
-	}
-}
-
-// Deletes makes the member delete a message for everyone: one of theirs, or as
-// an admin somebody else's.
-func (v Voice) Deletes(m *Message) *Message {
-	if m.voice.member != v.member {
-		v.mustLead(m)
-	}
-	return v.ForgesDeletion(m)
-}
-
-// mustLead panics unless the member is an admin of the group that m was sent to.
-func (v Voice) mustLead(m *Message) {
-	defer v.lock().Unlock()
-	if m.group == nil {
-		v.mustOwn(m)
-	}
-	v.In(m.group).asAdmin()
-}
-
-// ForgesDeletion makes the member delete whosever message, admin or not, as only an
-// altered app can: the server does not ask.
-func (v Voice) ForgesDeletion(m *Message) *Message {
-	defer v.lock().Unlock()
-	return v.answer(m, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
-		Key: m.key(v.member), Type: waE2E.ProtocolMessage_REVOKE.Enum(),
-	}})
-}
-
-// Sends makes the member send whatever content to the group. The attributes of
-// the stanza follow from the content.
-func (v Voice) Sends(content *waE2E.Message) *Message {
-	defer v.lock().Unlock()
-	return v.send(v.inGroup(), nil, content)
-}
-
-// Tells makes the member send a direct message. Of these the companion gets
-// what its own account receives or sends.
-func (v Voice) Tells(to *Member, text string) *Message {
-	return v.SendsTo(to, &waE2E.Message{Conversation: proto.String(text)})
-}
-
-// SendsTo makes the member send whatever content to another.
-func (v Voice) SendsTo(to *Member, content *waE2E.Message) *Message {
-	defer v.lock().Unlock()
-	return v.send(nil, to, content)
-}
-
-// lock locks the server's state, for the length of what a member does.
-func (v Voice) lock() *sync.Mutex {
-	mu := &v.member.server.mu
-	mu.Lock()
-	return mu
-}
-
-// withText makes a text message. It is a plain conversation unless it refers to
-// anything.
-func withText(g *Group, text string, about *waE2E.ContextInfo, mentioned []*Member) *waE2E.Message {
-	if about == nil && len(mentioned) == 0 {
-		return &waE2E.Message{Conversation: proto.String(text)}
-	}
-	if about == nil {
-		about = &waE2E.ContextInfo{}
-	}
-	for _, m := range mentioned {
-		address := m.lid
-		if g != nil {
-			address, _ = m.addressIn(g)
-		}
-		if !strings.Contains(text, "@"+m.name) {
-			panic(fmt.Sprintf("standin: text mentions no @%s", m.name))
-		}
-		text = strings.ReplaceAll(text, "@"+m.name, "@"+address.User)
-		about.MentionedJID = append(about.MentionedJID, address.String())
-	}
-	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(text), ContextInfo: about}}
-}
-
-// answer sends content where m was sent.
-func (v Voice) answer(m *Message, content *waE2E.Message) *Message {
-	if m.group == nil {
-		return v.send(nil, m.other(v.member), content)
-	}
-	v.group = m.group
-	return v.send(v.inGroup(), nil, content)
-}
-
-// send sends content to a group or a person. The caller holds Server.mu.
-func (v Voice) send(g *Group, to *Member, content *waE2E.Message) *Message {
-	content = proto.Clone(content).(*waE2E.Message)
-	if needsSecret(content) {
-		content.MessageContextInfo = &waE2E.MessageContextInfo{MessageSecret: randomBytes(32)}
-	}
-	return (&Message{voice: v, id: newID(), group: g, to: to, time: v.time(), content: content}).dispatch()
-}
-
 // dispatch sends a message for the first time.
 func (m *Message) dispatch() *Message {
 	sent := m.server().messages
 	sent[m.id] = append(sent[m.id], m)
 	m.deliver()
 	return m
-}
-
-// needsSecret reports whether phones give such a message a secret, for what may
-// later refer to it.
-func needsSecret(content *waE2E.Message) bool {
-	return content.GetMessageContextInfo().GetMessageSecret() == nil && content.ReactionMessage == nil &&
-		content.ProtocolMessage == nil && content.EditedMessage == nil && content.PollUpdateMessage == nil
 }
 
 // deliver encrypts the message and puts it in the companion's queue, if it is
@@ -272,10 +101,26 @@ func (m *Message) deliver() {
 	if !m.reaches(p) {
 		return
 	}
+	node := m.envelope()
+	switch {
+	case v.once:
+		node.Content = []waBinary.Node{{Tag: "unavailable", Attrs: waBinary.Attrs{"type": "view_once"}}}
+	default:
+		node.Content = m.encrypted(p)
+	}
+	if m.stanza == nil {
+		m.stanza = &node
+	}
+	s.enqueue(node)
+}
+
+// encrypted is what the message says, encrypted to p or to its group, with the key if
+// p needs it, and what the server is told besides.
+func (m *Message) encrypted(p *companion) (nodes []waBinary.Node) {
+	v := m.voice
 	d := v.member.device(v.from)
-	var encrypted []waBinary.Node
 	if m.group == nil {
-		encrypted = append(encrypted, d.encrypt(p, m.enclosed(), nil))
+		nodes = append(nodes, d.encrypt(p, m.enclosed(), nil))
 	} else {
 		if v.keyless {
 			d.rotate(m.group)
@@ -283,25 +128,20 @@ func (m *Message) deliver() {
 		key := d.distribution(m.group)
 		if d.keyed[m.group] != p && !v.keyless {
 			d.keyed[m.group] = p
-			encrypted = append(encrypted, d.encrypt(p, &waE2E.Message{SenderKeyDistributionMessage: key}, nil))
+			nodes = append(nodes, d.encrypt(p, &waE2E.Message{SenderKeyDistributionMessage: key}, nil))
 		}
-		encrypted = append(encrypted, d.encryptToGroup(m.group, m.content))
+		nodes = append(nodes, d.encryptToGroup(m.group, m.content))
 	}
-	payload := &encrypted[len(encrypted)-1]
+	payload := &nodes[len(nodes)-1]
 	describe(payload, m.content)
 	if v.garbled {
 		ciphertext := payload.Content.([]byte)
 		ciphertext[len(ciphertext)-20] ^= 0xff
 	}
-	node := m.envelope()
-	if polls := pollType(m.content); polls != "" {
-		encrypted = append(encrypted, waBinary.Node{Tag: "meta", Attrs: waBinary.Attrs{"polltype": polls}})
+	if meta := metaAttrs(m.content); meta != nil {
+		nodes = append(nodes, waBinary.Node{Tag: "meta", Attrs: meta})
 	}
-	node.Content = encrypted
-	if m.stanza == nil {
-		m.stanza = &node
-	}
-	s.enqueue(node)
+	return nodes
 }
 
 // reaches reports whether p gets the message. Its own messages never come back
@@ -332,7 +172,7 @@ func (m *Message) enclosed() *waE2E.Message {
 func (m *Message) envelope() waBinary.Node {
 	v := m.voice
 	attrs := waBinary.Attrs{
-		"id": m.id, "t": m.time.Unix(), "type": stanzaType(m.content), "notify": v.member.name, "edit": editAttr(m.content),
+		"id": m.id, "t": m.time.Unix(), "type": stanzaType(m.content), "notify": cmp.Or(v.called, v.member.name), "edit": editAttr(m.content),
 	}
 	switch {
 	case m.peer:

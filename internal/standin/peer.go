@@ -53,8 +53,8 @@ func (m *Member) sendsCompanion(content *waE2E.Message) *Message {
 func (m *Member) Supplies(lost *Message) *Message {
 	defer m.lock().Unlock()
 	info := &waWeb.WebMessageInfo{
-		Key: lost.key(m), Message: lost.content, PushName: proto.String(lost.voice.member.name),
-		MessageTimestamp: proto.Uint64(uint64(lost.time.Unix())), Participant: lost.key(m).Participant,
+		Key: lost.key(m.Voice), Message: lost.content, PushName: proto.String(lost.voice.member.name),
+		MessageTimestamp: proto.Uint64(uint64(lost.time.Unix())), Participant: lost.key(m.Voice).Participant,
 	}
 	return m.sendsCompanion(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_RESPONSE_MESSAGE.Enum(),

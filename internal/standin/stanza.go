@@ -9,49 +9,38 @@ import (
 // What the server may read of a message: a few attributes outside the
 // encryption, which the sender's phone derives from the content.
 
-// inner takes the wrappers off a message.
-func inner(m *waE2E.Message) *waE2E.Message {
-	for {
-		var next *waE2E.Message
-		for _, wrapper := range []*waE2E.FutureProofMessage{
-			m.GetEphemeralMessage(), m.GetViewOnceMessage(), m.GetViewOnceMessageV2(), m.GetViewOnceMessageV2Extension(),
-			m.GetDocumentWithCaptionMessage(), m.GetEditedMessage(), m.GetLottieStickerMessage(),
-		} {
-			if wrapper.GetMessage() != nil {
-				next = wrapper.GetMessage()
-			}
-		}
-		if next == nil {
-			return m
-		}
-		m = next
-	}
-}
-
 // stanzaType is the type of a message's stanza. Edits, deletions and pins are "text".
 func stanzaType(content *waE2E.Message) string {
 	m := inner(content)
 	switch {
-	case m.GetReactionMessage() != nil, m.GetEncReactionMessage() != nil:
+	case m.ReactionMessage != nil, m.EncReactionMessage != nil:
 		return "reaction"
-	case pollType(m) != "":
+	case m.PollUpdateMessage != nil, pollOf(m) != nil:
 		return "poll"
+	case m.EventMessage != nil:
+		return "event"
 	case mediaType(m) != "":
 		return "media"
 	}
 	return "text"
 }
 
-// pollType says what a message has to do with a poll, if anything.
-func pollType(content *waE2E.Message) string {
+// metaAttrs says what a message has to do with a poll or an event; nil if nothing.
+func metaAttrs(content *waE2E.Message) waBinary.Attrs {
 	m := inner(content)
 	switch {
-	case m.GetPollUpdateMessage() != nil:
-		return "vote"
-	case m.GetPollCreationMessage() != nil, m.GetPollCreationMessageV2() != nil, m.GetPollCreationMessageV3() != nil:
-		return "creation"
+	case m.PollUpdateMessage != nil:
+		return waBinary.Attrs{"polltype": "vote"}
+	case pollOf(m) != nil:
+		return waBinary.Attrs{"polltype": "creation"}
+	case m.EventMessage != nil:
+		return waBinary.Attrs{"event_type": "creation"}
+	case m.EncEventResponseMessage != nil:
+		return waBinary.Attrs{"event_type": "response"}
+	case m.GetSecretEncryptedMessage().GetSecretEncType() == waE2E.SecretEncryptedMessage_EVENT_EDIT:
+		return waBinary.Attrs{"event_type": "edit"}
 	}
-	return ""
+	return nil
 }
 
 // mediaType says what kind of attachment a message has, if any.
@@ -63,6 +52,8 @@ func mediaType(m *waE2E.Message) string {
 		return "gif"
 	case m.GetVideoMessage() != nil:
 		return "video"
+	case m.GetPtvMessage() != nil:
+		return "ptv"
 	case m.GetAudioMessage().GetPTT():
 		return "ptt"
 	case m.GetAudioMessage() != nil:
@@ -77,6 +68,22 @@ func mediaType(m *waE2E.Message) string {
 		return "contact_array"
 	case m.GetLocationMessage() != nil:
 		return "location"
+	case m.GetLiveLocationMessage() != nil:
+		return "livelocation"
+	case m.GetListMessage() != nil:
+		return "list"
+	case m.GetListResponseMessage() != nil:
+		return "list_response"
+	case m.GetButtonsResponseMessage() != nil:
+		return "buttons_response"
+	case m.GetInteractiveResponseMessage() != nil:
+		return "native_flow_response"
+	case m.GetOrderMessage() != nil:
+		return "order"
+	case m.GetProductMessage() != nil:
+		return "product"
+	case m.GetExtendedTextMessage().GetTitle() != "":
+		return "url"
 	}
 	return ""
 }
@@ -84,20 +91,31 @@ func mediaType(m *waE2E.Message) string {
 // editAttr says what a message does to an earlier one, if anything.
 func editAttr(content *waE2E.Message) string {
 	m := inner(content)
-	p := m.GetProtocolMessage()
+	p, revokes := m.ProtocolMessage, false
+	if p.GetKey() != nil {
+		revokes = p.GetType() == waE2E.ProtocolMessage_REVOKE
+	}
 	switch {
-	case p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil,
-		m.GetSecretEncryptedMessage().GetSecretEncType() == waE2E.SecretEncryptedMessage_MESSAGE_EDIT:
+	case edits(m):
 		return string(types.EditAttributeMessageEdit)
-	case m.GetPinInChatMessage() != nil:
+	case m.PinInChatMessage != nil:
 		return string(types.EditAttributePinInChat)
-	case p != nil && p.GetType() == waE2E.ProtocolMessage_REVOKE && !p.GetKey().GetFromMe():
+	case revokes && !p.GetKey().GetFromMe():
 		return string(types.EditAttributeAdminRevoke)
-	case p != nil && p.GetKey() != nil && p.GetType() == waE2E.ProtocolMessage_REVOKE,
-		m.GetReactionMessage() != nil && m.GetReactionMessage().GetText() == "":
+	case revokes, m.ReactionMessage != nil && m.ReactionMessage.GetText() == "",
+		m.KeepInChatMessage.GetKeepType() == waE2E.KeepType_UNDO_KEEP_FOR_ALL && m.KeepInChatMessage.GetKey().GetFromMe():
 		return string(types.EditAttributeSenderRevoke)
 	}
 	return ""
+}
+
+// edits reports whether m edits a message, a poll or an event.
+func edits(m *waE2E.Message) bool {
+	switch m.GetSecretEncryptedMessage().GetSecretEncType() {
+	case waE2E.SecretEncryptedMessage_MESSAGE_EDIT, waE2E.SecretEncryptedMessage_POLL_EDIT, waE2E.SecretEncryptedMessage_EVENT_EDIT:
+		return true
+	}
+	return m.GetProtocolMessage().GetEditedMessage() != nil && m.ProtocolMessage.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT
 }
 
 // describe puts on an encrypted message what must be known of it undecrypted.
@@ -106,8 +124,8 @@ func describe(encrypted *waBinary.Node, content *waE2E.Message) {
 	if kind := mediaType(m); kind != "" {
 		encrypted.Attrs["mediatype"] = kind
 	}
-	if m.GetReactionMessage() != nil || m.GetPinInChatMessage() != nil || m.GetPollUpdateMessage() != nil ||
-		m.GetProtocolMessage().GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && m.GetProtocolMessage() != nil {
+	if m.ReactionMessage != nil || m.EncReactionMessage != nil || m.PinInChatMessage != nil || m.KeepInChatMessage != nil ||
+		m.PollUpdateMessage != nil || m.EncEventResponseMessage != nil || edits(m) {
 		encrypted.Attrs["decrypt-fail"] = "hide"
 	}
 }
