@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,6 +24,9 @@ type Group struct {
 	creator      *Member
 	created      time.Time
 	timer        time.Duration // of disappearing messages; zero if they stay
+	locked       bool          // only admins change its settings
+	announces    bool          // only admins write
+	approves     bool          // admins let people in
 	participants []*participant
 	version      int64 // of the participants, in microseconds
 	mode         types.AddressingMode
@@ -63,9 +67,7 @@ func (s *Server) Group(subject string, members ...*Member) *Group {
 		m.groups = append(m.groups, g)
 	}
 	g.participants[0].rank = "superadmin"
-	if s.hears(g) {
-		s.enqueue(members[0].Voice.notification(g, g.creation("new")))
-	}
+	members[0].notify(g, g.creation("new"))
 	return g
 }
 
@@ -145,52 +147,6 @@ func (v Voice) Promotes(members ...*Member) { v.setRank("promote", "admin", memb
 // Demotes makes the member, an admin, make plain members of other admins.
 func (v Voice) Demotes(members ...*Member) { v.setRank("demote", "", members) }
 
-// Retitles makes the member change the group's name.
-func (v Voice) Retitles(subject string) {
-	defer v.lock().Unlock()
-	g := v.inGroup()
-	g.subject, g.subjectBy, g.subjectAt = subject, v.member, v.time()
-	by, number := v.member.addressIn(g)
-	attrs := waBinary.Attrs{"subject": subject, "s_t": g.subjectAt.Unix(), "s_o": by}
-	if !number.IsEmpty() && !g.byNumber() {
-		attrs["s_o_pn"] = number
-	}
-	v.notify(g, waBinary.Node{Tag: "subject", Attrs: attrs})
-}
-
-// Describes makes the member change the group's description; empty deletes it.
-func (v Voice) Describes(description string) {
-	defer v.lock().Unlock()
-	g := v.inGroup()
-	g.description = description
-	what := waBinary.Node{Tag: "body", Content: []byte(description)}
-	if description == "" {
-		what = waBinary.Node{Tag: "delete"}
-	}
-	v.notify(g, waBinary.Node{Tag: "description", Attrs: waBinary.Attrs{"id": newID()}, Content: []waBinary.Node{what}})
-}
-
-// SetsTimer makes the member have the group's messages disappear after d; zero
-// lets them stay. Messages say so only if their content does.
-func (v Voice) SetsTimer(d time.Duration) {
-	defer v.lock().Unlock()
-	g := v.inGroup()
-	g.timer = d
-	if d == 0 {
-		v.notify(g, waBinary.Node{Tag: "not_ephemeral"})
-		return
-	}
-	v.notify(g, waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": int(d.Seconds())}})
-}
-
-// Changes makes the member change the group in a way that has no method of its
-// own: change is the child of the w:gp2 notification. The stand-in keeps no
-// account of it.
-func (v Voice) Changes(change waBinary.Node) {
-	defer v.lock().Unlock()
-	v.notify(v.inGroup(), change)
-}
-
 // asAdmin is the voice's group, in which its member must be an admin.
 func (v Voice) asAdmin() *Group {
 	g := v.inGroup()
@@ -222,26 +178,21 @@ func (v Voice) add(g *Group, reason string, members ...*Member) {
 	if reason != "" {
 		change.Attrs["reason"] = reason
 	}
-	switch {
-	case heard:
-		s.enqueue(v.notification(g, change))
-	case s.hears(g): // it is the companion's account that came
-		s.enqueue(v.notification(g, g.creation(reason)))
+	if !heard && s.hears(g) { // it is the companion's account that came
+		change = g.creation(reason)
 	}
+	v.notify(g, change)
 }
 
 func (v Voice) remove(g *Group, members ...*Member) {
 	g.mustHold(members...)
-	heard := g.server.hears(g)
 	change := g.change("remove", members)
+	v.notify(g, change) // before they are gone: one may be the companion's account
 	for _, m := range members {
 		g.participants = slices.DeleteFunc(g.participants, func(p *participant) bool { return p.Member == m })
 		m.groups = slices.DeleteFunc(m.groups, func(other *Group) bool { return other == g })
 	}
 	g.epoch++
-	if heard {
-		g.server.enqueue(v.notification(g, change))
-	}
 }
 
 func (v Voice) setRank(tag, rank string, members []*Member) {
@@ -272,7 +223,7 @@ func (g *Group) change(tag string, members []*Member) waBinary.Node {
 
 // notify tells the companion of a change, if it concerns the companion.
 func (v Voice) notify(g *Group, change waBinary.Node) {
-	if g.server.hears(g) {
+	if g.server.hears(g) && !v.untold {
 		g.server.enqueue(v.notification(g, change))
 	}
 }
@@ -282,7 +233,7 @@ func (v Voice) notification(g *Group, change waBinary.Node) waBinary.Node {
 	actor, other := v.member.addressIn(g)
 	attrs := waBinary.Attrs{
 		"from": g.jid, "type": "w:gp2", "id": g.server.nextNotice(), "t": v.time().Unix(),
-		"participant": actor, "notify": v.member.name, "addressing_mode": string(g.mode),
+		"participant": actor, "notify": cmp.Or(v.called, v.member.name), "addressing_mode": string(g.mode),
 	}
 	if !other.IsEmpty() {
 		attrs[g.otherAttr()] = other
@@ -330,6 +281,14 @@ func (g *Group) node() waBinary.Node {
 	}
 	if g.timer > 0 {
 		content = append(content, waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": int(g.timer.Seconds())}})
+	}
+	for _, setting := range []struct {
+		on  bool
+		tag string
+	}{{g.locked, "locked"}, {g.announces, "announcement"}, {g.approves, "membership_approval_mode"}} {
+		if setting.on {
+			content = append(content, waBinary.Node{Tag: setting.tag})
+		}
 	}
 	for _, p := range g.participants {
 		content = append(content, g.participantNode(p.Member, p.rank))
