@@ -28,8 +28,8 @@
 //
 // It knows one companion device at a time. Its state is in memory only; use
 // [Server.Down] and [Server.Up] for an outage. It says nothing of what the real
-// server does beyond what muniment needs: no calls, channels, communities or
-// status, and the app state is always empty.
+// server does beyond what muniment needs: no channels, communities or status, of
+// calls the news only, and the app state is always empty.
 package standin
 
 import (

@@ -1,0 +1,58 @@
+package standin
+
+import (
+	waBinary "go.mau.fi/whatsmeow/binary"
+)
+
+// A Call is a call of a group's members among themselves.
+type Call struct {
+	by    Voice
+	group *Group
+	id    string
+	media string
+}
+
+// Calls makes the member call the group. Linked devices are told no more than that
+// there is a call, until [Call.Ends].
+func (v Voice) Calls(video bool) *Call {
+	defer v.lock().Unlock()
+	c := &Call{by: v, group: v.inGroup(), id: newID(), media: "audio"}
+	if video {
+		c.media = "video"
+	}
+	c.tell("offer_notice", waBinary.Attrs{"media": c.media, "type": "group"})
+	return c
+}
+
+// Rings has the linked device be rung as phones are.
+func (c *Call) Rings() {
+	defer c.by.lock().Unlock()
+	c.tell("offer", waBinary.Attrs{})
+}
+
+// Ends ends the call.
+func (c *Call) Ends() {
+	defer c.by.lock().Unlock()
+	c.tell("terminate", waBinary.Attrs{})
+}
+
+// tell sends the companion a stanza about the call, if it concerns the companion.
+func (c *Call) tell(tag string, attrs waBinary.Attrs) {
+	s := c.group.server
+	if !s.hears(c.group) {
+		return
+	}
+	caller, other := c.by.member.addressIn(c.group)
+	attrs["call-id"], attrs["call-creator"], attrs["group-jid"] = c.id, caller, c.group.jid
+	if !c.group.byNumber() && !other.IsEmpty() {
+		attrs["caller_pn"] = other
+	}
+	s.enqueue(waBinary.Node{
+		Tag: "call",
+		Attrs: waBinary.Attrs{
+			"from": caller, "id": s.nextNotice(), "t": c.by.time().Unix(), "notify": c.by.member.name,
+			"platform": "android", "version": "2.26.30",
+		},
+		Content: []waBinary.Node{{Tag: tag, Attrs: attrs}},
+	})
+}
