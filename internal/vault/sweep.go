@@ -39,13 +39,19 @@ func (v *Vault) Sweep(ctx context.Context) (removed int, err error) {
 	var stopped []*fetch
 	changed := make(map[string]bool) // directories
 	v.mu.Lock()
+	unlock, err := v.lock()
+	none := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !none {
+		v.mu.Unlock()
+		return 0, fmt.Errorf("sweep the media directory: %w", err)
+	}
 	err = v.DB.Read(ctx, func(tx *sqlite.Tx) (err error) {
-		if stopped, err = v.stopForgotten(tx); err != nil {
+		if stopped, err = v.stopForgotten(tx); err != nil || none {
 			return err
 		}
 		return filepath.WalkDir(v.Directory, func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
-				return nil // no directory yet, or a part that is done with
+				return nil // a part that is done with
 			} else if err != nil || e.IsDir() {
 				return err
 			}
@@ -61,6 +67,9 @@ func (v *Vault) Sweep(ctx context.Context) (removed int, err error) {
 		})
 	})
 	err = errors.Join(err, syncAll(slices.Collect(maps.Keys(changed))...))
+	if !none {
+		unlock()
+	}
 	v.mu.Unlock()
 	for _, f := range stopped {
 		select {
@@ -98,6 +107,10 @@ func (v *Vault) needed(tx *sqlite.Tx, path string) (is bool, err error) {
 	if n, ok := strings.CutPrefix(name, partPrefix); ok {
 		seq, err := strconv.ParseInt(n, 10, 64)
 		return err != nil || path != v.part(record.Seq(seq)) || v.fetching[record.Seq(seq)] != nil, nil
+	}
+	if strings.HasPrefix(name, sealedPrefix) {
+		info, err := os.Stat(path)
+		return err != nil || v.Now().Sub(info.ModTime()) < soon, nil // where there is none, it was put
 	}
 	if !v.Holds(path) {
 		return true, nil
