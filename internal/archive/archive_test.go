@@ -496,7 +496,7 @@ func TestDestroyedStaysDestroyed(t *testing.T) {
 	o.passes(7)
 	o.destroys(1)
 	// Everything else that was known of the sender is forgotten too.
-	o.write(func(tx *sqlite.Tx) error { return people.ForgetStrangers(tx, nil, nil) })
+	o.write(func(tx *sqlite.Tx) error { return people.ForgetStrangers(tx, nil, nil, nil) })
 	o.captures(says(bo, "B1", "a new person, who may bear a number used before"))
 	for _, sender := range []record.Address{r.Sender, ann} {
 		r.Sender = sender

@@ -270,6 +270,24 @@ func Senders(tx *sqlite.Tx) (map[people.ID]bool, error) {
 	return senders, rows.Err()
 }
 
+// PushNames returns what the senders of the surviving records called themselves.
+func PushNames(tx *sqlite.Tx) (map[string]bool, error) {
+	rows, err := tx.Query("SELECT DISTINCT push_name FROM record")
+	if err != nil {
+		return nil, fmt.Errorf("push names in the records: %w", err)
+	}
+	defer rows.Close()
+	names := make(map[string]bool)
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("push names in the records: %w", err)
+		}
+		names[name] = true
+	}
+	return names, rows.Err()
+}
+
 // Addresses returns every participant's address that a surviving record names.
 func Addresses(tx *sqlite.Tx) (map[string]bool, error) {
 	rows, err := tx.Query(`

@@ -813,6 +813,29 @@ func TestNothingOfItsFamilyStays(t *testing.T) {
 	c.expectVerified()
 }
 
+// Who stays in the group is known by what he calls himself now. A former name goes with
+// the last record that bears it.
+func TestFormerPushNamesGo(t *testing.T) {
+	c := newCouncil(t)
+	for i, name := range []string{"Annabel of the Allotments Society", "Annabel who keeps the bees"} {
+		c.captures(record.Received{Kind: record.Message, Type: record.Text, Sender: ann, ID: fmt.Sprint("A", i), PushName: name, Text: "Hello.", Sent: said})
+	}
+	c.write(func(tx *sqlite.Tx) error {
+		return people.Changed(tx, c.now, record.Received{Type: record.Present, Group: official, Participants: []record.Participant{{Address: ann}}})
+	})
+	c.nightsUntil("2032-03-03")
+	c.expectKept(0)
+	c.expectNoTrace("Annabel of the Allotments Society")
+	c.write(func(tx *sqlite.Tx) error {
+		names, err := people.LoadNames(tx)
+		if name := names.OfJID(ann.JID); name != "Annabel who keeps the bees (name not verified)" {
+			t.Errorf("she is called %q", name)
+		}
+		return err
+	})
+	c.expectVerified()
+}
+
 // The certificate names the emails that hold destroyed records, and the archive
 // keeps no longer who marked them.
 func TestEmailedCopies(t *testing.T) {

@@ -259,7 +259,11 @@ func (d *Disposal) prove(ctx context.Context, r running, f *fragments) (search, 
 		if err != nil {
 			return err
 		}
-		return people.ForgetStrangers(tx, needed, senders)
+		names, err := archive.PushNames(tx)
+		if err != nil {
+			return err
+		}
+		return people.ForgetStrangers(tx, needed, senders, names)
 	}); err != nil {
 		return search{}, err
 	}

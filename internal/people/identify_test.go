@@ -369,11 +369,11 @@ func TestWhatAnImportedChatCallsSomebody(t *testing.T) {
 		}
 		return err
 	})
-	r.write(func(tx *sqlite.Tx) error { return ForgetStrangers(tx, map[string]bool{a.JID: true}, nil) })
+	r.write(func(tx *sqlite.Tx) error { return ForgetStrangers(tx, map[string]bool{a.JID: true}, nil, nil) })
 	if got := r.partition(); len(got) != 1 {
 		t.Errorf("needed, and forgotten: %v", got)
 	}
-	r.write(func(tx *sqlite.Tx) error { return ForgetStrangers(tx, nil, nil) })
+	r.write(func(tx *sqlite.Tx) error { return ForgetStrangers(tx, nil, nil, nil) })
 	if got := r.partition(); len(got) != 0 {
 		t.Errorf("not forgotten: %v", got)
 	}

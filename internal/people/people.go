@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -187,55 +186,6 @@ func merge(tx *sqlite.Tx, now time.Time, a, b ID) (ID, error) {
 	return elder, nil
 }
 
-// ForgetStrangers removes what is known of persons who are in no group, not on
-// the member register, and neither needed themselves, as senders of surviving records
-// are, nor have one of the addresses that are needed, those that such records name.
-func ForgetStrangers(tx *sqlite.Tx, needed map[string]bool, senders map[ID]bool) error {
-	stays := maps.Clone(senders)
-	if stays == nil {
-		stays = make(map[ID]bool)
-	}
-	err := scan(tx, "SELECT jid, person FROM address", func(rows *sql.Rows) error {
-		var jid string
-		var p ID
-		if err := rows.Scan(&jid, &p); err != nil {
-			return err
-		}
-		stays[p] = stays[p] || needed[jid]
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var strangers []ID // aliases before those whom they refer to
-	err = scan(tx, `
-		SELECT id, coalesce(same_as, id) FROM person
-		WHERE coalesce(same_as, id) NOT IN (SELECT person FROM participant UNION SELECT person FROM member)
-		ORDER BY same_as IS NULL`, func(rows *sql.Rows) error {
-		var id, is ID
-		if err := rows.Scan(&id, &is); err != nil {
-			return err
-		}
-		if !stays[is] && !stays[id] {
-			strangers = append(strangers, id)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, p := range strangers {
-		for _, q := range []string{
-			"DELETE FROM address WHERE person = ?", "DELETE FROM push_name WHERE person = ?", "DELETE FROM person WHERE id = ?",
-		} {
-			if _, err := tx.Exec(q, p); err != nil {
-				return fmt.Errorf("forget strangers: %w", err)
-			}
-		}
-	}
-	return nil
-}
-
 // Join notes that p is in group; Leave that it is not. Both may be repeated.
 func Join(tx *sqlite.Tx, group string, p ID) error {
 	if _, err := tx.Exec("INSERT INTO participant (group_jid, person) VALUES (?, ?) ON CONFLICT DO NOTHING", group, p); err != nil {
@@ -312,16 +262,4 @@ func scan(tx *sqlite.Tx, query string, f func(*sql.Rows) error) error {
 		}
 	}
 	return rows.Err()
-}
-
-// Says reports whether a name, role or email address here holds fragment.
-func Says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
-	if err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM push_name WHERE instr(CAST(name AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM address WHERE instr(CAST(jid AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM member WHERE instr(CAST(name AS BLOB), ?1)
-				OR instr(CAST(role AS BLOB), ?1) OR instr(CAST(email AS BLOB), ?1))`, fragment).Scan(&says); err != nil {
-		return false, fmt.Errorf("search the people: %w", err)
-	}
-	return says, nil
 }

@@ -614,9 +614,19 @@ func TestForgetStrangers(t *testing.T) {
 	r.meets("one@pn", "", "")
 	r.meets("one@lid", "one@pn", "") // a stranger with an alias
 	r.meets("stranger@lid", "stranger@pn", "A Stranger's Name")
-
+	r.meets(boLID, "", "Bo by a former name")
+	r.meets(boLID, "", "Bo by a name that a record bears")
+	r.meets(boLID, "", "Bo by his latest name")
+	r.meets("Ann from the allotments@export", "", "")
+	r.meets("Ann from the choir@export", "", "")
 	r.write(func(tx *sqlite.Tx) error {
-		return ForgetStrangers(tx, map[string]bool{"": true, "named@pn": true}, nil)
+		for _, name := range []string{"Ann from the allotments", "Ann from the choir"} {
+			if err := IdentifyMember(tx, monday, "clerk", "she says so", 1, Exported(name)); err != nil {
+				return err
+			}
+		}
+		return ForgetStrangers(tx, map[string]bool{"": true, "named@pn": true, "Ann from the choir@export": true}, nil,
+			map[string]bool{"Bo by a name that a record bears": true})
 	})
 	var known []string
 	r.write(func(tx *sqlite.Tx) error {
@@ -634,10 +644,13 @@ func TestForgetStrangers(t *testing.T) {
 		}
 		return rows.Err()
 	})
-	if diff := cmp.Diff([]string{boLID, annPN, "named@lid", "named@pn"}, known); diff != "" {
+	if diff := cmp.Diff([]string{boLID, annPN, "Ann from the choir@export", "named@lid", "named@pn"}, known); diff != "" {
 		t.Errorf("still known (-want +got)\n%s", diff)
 	}
-	for fragment, want := range map[string]bool{"A Stranger's Name": false, "One": false, "Named": true} {
+	for fragment, want := range map[string]bool{
+		"A Stranger's Name": false, "One": false, "Named": true, "allotments": false, "choir": true,
+		"Bo by a former name": false, "Bo by a name that a record bears": true, "Bo by his latest name": true,
+	} {
 		r.write(func(tx *sqlite.Tx) error {
 			if says, err := Says(tx, []byte(fragment)); err != nil || says != want {
 				t.Errorf("Says(%q) = %v, %v; want %v", fragment, says, err, want)

@@ -118,7 +118,7 @@ func TestAMemberWithoutANumber(t *testing.T) {
 		t.Errorf("entered twice: %v; want ErrOnRegister", err)
 	}
 	r.write(func(tx *sqlite.Tx) error {
-		if err := ForgetStrangers(tx, nil, nil); err != nil {
+		if err := ForgetStrangers(tx, nil, nil, nil); err != nil {
 			return err
 		}
 		return EndMember(tx, monday, "clerk", "resigned", 1, monday.AddDate(0, 1, 0))
