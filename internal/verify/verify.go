@@ -131,6 +131,9 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, ot
 	if err := r.compareHolds(tx); err != nil {
 		return err
 	}
+	if err := r.compareRegister(tx); err != nil {
+		return err
+	}
 	if err := r.compareIndex(tx); err != nil {
 		return err
 	}
