@@ -218,9 +218,9 @@ func (d *Daemon) wire(ctx context.Context) error {
 
 // Letters returns the writer of the council's letters.
 func Letters(c config.Config, demonstration bool) letter.Writer {
-	groups := make(map[string]string)
+	groups := make(map[string]letter.Group)
 	for _, g := range c.Groups {
-		groups[g.JID] = g.Name
+		groups[g.JID] = letter.Group{Name: g.Name, EveryCouncillor: g.EveryCouncillor}
 	}
 	return letter.Writer{
 		Council: c.Council.Name, Groups: groups, Demonstration: demonstration,

@@ -147,7 +147,7 @@ func inTime(a, b archive.Record) int {
 // their numbers in that order.
 func (w *Writer) conversation(r reading) document {
 	d := document{Title: "A WhatsApp conversation marked for council email"}
-	d.Subject = fmt.Sprintf("WhatsApp conversation %d of %s%s", r.ID, r.messages[0].SentOn.Long(), r.markers())
+	d.Subject = fmt.Sprintf("WhatsApp conversation %d of %s%s%s", r.ID, r.messages[0].SentOn.Long(), w.in(r.group()), r.markers())
 	d.add(w.opening(r)...)
 	d.add(r.missing()...)
 	d.section("The messages", r.days()...)

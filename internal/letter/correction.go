@@ -46,7 +46,7 @@ func changedSince(h history, c forward.Correction) bool {
 
 func (w *Writer) correction(r reading, c forward.Correction) document {
 	d := document{Title: "Correction to a forwarded WhatsApp conversation"}
-	d.Subject = fmt.Sprintf("Correction to WhatsApp conversation %d", r.ID)
+	d.Subject = fmt.Sprintf("Correction to WhatsApp conversation %d%s", r.ID, w.in(r.group()))
 	were := "were"
 	if len(r.messages) == 1 {
 		were = "was"

@@ -204,7 +204,7 @@ func (c *council) letter(w *Writer, h Header, conversation forward.Conversation)
 func writer() *Writer {
 	return &Writer{
 		Council:     "Cranford Parish Council",
-		Groups:      map[string]string{cranford: "Cranford councillors"},
+		Groups:      map[string]Group{cranford: {Name: "Cranford councillors", EveryCouncillor: true}},
 		PolicyTitle: "WhatsApp Use Policy", PolicySection: "5", Schedule: schedule,
 	}
 }

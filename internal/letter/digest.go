@@ -92,7 +92,7 @@ func (w *Writer) digest(tx *sqlite.Tx, h Header, g Digest) (document, error) {
 	title := "WhatsApp record: week ending Sunday " + g.Week.Sunday().Long()
 	d := document{Subject: title, Title: title}
 	d.add(r.opening(len(attention))...)
-	d.section("At a glance", block{Facts: r.glance()})
+	d.section("At a glance", r.glances()...)
 	for _, s := range []struct {
 		heading string
 		blocks  []block
@@ -143,7 +143,7 @@ type weekly struct {
 	originals     map[record.Seq]archive.Record // the messages that these concern
 	histories     map[record.Seq]history        // of these, and of messages in the week
 	files         map[record.Seq]vault.Media
-	lost          []record.Seq // whose files were given up in the week
+	lost          []archive.Record // whose files were given up in the week
 	fileCount     vault.Count
 	gaps          []archive.Gap // those of the week, and what is open still; the oldest first
 	holds         []archive.Hold
@@ -166,10 +166,13 @@ type markedConversation struct {
 	email mail.Item
 }
 
+func (c markedConversation) group() string { return c.marks[0].Group }
+
 // openList is a disposal list that is not closed.
 type openList struct {
 	disposal.List
-	onHold int // of its records
+	records []archive.Record
+	onHold  int // of these
 }
 
 func (r *weekly) read(tx *sqlite.Tx) (err error) {
@@ -294,12 +297,17 @@ func (r *weekly) readFiles(tx *sqlite.Tx) (err error) {
 		return err
 	}
 	// A file is given up a month after it was sent: not only this week's may be.
-	return vault.Each(tx, func(f vault.Media) error {
+	var lost []record.Seq
+	if err := vault.Each(tx, func(f vault.Media) error {
 		if f.State == vault.Lost && r.inWeek(f.Finished) {
-			r.lost = append(r.lost, f.Seq)
+			lost = append(lost, f.Seq)
 		}
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	r.lost, err = archive.Some(tx, lost)
+	return err
 }
 
 // readGaps reads the gaps of the week, and those that are open.
@@ -363,7 +371,7 @@ func (r *weekly) readLists(tx *sqlite.Tx) error {
 		if err != nil {
 			return err
 		}
-		open := openList{List: l}
+		open := openList{List: l, records: records}
 		for _, m := range records {
 			if m.OnHold {
 				open.onHold++
@@ -476,11 +484,54 @@ func (r *weekly) quote(text string) string {
 }
 
 // in names the group, where there are several.
-func (r *weekly) in(group string) string {
-	if len(r.groups) < 2 {
-		return ""
+func (r *weekly) in(group string) string { return r.w.in(group) }
+
+// share is what there is of one group.
+type share[T any] struct {
+	group string
+	all   []T
+}
+
+// shares sorts things by the groups that they are of: first as the groups are ordered,
+// last those of groups that are not listed any more.
+func shares[T any](order []string, things []T, group func(T) string) (all []share[T]) {
+	by := make(map[string][]T)
+	for _, t := range things {
+		by[group(t)] = append(by[group(t)], t)
 	}
-	return " in " + r.w.group(group)
+	for _, g := range append(slices.Clone(order), slices.Sorted(maps.Keys(by))...) {
+		if len(by[g]) > 0 {
+			all = append(all, share[T]{g, by[g]})
+			delete(by, g)
+		}
+	}
+	return all
+}
+
+func groupOf(m archive.Record) string { return m.Group }
+
+func seqsOf(records []archive.Record) (seqs []record.Seq) {
+	for _, m := range records {
+		seqs = append(seqs, m.Seq)
+	}
+	return seqs
+}
+
+// of returns what there is of one group in the week.
+func (r *weekly) of(group string) *weekly {
+	one := *r
+	one.records, one.conversations = nil, nil
+	for _, m := range r.records {
+		if m.Group == group {
+			one.records = append(one.records, m)
+		}
+	}
+	for _, c := range r.conversations {
+		if c.group() == group {
+			one.conversations = append(one.conversations, c)
+		}
+	}
+	return &one
 }
 
 // shows notes that the digest shows a record.

@@ -130,13 +130,15 @@ func emailName(it mail.Item) string {
 }
 
 func (r *weekly) messageMatters() (all []fact) {
-	if len(r.lost) > 0 {
-		all = append(all, fact{"Files lost", fmt.Sprintf("What %s brought could not be fetched from WhatsApp. If it matters, "+
-			"please ask whoever sent it to post it again.", recordNumbers(r.lost))})
+	for _, s := range shares(r.groups, r.lost, groupOf) {
+		all = append(all, fact{"Files lost", fmt.Sprintf("What %s%s brought could not be fetched from WhatsApp. If it matters, "+
+			"please ask whoever sent it to post it again.", recordNumbers(seqsOf(s.all)), r.in(s.group))})
 	}
-	if n := r.count(r.isAttempt); n > 0 {
-		all = append(all, fact{"Attempted changes", fmt.Sprintf("%s made to change or delete what somebody else had written, without effect: "+
-			"see “Changed or deleted after sending”. WhatsApp’s own app does not allow that. Please ask how it came about.", attempts(n))})
+	for _, s := range shares(r.groups, r.records, groupOf) {
+		if n := r.of(s.group).count(r.isAttempt); n > 0 {
+			all = append(all, fact{"Attempted changes", fmt.Sprintf("%s made%s to change or delete what somebody else had written, without effect: "+
+				"see “Changed or deleted after sending”. WhatsApp’s own app does not allow that. Please ask how it came about.", attempts(n), r.in(s.group))})
+		}
 	}
 	for _, m := range r.records {
 		if seconds, is := timer(m); is && seconds > 0 {
@@ -300,6 +302,24 @@ func (r *weekly) count(is func(archive.Record) bool) (n int) {
 	return n
 }
 
+// glances shows the totals of the week, of each group by itself.
+func (r *weekly) glances() (bs []block) {
+	gaps := fact{"Gaps", r.missingInAll()}
+	groups := slices.Clone(r.groups)
+	for _, s := range shares(groups, r.records, groupOf) {
+		if !slices.Contains(groups, s.group) {
+			groups = append(groups, s.group)
+		}
+	}
+	if len(groups) == 1 {
+		return []block{{Facts: append(r.glance(), gaps)}}
+	}
+	for _, group := range groups {
+		bs = append(bs, block{Day: capital(strings.TrimPrefix(r.in(group), " in "))}, block{Facts: r.of(group).glance()})
+	}
+	return append(bs, block{Day: "In all groups"}, block{Facts: []fact{gaps}})
+}
+
 // glance returns the totals of the week. None is of a single member (N6).
 func (r *weekly) glance() []fact {
 	start := r.Week.Start()
@@ -317,7 +337,6 @@ func (r *weekly) glance() []fact {
 		fact{"Marked", numberOf(len(r.conversations), "conversation")},
 		fact{"Changed or deleted", r.changesInAll()},
 		fact{"Joined or left", r.movesInAll()},
-		fact{"Gaps", r.missingInAll()},
 	)
 }
 

@@ -34,17 +34,25 @@ func (r *weekly) covers(h archive.Hold) string {
 	c := h.Cover
 	switch c.Scope {
 	case archive.Everything:
-		return "everything"
+		return "everything" + r.everywhere()
 	case archive.Dates:
-		return "what was sent " + between(c.From, c.Through)
+		return "what was sent " + between(c.From, c.Through) + r.everywhere()
 	case archive.ByMember:
-		return "what " + r.heldNames[h.ID] + " sent"
+		return "what " + r.heldNames[h.ID] + " sent" + r.everywhere()
 	}
 	s := recordNumbers(c.Records)
 	if c.Search != "" {
 		s += ", found by a search for “" + excerpt(c.Search, 80) + "”"
 	}
 	return s
+}
+
+// everywhere says that something is about every group, where there are several.
+func (r *weekly) everywhere() string {
+	if len(r.groups) < 2 {
+		return ""
+	}
+	return " in every group"
 }
 
 // due tells of the disposal lists that are not carried out yet.
@@ -61,7 +69,7 @@ func (r *weekly) due() []block {
 	}
 	var all []string
 	for _, l := range r.lists {
-		s := fmt.Sprintf("%s: %s", l.DestroyOn.Long(), count(l.Records, "record"))
+		s := fmt.Sprintf("%s: %s%s", l.DestroyOn.Long(), count(l.Records, "record"), r.groupsOf(l))
 		if l.onHold > 0 {
 			s += fmt.Sprintf(", of which %s on hold", number(int64(l.onHold)))
 		}
@@ -79,6 +87,22 @@ func (r *weekly) due() []block {
 		all = append(all, s)
 	}
 	return []block{{Paragraph: lead}, {List: all}}
+}
+
+// groupsOf says of which groups the records of a list are.
+func (r *weekly) groupsOf(l openList) string {
+	parts := shares(r.groups, l.records, groupOf)
+	if len(parts) == 1 {
+		return r.in(parts[0].group)
+	}
+	var each []string
+	for _, s := range parts {
+		each = append(each, number(int64(len(s.all)))+r.in(s.group))
+	}
+	if len(each) == 0 {
+		return ""
+	}
+	return " (" + and(each) + ")"
 }
 
 // brief is how long an interruption may be to be counted and not told.
@@ -111,13 +135,14 @@ func (r *weekly) missing() (bs []block) {
 			later = append(later, r.when(g.Opened)+" to "+r.when(g.Closed))
 		}
 	}
-	switch n := len(older); n {
-	case 0:
-	case 1:
-		lost = append(lost, fmt.Sprintf("A message that arrived on %s could not be read, and is still missing.", moment(older[0].Opened)))
-	default:
-		lost = append(lost, fmt.Sprintf("%s that arrived before this week could not be read, the last on %s. They are still missing.",
-			count(n, "message"), moment(older[n-1].Opened)))
+	for _, s := range shares(r.groups, older, func(g archive.Gap) string { return g.Group }) {
+		switch n := len(s.all); n {
+		case 1:
+			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read, and is still missing.", moment(s.all[0].Opened), r.in(s.group)))
+		default:
+			lost = append(lost, fmt.Sprintf("%s that arrived before this week%s could not be read, the last on %s. They are still missing.",
+				count(n, "message"), r.in(s.group), moment(s.all[n-1].Opened)))
+		}
 	}
 	bs = list(atMost(lost))
 	if short > 0 {
@@ -143,6 +168,9 @@ func (r *weekly) housekeeping() []block {
 		{"Emails this week", r.emailsInAll()},
 		{"Program", r.Program},
 	})}}
+	if len(r.groups) > 1 {
+		bs = append([]block{paragraph("All of this is of all groups together.")}, bs...)
+	}
 	if r.Checkpoint == "" {
 		return bs
 	}

@@ -549,10 +549,43 @@ func TestDigestText(t *testing.T) {
 	}
 }
 
+// Two groups, of which the second is the officers': every item says of which group it
+// is, every sum is of one, and nothing of either is counted to the other. Something is
+// left of a third, which is not listed any more.
+func TestDigestOfTwoGroups(t *testing.T) {
+	d := everything(t)
+	const officers, former = "120363041234567891@g.us", "120363041234567892@g.us"
+	d.w.Groups[officers] = Group{Name: "Officers"}
+	d.rules.Choice.AtMost = 200
+	in := func(group string, p person, when string, r record.Received) said {
+		r.Group, r.Sender, r.PushName, r.Sent = group, p.Address, p.pushName, at(when)
+		return d.takes(r, at(when).Add(time.Second))
+	}
+	text := func(s string) record.Received { return record.Received{Kind: record.Message, Type: record.Text, Text: s} }
+	in(officers, jo, "2026-11-10 09:00", record.Received{Kind: record.Participants, Type: record.Present,
+		Participants: []record.Participant{{Address: jo.Address, Admin: true}, {Address: sam.Address}, {Address: bo.Address}}})
+	rota := in(officers, jo, "2026-11-18 17:03", text("The office is shut on Friday."))
+	in(officers, sam, "2026-11-18 17:04", text("I have told the post office."))
+	in(officers, jo, "2026-11-18 17:06", record.Received{Kind: record.Edit, Type: record.Text, Target: &rota.Ref, Text: "The office is shut on Thursday."})
+	in(officers, sam, "2026-11-18 17:07", record.Received{Kind: record.Edit, Type: record.Text, Target: &rota.Ref, Text: "It is open."})
+	in(officers, jo, "2026-11-18 17:09", record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &rota.Ref})
+	sent := record.Received{Kind: record.Message, Type: record.Image, Text: "The new sign",
+		File: &record.File{Path: "/v/y", Key: make([]byte, 32), Digest: make([]byte, 32), Sealed: bytes.Repeat([]byte{9}, 32)}}
+	d.fetched(in(officers, sam, "2026-11-19 10:00", sent), at("2026-11-19 10:01"), vault.Lost, "WhatsApp no longer has it", 0)
+	in(officers, sam, "2026-11-19 11:00", record.Received{Kind: record.Group, Type: record.Timer, Text: "86400"})
+	in(officers, jo, "2026-11-19 12:00", record.Received{Kind: record.Participants, Type: record.Added, Participants: []record.Participant{{Address: pat.Address}}})
+	d.write(func(tx *sqlite.Tx) error {
+		return d.a.MissMessage(tx, at("2026-11-20 10:00"), officers, record.Ref{ID: "Y", Sender: jo.Address}, "no key")
+	})
+	in(former, bo, "2026-11-20 09:00", text("Good bye."))
+	in(former, bo, "2026-11-20 09:01", record.Received{Kind: record.Participants, Type: record.Left, Participants: []record.Participant{{Address: bo.Address}}})
+	golden(t, "digest-groups", d.sent())
+}
+
 // Where there are several groups, each thing says in which it was.
 func TestDigestOfSeveralGroups(t *testing.T) {
 	d := everything(t)
-	d.w.Groups = map[string]string{cranford: "Cranford councillors", "120363041234567891@g.us": "Officers"}
+	d.w.Groups = map[string]Group{cranford: {Name: "Cranford councillors", EveryCouncillor: true}, "120363041234567891@g.us": {Name: "Officers", EveryCouncillor: true}}
 	d.takes(record.Received{Group: "120363041234567891@g.us", Kind: record.Participants, Type: record.Present, Sender: jo.Address,
 		Sent: at("2026-11-10 09:00"), Participants: []record.Participant{{Address: jo.Address}}}, at("2026-11-10 09:00"))
 	text := strings.Join(strings.Fields(parse(t, d.sent()).text), " ")

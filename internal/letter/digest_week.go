@@ -24,7 +24,7 @@ func (r *weekly) marked() []block {
 		if all.full() {
 			continue
 		}
-		heading := fmt.Sprintf("Conversation %d", c.ID)
+		heading := fmt.Sprintf("Conversation %d%s", c.ID, r.in(c.group()))
 		if len(c.Seqs) > 0 {
 			heading += ": " + count(len(c.Seqs), "message")
 		}
@@ -337,13 +337,17 @@ func span(seconds int64) string {
 	return length(time.Duration(seconds) * time.Second)
 }
 
-// absent tells which councillors are not in the group.
-func (r *weekly) absent() []block {
+// absent tells which councillors are not in the groups that they belong in.
+func (r *weekly) absent() (bs []block) {
 	var missing []string
 	for _, group := range r.groups {
+		if !r.w.Groups[group].EveryCouncillor {
+			continue
+		}
 		roster := r.rosters[group]
 		if !roster.Known {
-			return []block{paragraph("It is not known who is in the group%s.", r.in(group))}
+			bs = append(bs, paragraph("It is not known who is%s.", cmp.Or(r.in(group), " in the group")))
+			continue
 		}
 		for _, m := range r.councillors() {
 			if slices.ContainsFunc(roster.In, func(e archive.Enrolled) bool { return e.Person == m.Person }) {
@@ -357,12 +361,10 @@ func (r *weekly) absent() []block {
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return bs
 	}
-	return []block{
-		{List: missing},
-		paragraph("This version does not record what they receive instead. Please make sure that they get the same information."),
-	}
+	return append(bs, block{List: missing},
+		paragraph("This version does not record what they receive instead. Please make sure that they get the same information."))
 }
 
 // departed says when somebody went, if that is known.
@@ -380,13 +382,25 @@ func (r *weekly) departed(roster archive.Roster, p people.ID) string {
 
 // allPresent says that no councillor is missing.
 func (r *weekly) allPresent() string {
-	switch n := len(r.councillors()); n {
-	case 0:
+	in := "the group"
+	var meant []string
+	for _, group := range r.groups {
+		if r.w.Groups[group].EveryCouncillor {
+			meant = append(meant, r.w.group(group))
+		}
+	}
+	if len(r.groups) > 1 {
+		in = and(meant)
+	}
+	switch n := len(r.councillors()); {
+	case len(meant) == 0:
+		return "None: no group is meant for every councillor."
+	case n == 0:
 		return "None: there is no councillor on the register."
-	case 1:
-		return "None: the one councillor on the register is in the group."
+	case n == 1:
+		return "None: the one councillor on the register is in " + in + "."
 	default:
-		return fmt.Sprintf("None: all %d councillors on the register are in the group.", n)
+		return fmt.Sprintf("None: all %d councillors on the register are in %s.", n, in)
 	}
 }
 

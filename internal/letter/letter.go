@@ -26,7 +26,7 @@ import (
 // Writer writes the letters of one council.
 type Writer struct {
 	Council string
-	Groups  map[string]string // what the configuration calls a group, by its JID
+	Groups  map[string]Group // the official groups, by JID
 
 	// Files are those that messages brought; without a vault, they are not spoken of.
 	Files Files
@@ -38,6 +38,12 @@ type Writer struct {
 	PolicyTitle   string
 	PolicySection string
 	Schedule      retention.Schedule
+}
+
+// Group is an official group, as the council has set it.
+type Group struct {
+	Name            string
+	EveryCouncillor bool // belongs in it
 }
 
 // Header is what an email says of itself before the letter begins. Message-IDs
@@ -92,8 +98,20 @@ const demonstration = "This email was made by a demonstration of the program. " 
 // group returns what a group is called in letters: never by its JID, and not by
 // the name that it has in WhatsApp, which anybody in it can change.
 func (w *Writer) group(jid string) string {
-	if name := oneLine(w.Groups[jid]); name != "" {
+	if name := oneLine(w.Groups[jid].Name); name != "" {
 		return "“" + name + "”"
 	}
 	return "(no longer in the program’s configuration)"
+}
+
+// in says in which group something was, unless it is the only one there is.
+func (w *Writer) in(jid string) string {
+	_, listed := w.Groups[jid]
+	switch {
+	case jid == "" || listed && len(w.Groups) == 1:
+		return ""
+	case !listed:
+		return " in a group that is no longer in the program’s configuration"
+	}
+	return " in " + w.group(jid)
 }
