@@ -113,7 +113,7 @@ func aboutMarks(g config.Group) string {
 		s += " to " + g.ConversationsTo
 	}
 	if len(g.Mark.Hold) > 0 {
-		s += fmt.Sprintf("; %s from the clerk or the chair places a hold", strings.Join(g.Mark.Hold, " or "))
+		s += fmt.Sprintf("; %s from the clerk, the deputy or the chair places a hold", strings.Join(g.Mark.Hold, " or "))
 	}
 	return s
 }

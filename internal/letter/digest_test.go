@@ -561,7 +561,9 @@ func TestDigestOfTwoGroups(t *testing.T) {
 		r.Group, r.Sender, r.PushName, r.Sent = group, p.Address, p.pushName, at(when)
 		return d.takes(r, at(when).Add(time.Second))
 	}
-	text := func(s string) record.Received { return record.Received{Kind: record.Message, Type: record.Text, Text: s} }
+	text := func(s string) record.Received {
+		return record.Received{Kind: record.Message, Type: record.Text, Text: s}
+	}
 	in(officers, jo, "2026-11-10 09:00", record.Received{Kind: record.Participants, Type: record.Present,
 		Participants: []record.Participant{{Address: jo.Address, Admin: true}, {Address: sam.Address}, {Address: bo.Address}}})
 	rota := in(officers, jo, "2026-11-18 17:03", text("The office is shut on Friday."))
