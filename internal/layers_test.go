@@ -33,10 +33,11 @@ var layers = map[string][]string{
 	"internal/people":     {"record", "journal", "sqlite"},
 	"internal/vault":      {"record", "journal", "sqlite"},
 	"internal/archive":    {"record", "retention", "transcript", "people", "journal", "ledger", "sqlite"},
+	"internal/saying":     {"record", "retention", "people", "archive"},
 	"internal/mail":       {"journal", "sqlite"},
 	"internal/forward":    {"record", "archive", "people", "mail", "sqlite"},
 	"internal/disposal":   {"record", "retention", "people", "vault", "archive", "mail", "forward", "journal", "ledger", "sqlite"},
-	"internal/letter":     {"record", "retention", "people", "vault", "archive", "mail", "forward", "disposal", "sqlite"},
+	"internal/letter":     {"record", "retention", "people", "vault", "archive", "saying", "mail", "forward", "disposal", "sqlite"},
 	"internal/verify":     {"record", "people", "vault", "archive", "journal", "ledger", "sqlite"},
 	"internal/whatsapp":   {"record", "content", "sqlite"},
 	"internal/config":     {},
@@ -45,7 +46,7 @@ var layers = map[string][]string{
 	"internal/corpus":     {},
 	"internal/daemon": {"record", "retention", "people", "vault", "archive", "mail", "forward", "disposal", "letter", "verify",
 		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite"},
-	"cmd/muniment": {"record", "retention", "transcript", "people", "vault", "archive", "mail", "disposal", "letter", "verify",
+	"cmd/muniment": {"record", "retention", "transcript", "people", "vault", "archive", "saying", "mail", "disposal", "letter", "verify",
 		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite", "daemon", "standin", "corpus"},
 }
 

@@ -1,0 +1,351 @@
+package saying
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/record"
+)
+
+// nouns are what messages are called, by their type. A text is called nothing: its
+// words speak for themselves.
+var nouns = map[record.Type]string{
+	record.Image:        "photo",
+	record.Video:        "video",
+	record.GIF:          "GIF",
+	record.VideoNote:    "video message",
+	record.Audio:        "sound recording",
+	record.Voice:        "voice message",
+	record.Document:     "document",
+	record.Sticker:      "sticker",
+	record.Stickers:     "set of stickers",
+	record.Album:        "album",
+	record.Contact:      "contact card",
+	record.Location:     "place",
+	record.LiveLocation: "live location",
+	record.Poll:         "poll",
+	record.PollResult:   "result of a poll",
+	record.Event:        "event",
+	record.Invite:       "invitation",
+	record.Comment:      "comment",
+	record.Menu:         "menu",
+	record.Choice:       "choice from a menu",
+	record.Payment:      "payment",
+	record.Order:        "order",
+	record.Call:         "call",
+	record.Media:        "file",
+}
+
+// files are the types of messages that are a file and, perhaps, words on it.
+var files = map[record.Type]bool{
+	record.Image: true, record.Video: true, record.GIF: true, record.VideoNote: true, record.Audio: true, record.Voice: true,
+	record.Document: true, record.Sticker: true, record.Stickers: true, record.Media: true,
+}
+
+// IsFile reports whether a message of that type is a file: a photo, a recording, a
+// document and so on.
+func IsFile(t record.Type) bool { return files[t] }
+
+// Noun returns what a message of that type is called in a word or two, such as photo;
+// empty for a text.
+func Noun(t record.Type) string { return nouns[t] }
+
+const unreadable = "Something that this program cannot read yet"
+
+// briefs are those that Brief calls otherwise than by article and noun.
+var briefs = map[record.Type]string{
+	record.PollResult: "the result of a poll",
+	record.ViewOnce:   "something to be viewed once",
+	record.History:    "earlier messages shared with new members",
+	record.Blank:      "a message whose words the phone’s export does not have",
+}
+
+// Brief returns r, a message, in a few words within a sentence: what it is, and its
+// first words, at most so many characters of them.
+func (t Teller) Brief(r archive.Record, most int) string {
+	s := t.Of(r, archive.Record{})
+	words := ""
+	if len(s.Words) > 0 && r.Kind == record.Message {
+		words = "“" + Excerpt(s.Words[0], most) + "”"
+	}
+	what := briefs[r.Type]
+	if noun := nouns[r.Type]; what == "" && noun != "" {
+		what = article(noun) + " " + noun
+	}
+	switch {
+	case r.Kind != record.Message || r.Type == record.Sealed:
+		return Lower(s.What)
+	case what == "" || words == "":
+		return cmp.Or(what+words, "a message without words")
+	}
+	return what + ": " + words
+}
+
+// content tells what a message says. Of most types the fields are told; what the
+// message says besides in its text comes after them.
+func (t Teller) content(r archive.Record) (s Saying) {
+	d := t.Details(r.Details)
+	s.What = Capital(nouns[r.Type])
+	switch r.Type {
+	case record.Document:
+		if d.Pages > 0 {
+			s.Extent = Count(d.Pages, "page")
+		}
+	case record.Album:
+		if of := albumOf(d); of != "" {
+			s.What = "Album of " + of
+		}
+	case record.ViewOnce:
+		s.What = "Sent to be viewed once"
+		s.Notes = []string{"WhatsApp does not make it available to linked devices."}
+	case record.Contact:
+		if len(d.Contacts) > 1 {
+			s.What = "Contact cards"
+		}
+		for _, c := range d.Contacts {
+			s.Words = append(s.Words, card(c))
+		}
+	case record.Location, record.LiveLocation:
+		place(&s, d)
+	case record.Poll:
+		ballot(&s, d)
+	case record.PollResult:
+		result(&s, d)
+	case record.Event:
+		event(&s, d)
+	case record.Invite:
+		if to := invitations[d.Called]; to != "" {
+			s.What += " to " + to
+		}
+	case record.Comment:
+		s.What = "Comment on " + the("message", r.ReplyTo)
+	case record.Menu:
+		s.Words = prefixed("• ", d.Offers)
+	case record.Choice:
+		s.Words = d.Chosen
+	case record.Payment, record.Order:
+		s.Extent = d.Amount
+	case record.Call:
+		s.What, s.Extent = "Call in the group", strings.Join(nonEmpty(d.Called, duration(d.Seconds)), ", ")
+	case record.History:
+		s.What = "Shared earlier messages with new members"
+	case record.Blank:
+		s.What = "A message whose words the phone’s export does not have"
+	}
+	if s.Extent == "" && files[r.Type] {
+		s.Extent = duration(d.Seconds)
+	}
+	if r.Type == record.Menu { // its text introduces what can be chosen
+		s.Words = append(rest(t.Text(r), s.Words), s.Words...)
+	} else {
+		s.Words = append(s.Words, rest(t.Text(r), s.Words)...)
+	}
+	s.Words = append(s.Words, link(d.Link, s.Words)...)
+	s.Notes = append(s.Notes, part(r)...)
+	return s
+}
+
+// rest returns what of text is not in said already, in one piece.
+func rest(text string, said []string) []string {
+	if len(said) == 0 {
+		return nonEmpty(text)
+	}
+	all := strings.Join(said, "\n")
+	var left []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, "\r\n"); !strings.Contains(all, line) {
+			left = append(left, line)
+		}
+	}
+	return nonEmpty(strings.Join(left, "\n"))
+}
+
+// nonEmpty returns those that are not.
+func nonEmpty(all ...string) (some []string) {
+	for _, s := range all {
+		if s != "" {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+func prefixed(prefix string, all []string) (some []string) {
+	for _, s := range all {
+		some = append(some, prefix+s)
+	}
+	return some
+}
+
+// duration writes seconds as apps do beside a recording: 0 min 42 s. Empty for none.
+func duration(seconds int) string {
+	switch h, m, s := seconds/3600, seconds/60%60, seconds%60; {
+	case seconds <= 0:
+		return ""
+	case h > 0:
+		return fmt.Sprintf("%d h %02d min", h, m)
+	case s == 0:
+		return fmt.Sprintf("%d min", m)
+	default:
+		return fmt.Sprintf("%d min %02d s", m, s)
+	}
+}
+
+// albumOf says what is to be in an album: 3 photos and 1 video.
+func albumOf(d record.Details) string {
+	var of []string
+	if d.Photos > 0 {
+		of = append(of, Count(d.Photos, "photo"))
+	}
+	if d.Videos > 0 {
+		of = append(of, Count(d.Videos, "video"))
+	}
+	return And(of)
+}
+
+// card writes a contact card in a line.
+func card(c record.Card) string {
+	said := nonEmpty(c.Name, c.Organisation)
+	said = append(said, nonEmpty(c.Numbers...)...)
+	return strings.Join(append(said, nonEmpty(c.Emails...)...), ", ")
+}
+
+// place tells of a place what it is called and where it is.
+func place(s *Saying, d record.Details) {
+	if d.Place != nil {
+		s.Words = append(s.Words, placeOf(*d.Place))
+	}
+	if d.Place != nil && d.Place.Accuracy > 0 {
+		s.Notes = append(s.Notes, "Accurate to "+Count(d.Place.Accuracy, "metre")+".")
+	}
+}
+
+// placeOf writes a place in a line: Mill Lane, Cranford (51.50735, -0.12776).
+func placeOf(p record.Place) string {
+	name := strings.Join(nonEmpty(p.Name, p.Address), ", ")
+	if p.Latitude == 0 && p.Longitude == 0 && name != "" {
+		return name // nobody meets in the Gulf of Guinea
+	}
+	at := fmt.Sprintf("%.5f, %.5f", p.Latitude, p.Longitude)
+	if name == "" {
+		return at
+	}
+	return name + " (" + at + ")"
+}
+
+// ballot tells of a poll what can be voted for, and how.
+func ballot(s *Saying, d record.Details) {
+	b := d.Poll
+	if b == nil {
+		return
+	}
+	s.Words = append(nonEmpty(b.Question), prefixed("○ ", b.Options)...)
+	switch {
+	case b.Quiz && b.Correct != "":
+		s.What = "Quiz"
+		s.Notes = append(s.Notes, "The right answer is “"+b.Correct+"”.")
+	case b.Quiz:
+		s.What = "Quiz"
+	case b.Choose == 1:
+		s.Notes = append(s.Notes, "One option may be chosen.")
+	case b.Choose == 0:
+		s.Notes = append(s.Notes, "Any number of options may be chosen.")
+	default:
+		s.Notes = append(s.Notes, fmt.Sprintf("Up to %d options may be chosen.", b.Choose))
+	}
+	if b.Adding {
+		s.Notes = append(s.Notes, "Members may add options.")
+	}
+	if b.Secret {
+		s.Notes = append(s.Notes, "Phones do not show who voted for what.")
+	}
+	if b.Ends != nil {
+		s.Notes = append(s.Notes, "Votes may be cast until "+Moment(*b.Ends)+".")
+	}
+}
+
+// result tells how a poll ended, as WhatsApp counted.
+func result(s *Saying, d record.Details) {
+	if d.Poll != nil {
+		s.Words = nonEmpty(d.Poll.Question)
+	}
+	for _, c := range d.Tally {
+		s.Words = append(s.Words, c.Option+": "+Count(c.Votes, "vote"))
+	}
+}
+
+// event tells to what people are asked, when and where.
+func event(s *Saying, d record.Details) {
+	e := d.Event
+	if e == nil {
+		return
+	}
+	if e.Cancelled {
+		s.What = "Cancelled event"
+	}
+	s.Words = nonEmpty(e.Name)
+	if e.Starts != nil {
+		var ends time.Time
+		if e.Ends != nil {
+			ends = *e.Ends
+		}
+		s.Words = append(s.Words, Period(*e.Starts, ends))
+	}
+	if d.Place != nil {
+		s.Words = append(s.Words, placeOf(*d.Place))
+	}
+	s.Words = append(s.Words, nonEmpty(e.Description, e.Link)...)
+	if e.Guests {
+		s.Notes = append(s.Notes, "Guests may be brought.")
+	}
+}
+
+// invitations are to what somebody can be invited, as WhatsApp calls it.
+var invitations = map[string]string{
+	"group": "a group", "channel": "a channel", "community": "a community", "event": "an event", "call": "a call",
+}
+
+// link returns the preview of a page, as far as it says more than the words.
+func link(l *record.Link, words []string) []string {
+	if l == nil {
+		return nil
+	}
+	url := l.URL
+	if strings.Contains(strings.Join(words, "\n"), url) {
+		url = ""
+	}
+	said := nonEmpty(l.Title, url)
+	if len(said) == 0 {
+		return nil
+	}
+	return []string{"Link: " + strings.Join(said, " — ")}
+}
+
+// part tells what a message is of another one.
+func part(r archive.Record) []string {
+	switch r.Details.Part {
+	case record.PartOfAlbum:
+		return []string{"Of " + the("album", r.ReplyTo) + "."}
+	case record.LargerCopy:
+		return []string{"A larger copy of " + the(cmp.Or(nouns[r.Type], "file"), r.ReplyTo) + "."}
+	}
+	return nil
+}
+
+// unsupported tells of what cannot be read that it is there.
+func unsupported(r archive.Record) Saying {
+	kept := fmt.Sprintf("It is kept in full as record %d.", r.Seq)
+	if isGroupChange(r) {
+		return Saying{What: "The group was changed in a way that this program cannot read yet", Alone: true, Notes: []string{kept}}
+	}
+	return Saying{What: unreadable, Notes: []string{kept}}
+}
+
+// isGroupChange reports whether r, which cannot be read, is no message but a change of
+// the group: WhatsApp's names for these begin so.
+func isGroupChange(r archive.Record) bool {
+	return r.Kind == record.Unsupported && strings.HasPrefix(string(r.Type), "group_")
+}
