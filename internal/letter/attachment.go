@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	gomessage "github.com/emersion/go-message"
+
+	"muniment/internal/saying"
 )
 
 // longestName is how many bytes the name of an attachment has at most.
@@ -143,7 +145,7 @@ func ascii(s string) bool {
 // one KB.
 func size(n int64) string {
 	if n < 1000 {
-		return count(int(n), "byte")
+		return saying.Count(int(n), "byte")
 	}
 	x, unit := float64(n), ""
 	for _, unit = range []string{"KB", "MB", "GB", "TB"} {

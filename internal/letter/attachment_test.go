@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"muniment/internal/saying"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -293,7 +295,7 @@ func FuzzAttachments(f *testing.F) {
 		h := header("conversation.1", time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC))
 		d := document{Council: "Cranford", Subject: "a", Title: "a"}
 		d.add(block{Message: &message{
-			Pictures: []picture{{JPEG: data, Width: 3, Height: 2, Alt: oneLine(alt)}},
+			Pictures: []picture{{JPEG: data, Width: 3, Height: 2, Alt: saying.OneLine(alt)}},
 			Files:    []file{{Name: name, Type: mediaType, Data: data}, {Name: name, Type: mediaType, Why: "lost."}, {Name: name, Type: mediaType, Data: data}},
 		}})
 		msg, err := compose(h, d)

@@ -6,6 +6,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/disposal"
+	"muniment/internal/saying"
 )
 
 // Certificate writes the certificate of a disposal run to the clerk.
@@ -46,10 +47,10 @@ func lead(c disposal.Certificate) block {
 	case c.Media == 1:
 		with = " So was one photo or other file that came with them."
 	case c.Media > 1:
-		with = fmt.Sprintf(" So were %s photos and other files that came with them.", number(int64(c.Media)))
+		with = fmt.Sprintf(" So were %s photos and other files that came with them.", saying.Number(int64(c.Media)))
 	}
 	return paragraph("%s of the council’s WhatsApp group, sent %s, %s destroyed at the end of the time for which the council keeps such records.%s",
-		count(len(c.Destroyed), "record"), between(c.SentFrom, c.SentTo), were(len(c.Destroyed)), with)
+		saying.Count(len(c.Destroyed), "record"), between(c.SentFrom, c.SentTo), were(len(c.Destroyed)), with)
 }
 
 func were(n int) string {
@@ -63,16 +64,16 @@ func were(n int) string {
 func exceptions(c disposal.Certificate) (bs []block) {
 	if c.Kept > 0 {
 		bs = append(bs, paragraph("%s on the list %s not destroyed, because of a hold. What is on hold comes onto a later list once the hold is released.",
-			count(c.Kept, "record"), were(c.Kept)))
+			saying.Count(c.Kept, "record"), were(c.Kept)))
 	}
 	if c.Unsearched > 0 {
 		bs = append(bs, block{Callout: fmt.Sprintf("The run was interrupted. The search described below could not cover %s "+
-			"destroyed before the interruption.", count(c.Unsearched, "record"))})
+			"destroyed before the interruption.", saying.Count(c.Unsearched, "record"))})
 	}
 	if c.FoundBefore > 0 {
 		bs = append(bs, block{Callout: fmt.Sprintf("Before the interruption a search had found %s of these records in the files. The database has been "+
 			"written anew since, but they could not be searched for again. Please have somebody look for forgotten copies in the archive’s directory.",
-			count(c.FoundBefore, "piece"))})
+			saying.Count(c.FoundBefore, "piece"))})
 	}
 	return bs
 }
@@ -86,8 +87,8 @@ func (w *Writer) authority(c disposal.Certificate) []fact {
 		{"Adopted", is.PolicyAdopted},
 		{"Minute reference", is.PolicyMinute},
 		{"Rule", c.Rule},
-		{"Approval", capital(oneLine(c.Authority))},
-		{"Notice", fmt.Sprintf("Disposal list %d, accepted by the council’s mail server on %s", c.List, moment(c.NoticeOn))},
+		{"Approval", saying.Capital(saying.OneLine(c.Authority))},
+		{"Notice", fmt.Sprintf("Disposal list %d, accepted by the council’s mail server on %s", c.List, saying.Moment(c.NoticeOn))},
 	})
 }
 
@@ -103,7 +104,7 @@ func circumstances(c disposal.Certificate) []fact {
 // given leaves out the facts that have no value.
 func given(fs []fact) (all []fact) {
 	for _, f := range fs {
-		if f.Value = oneLine(f.Value); f.Value != "" {
+		if f.Value = saying.OneLine(f.Value); f.Value != "" {
 			all = append(all, f)
 		}
 	}
@@ -132,11 +133,11 @@ func check(c disposal.Certificate) []block {
 	}
 	return []block{
 		paragraph("Afterwards every file in the archive’s directory was read from end to end, but for the encrypted photos and other files, in search of the message IDs, of "+
-			"pieces of what was said, of the senders’ own names, of the keys of files, and of the random numbers that sealed it in the ledger. The search was for %s.", count(c.Searched, "destroyed record")),
+			"pieces of what was said, of the senders’ own names, of the keys of files, and of the random numbers that sealed it in the ledger. The search was for %s.", saying.Count(c.Searched, "destroyed record")),
 		{Facts: []fact{
-			{"Files searched", number(int64(c.Files))},
-			{"Bytes searched", number(c.Bytes)},
-			{"Pieces found", number(int64(c.Found))},
+			{"Files searched", saying.Number(int64(c.Files))},
+			{"Bytes searched", saying.Number(c.Bytes)},
+			{"Pieces found", saying.Number(int64(c.Found))},
 		}},
 		paragraph("A piece counts only if nothing that is still kept says it too. A text of fewer than 24 bytes is too short to be searched for."),
 	}
@@ -150,7 +151,7 @@ func copies(c disposal.Certificate) []block {
 	var list []string
 	for _, e := range c.Emails {
 		list = append(list, fmt.Sprintf("%s, handed over on %s, %s. Message-ID: %s",
-			subjectOf(e), moment(e.SentAt), holding(e), oneLine(e.MessageID)))
+			subjectOf(e), saying.Moment(e.SentAt), holding(e), saying.OneLine(e.MessageID)))
 	}
 	return []block{
 		paragraph("This program cannot reach into the council’s mailboxes. Please delete the following there, and wherever they were " +
@@ -176,7 +177,7 @@ func holding(e disposal.EmailedCopy) string {
 	if e.Digest != "" || e.Correction {
 		return "which may show some of these records"
 	}
-	return "with " + number(int64(e.Records)) + " of these records in it"
+	return "with " + saying.Number(int64(e.Records)) + " of these records in it"
 }
 
 func beyond() []block {
@@ -206,7 +207,7 @@ func annex(stubs []archive.Stub) []block {
 	if slices.ContainsFunc(stubs, func(s archive.Stub) bool { return s.Rule != rule }) {
 		t := &table{Columns: []string{"No.", "Sent on", "Place in ledger", "Rule"}}
 		for _, s := range stubs {
-			t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf), oneLine(s.Rule)})
+			t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf), saying.OneLine(s.Rule)})
 		}
 		return []block{{Table: t}}
 	}
@@ -214,5 +215,5 @@ func annex(stubs []archive.Stub) []block {
 	for _, s := range stubs {
 		t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf)})
 	}
-	return []block{paragraph("Each under the rule “%s”.", oneLine(rule)), {Table: t}}
+	return []block{paragraph("Each under the rule “%s”.", saying.OneLine(rule)), {Table: t}}
 }

@@ -12,6 +12,7 @@ import (
 	"muniment/internal/forward"
 	"muniment/internal/people"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -181,7 +182,7 @@ func unverified(b block) bool {
 	if m := b.Message; m != nil {
 		said += m.Name + m.InReplyTo + m.Reactions + strings.Join(m.Notes, " ")
 	}
-	return strings.Contains(said, notVerified)
+	return strings.Contains(said, saying.NotVerified)
 }
 
 // allReactions returns the reactions, message by message.
@@ -212,9 +213,9 @@ func (w *Writer) opening(r reading) (bs []block) {
 		if i > 0 {
 			what = "it too,"
 		}
-		bs = append(bs, paragraph("%s marked %s on %s with %s.", r.name(m.Person), what, moment(m.At), emoji(m.Emoji)))
+		bs = append(bs, paragraph("%s marked %s on %s with %s.", r.name(m.Person), what, saying.Moment(m.At), emoji(m.Emoji)))
 	}
-	bs = append(bs, paragraph("Below: %s, oldest first. All times are London time.", count(len(r.messages), "message")))
+	bs = append(bs, paragraph("Below: %s, oldest first. All times are London time.", saying.Count(len(r.messages), "message")))
 	if r.earlier != nil {
 		bs = append(bs, block{Callout: "These are only the new messages. The others are in the email about conversation " +
 			fmt.Sprint(r.earlier.ID) + by(r.earlier.Marks, r.name) + "."})
@@ -225,7 +226,7 @@ func (w *Writer) opening(r reading) (bs []block) {
 	if r.Cut {
 		bs = append(bs, block{Callout: fmt.Sprintf("This is not the whole conversation. It is longer than %s, the most that "+
 			"one email may hold. The messages farthest in time from the marked one were left out, neighbours before replies. "+
-			"They are on record.", count(r.Rule.AtMost, "message"))})
+			"They are on record.", saying.Count(r.Rule.AtMost, "message"))})
 	}
 	return bs
 }
@@ -234,7 +235,7 @@ func by(marks []forward.Mark, name func(people.ID) string) string {
 	if len(marks) == 0 {
 		return ""
 	}
-	return ", marked by " + name(marks[0].Person) + " on " + moment(marks[0].At)
+	return ", marked by " + name(marks[0].Person) + " on " + saying.Moment(marks[0].At)
 }
 
 // days returns the messages under the days on which they were sent.
@@ -245,7 +246,7 @@ func (r reading) days() (bs []block) {
 	var today string
 	room := int64(mostText)
 	for _, m := range r.messages {
-		if d := day(m.SentOn.Start()); d != today {
+		if d := saying.Day(m.SentOn.Start()); d != today {
 			today = d
 			bs = append(bs, block{Day: d})
 		}
@@ -268,7 +269,7 @@ func (r reading) message(m archive.Record) *message {
 		v.Notes = []string{"[Destroyed on " + m.Destroyed.Long() + "]"}
 		return v
 	}
-	v.Time, v.Name = clock(m.Sent), r.name(m.Person)
+	v.Time, v.Name = saying.Clock(m.Sent), r.name(m.Person)
 	if m.Answers {
 		v.InReplyTo = "In reply to " + r.describe(r.originals[m.ReplyTo], m.Sent)
 	}
@@ -299,14 +300,14 @@ func (r reading) describe(m archive.Record, from time.Time) string {
 	case m.Destroyed != "":
 		return fmt.Sprintf("a message since destroyed (record %d)", m.Seq)
 	}
-	at := clock(m.Sent)
-	if day(m.Sent) != day(from) {
-		at = moment(m.Sent)
+	at := saying.Clock(m.Sent)
+	if saying.Day(m.Sent) != saying.Day(from) {
+		at = saying.Moment(m.Sent)
 	}
 	what := strings.ToLower(nounFor(m.Kind, m.Type)[:1]) + nounFor(m.Kind, m.Type)[1:]
 	if now := r.histories[m.Seq].now(m); now.Text != "" {
 		text, _ := wording(now, r.names)
-		what = "“" + excerpt(text, 60) + "”"
+		what = "“" + saying.Excerpt(text, 60) + "”"
 	}
 	s := fmt.Sprintf("%s, %s: %s", r.name(m.Person), at, what)
 	if !slices.Contains(r.Seqs, m.Seq) {
@@ -332,10 +333,10 @@ func (r reading) reactionsTo(seq record.Seq) string {
 	return strings.Join(order, "; ")
 }
 
-func (r reading) name(p people.ID) string { return called(r.names.Of(p)) }
+func (r reading) name(p people.ID) string { return saying.Called(r.names.Of(p)) }
 
 // emoji returns what somebody reacted with. Any text may stand there.
-func emoji(s string) string { return excerpt(s, 12) }
+func emoji(s string) string { return saying.Excerpt(s, 12) }
 
 // choice puts the rule in words.
 func (r reading) choice() []block {
@@ -344,8 +345,8 @@ func (r reading) choice() []block {
 		{List: []string{
 			fmt.Sprintf("the marked message (record %d);", r.Marked),
 			"the message that it answers, the one which that answers, and so on, with every reply to any of them;",
-			fmt.Sprintf("the messages before and after it, as far as nobody paused for longer than %s;", length(r.Rule.Pause)),
-			fmt.Sprintf("at most %s.", count(r.Rule.AtMost, "message")),
+			fmt.Sprintf("the messages before and after it, as far as nobody paused for longer than %s;", saying.Length(r.Rule.Pause)),
+			fmt.Sprintf("at most %s.", saying.Count(r.Rule.AtMost, "message")),
 		}},
 	}
 }

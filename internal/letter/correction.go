@@ -5,6 +5,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/forward"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -53,7 +54,7 @@ func (w *Writer) correction(r reading, c forward.Correction) document {
 	}
 	d.add(
 		paragraph("%s of conversation %d%s, in the WhatsApp group %s, %s edited or deleted after they were sent to council email.",
-			capital(count(len(r.messages), "message")), r.ID, by(r.Marks, r.name), w.group(r.group()), were),
+			saying.Capital(saying.Count(len(r.messages), "message")), r.ID, by(r.Marks, r.name), w.group(r.group()), were),
 		paragraph("Below is each of them as it is now, with what it said before. The earlier email stays as it is, and so does the council’s record: it keeps every version. "+
 			"All times are London time."),
 	)

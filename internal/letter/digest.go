@@ -14,6 +14,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -74,7 +75,7 @@ func (w *Writer) DigestText(tx *sqlite.Tx, at time.Time, g Digest) (string, erro
 	if err != nil {
 		return "", err
 	}
-	d.Council = oneLine(w.Council)
+	d.Council = saying.OneLine(w.Council)
 	if w.Demonstration {
 		d.Demonstration = demonstration
 	}
@@ -441,7 +442,7 @@ func (r *weekly) readPeople(tx *sqlite.Tx) error {
 }
 
 // name returns what somebody is called.
-func (r *weekly) name(p people.ID) string { return called(r.names.Of(p)) }
+func (r *weekly) name(p people.ID) string { return saying.Called(r.names.Of(p)) }
 
 // by says who did something, if WhatsApp has: else the group stands as the sender.
 func (r *weekly) by(m archive.Record) string {
@@ -457,19 +458,19 @@ func (r *weekly) when(t time.Time) string {
 	if t.Before(r.Week.Start().AddDate(0, -6, 0)) {
 		layout = "Mon 2 Jan 2006, "
 	}
-	return t.In(retention.London).Format(layout) + clock(t)
+	return t.In(retention.London).Format(layout) + saying.Clock(t)
 }
 
 // words returns as much of what was typed as the digest may repeat.
 func (r *weekly) words(m archive.Record) []string {
 	text, _ := wording(m, r.names)
 	switch {
-	case r.Content == References || oneLine(text) == "":
+	case r.Content == References || saying.OneLine(text) == "":
 		return nil
 	case r.Content == Full:
 		return linesOf(m, r.names)
 	}
-	return []string{excerpt(text, extract)}
+	return []string{saying.Excerpt(text, extract)}
 }
 
 // quote returns a text within a sentence; empty if the digest may not repeat it.
@@ -478,9 +479,9 @@ func (r *weekly) quote(text string) string {
 	case r.Content == References:
 		return ""
 	case r.Content == Full:
-		return "“" + excerpt(text, mostCharacters) + "”"
+		return "“" + saying.Excerpt(text, mostCharacters) + "”"
 	}
-	return "“" + excerpt(text, extract) + "”"
+	return "“" + saying.Excerpt(text, extract) + "”"
 }
 
 // in names the group, where there are several.
@@ -576,8 +577,8 @@ func (r *weekly) head(m archive.Record) *message {
 func (r *weekly) file(m archive.Record) string {
 	what := nounFor(m.Kind, m.Type)
 	f, ok := r.files[m.Seq]
-	if name := oneLine(m.FileName); name != "" && r.Content != References {
-		what += " called “" + excerpt(name, 80) + "”"
+	if name := saying.OneLine(m.FileName); name != "" && r.Content != References {
+		what += " called “" + saying.Excerpt(name, 80) + "”"
 	}
 	switch {
 	case ok && f.State == vault.Kept:

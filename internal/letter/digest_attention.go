@@ -12,6 +12,7 @@ import (
 	"muniment/internal/mail"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 )
 
 // patience is how long an email may wait before somebody should see to it.
@@ -43,10 +44,10 @@ func matters(all []fact) []block {
 func (r *weekly) linkMatters() (all []fact) {
 	if g, ok := r.open(archive.NotLinked); ok {
 		all = append(all, fact{"Link to WhatsApp lost", fmt.Sprintf("Nothing has been recorded since %s. "+
-			"Please have it linked again today (muniment link).", moment(g.Opened))})
+			"Please have it linked again today (muniment link).", saying.Moment(g.Opened))})
 	} else if g, ok := r.open(archive.NotConnected); ok {
 		all = append(all, fact{"No connection", fmt.Sprintf("WhatsApp has not been reached since %s. Please have this seen to (muniment status).",
-			moment(g.Opened))})
+			saying.Moment(g.Opened))})
 	}
 	fresh := 0
 	for _, g := range r.gaps {
@@ -82,7 +83,7 @@ func (r *weekly) clockMatters() (all []fact) {
 	}
 	if unaccounted != 0 {
 		all = append(all, fact{"Fault of the program", fmt.Sprintf("It is not known what became of %s that WhatsApp sent. Please have this reported.",
-			count(int(unaccounted), "event"))})
+			saying.Count(int(unaccounted), "event"))})
 	}
 	return all
 }
@@ -102,10 +103,10 @@ func (r *weekly) mailMatters() (all []fact) {
 		}
 	}
 	if len(refused) > 0 {
-		all = append(all, fact{"Emails refused", fmt.Sprintf("The mail server refused %s. Please have this seen to (muniment status).", and(refused))})
+		all = append(all, fact{"Emails refused", fmt.Sprintf("The mail server refused %s. Please have this seen to (muniment status).", saying.And(refused))})
 	}
 	if len(waiting) > 0 {
-		all = append(all, fact{"Emails waiting", fmt.Sprintf("Not handed to the mail server for more than a day: %s. Please have this seen to (muniment status).", and(waiting))})
+		all = append(all, fact{"Emails waiting", fmt.Sprintf("Not handed to the mail server for more than a day: %s. Please have this seen to (muniment status).", saying.And(waiting))})
 	}
 	return all
 }
@@ -154,7 +155,7 @@ func attempts(n int) string {
 	if n == 1 {
 		return "An attempt was"
 	}
-	return number(int64(n)) + " attempts were"
+	return saying.Number(int64(n)) + " attempts were"
 }
 
 // groupMatters tells who is in the group that should perhaps not be, and who is new.
@@ -166,7 +167,7 @@ func (r *weekly) groupMatters() (all []fact) {
 			case !ok:
 				strangers = append(strangers, r.name(p)+r.in(group))
 			case m.Ended(r.date):
-				gone = append(gone, oneLine(m.Name)+r.in(group))
+				gone = append(gone, saying.OneLine(m.Name)+r.in(group))
 			}
 		}
 	}
@@ -175,7 +176,7 @@ func (r *weekly) groupMatters() (all []fact) {
 			"put on the register (muniment member), or removed from the group.", some(strangers))})
 	}
 	if len(gone) > 0 {
-		all = append(all, fact{"Left office", fmt.Sprintf("Still in the group: %s. Please have them removed from it, unless they are to stay.", and(gone))})
+		all = append(all, fact{"Left office", fmt.Sprintf("Still in the group: %s. Please have them removed from it, unless they are to stay.", saying.And(gone))})
 	}
 	if who := r.joined(); len(who) > 0 {
 		all = append(all, fact{"New in the group", some(who) + ". Please make sure that they have had the privacy notice."})
@@ -201,7 +202,7 @@ func (r *weekly) joined() (who []string) {
 
 func (r *weekly) participantsOf(m archive.Record) (names []string) {
 	for _, p := range m.Participants {
-		names = append(names, called(r.names.OfJID(p.JID)))
+		names = append(names, saying.Called(r.names.OfJID(p.JID)))
 	}
 	return names
 }
@@ -231,7 +232,7 @@ func (r *weekly) disposalMatters() (all []fact) {
 			records += l.Records
 		} else if doubt := r.Doubts[l.ID]; doubt != "" && l.DestroyOn < today {
 			all = append(all, fact{fmt.Sprintf("Disposal list %d", l.ID),
-				fmt.Sprintf("It was to be destroyed on %s, and is not yet: %s.", l.DestroyOn.Long(), oneLine(doubt))})
+				fmt.Sprintf("It was to be destroyed on %s, and is not yet: %s.", l.DestroyOn.Long(), saying.OneLine(doubt))})
 		}
 	}
 	var f fact
@@ -239,9 +240,9 @@ func (r *weekly) disposalMatters() (all []fact) {
 	case 0:
 		return all
 	case 1:
-		f.Name, f.Value = fmt.Sprintf("Disposal list %d", waiting[0].ID), fmt.Sprintf("It holds %s and waits", count(records, "record"))
+		f.Name, f.Value = fmt.Sprintf("Disposal list %d", waiting[0].ID), fmt.Sprintf("It holds %s and waits", saying.Count(records, "record"))
 	default:
-		f.Name, f.Value = fmt.Sprintf("%d disposal lists", len(waiting)), fmt.Sprintf("They hold %s and wait", count(records, "record"))
+		f.Name, f.Value = fmt.Sprintf("%d disposal lists", len(waiting)), fmt.Sprintf("They hold %s and wait", saying.Count(records, "record"))
 	}
 	if r.Approval == disposal.Each {
 		f.Value += " for your approval: see “Due to be destroyed”."
@@ -271,14 +272,14 @@ func (r *weekly) opening(toDo int) []block {
 	for _, g := range r.groups {
 		groups = append(groups, r.w.group(g))
 	}
-	in := "the WhatsApp group " + and(groups)
+	in := "the WhatsApp group " + saying.And(groups)
 	if len(groups) > 1 {
-		in = "the WhatsApp groups " + and(groups)
+		in = "the WhatsApp groups " + saying.And(groups)
 	}
 	bs := []block{paragraph("What happened in %s from %s to %s, and how the record stood on %s. All times are London time.",
-		in, day(r.Week.Start()), day(r.Week.End().Add(-time.Second)), moment(r.date))}
+		in, saying.Day(r.Week.Start()), saying.Day(r.Week.End().Add(-time.Second)), saying.Moment(r.date))}
 	if r.Began.After(r.Week.Start()) {
-		bs = append(bs, paragraph("The record began on %s.", moment(r.Began)))
+		bs = append(bs, paragraph("The record began on %s.", saying.Moment(r.Began)))
 	}
 	if r.date.Before(r.Week.End()) {
 		bs = append(bs, paragraph("The week is not over: this is what there is so far."))
@@ -289,7 +290,7 @@ func (r *weekly) opening(toDo int) []block {
 	case 1:
 		return append(bs, block{Callout: "One thing needs your attention. It is told below."})
 	}
-	return append(bs, block{Callout: number(int64(toDo)) + " things need your attention. They are listed below, the most urgent first."})
+	return append(bs, block{Callout: saying.Number(int64(toDo)) + " things need your attention. They are listed below, the most urgent first."})
 }
 
 // count returns how many of the week's records are so.
@@ -315,7 +316,7 @@ func (r *weekly) glances() (bs []block) {
 		return []block{{Facts: append(r.glance(), gaps)}}
 	}
 	for _, group := range groups {
-		bs = append(bs, block{Day: capital(strings.TrimPrefix(r.in(group), " in "))}, block{Facts: r.of(group).glance()})
+		bs = append(bs, block{Day: saying.Capital(strings.TrimPrefix(r.in(group), " in "))}, block{Facts: r.of(group).glance()})
 	}
 	return append(bs, block{Day: "In all groups"}, block{Facts: []fact{gaps}})
 }
@@ -326,11 +327,11 @@ func (r *weekly) glance() []fact {
 	isMessage := func(m archive.Record) bool { return m.Kind == record.Message }
 	messages := numberOrNone(r.count(isMessage))
 	if n := r.count(func(m archive.Record) bool { return isMessage(m) && m.Sent.Before(start) }); n > 0 {
-		messages += fmt.Sprintf(", of which %s sent before this week and came late", number(int64(n))+" "+were(n))
+		messages += fmt.Sprintf(", of which %s sent before this week and came late", saying.Number(int64(n))+" "+were(n))
 	}
 	fs := []fact{{"Messages", messages}}
 	if n := r.count(isOther); n > 0 {
-		fs = append(fs, fact{"Polls and the like", number(int64(n))})
+		fs = append(fs, fact{"Polls and the like", saying.Number(int64(n))})
 	}
 	return append(fs,
 		fact{"Photos and files", numberOrNone(r.count(isShared))},
@@ -344,14 +345,14 @@ func numberOrNone(n int) string {
 	if n == 0 {
 		return "none"
 	}
-	return number(int64(n))
+	return saying.Number(int64(n))
 }
 
 func numberOf(n int, noun string) string {
 	if n == 0 {
 		return "none"
 	}
-	return count(n, noun)
+	return saying.Count(n, noun)
 }
 
 // isOther reports whether somebody sent m, and this version cannot read it.
@@ -400,7 +401,7 @@ func sums(all ...sum) string {
 	var parts []string
 	for _, s := range all {
 		if s.n > 0 {
-			parts = append(parts, number(int64(s.n))+" "+s.what)
+			parts = append(parts, saying.Number(int64(s.n))+" "+s.what)
 		}
 	}
 	if len(parts) == 0 {

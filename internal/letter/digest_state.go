@@ -9,13 +9,14 @@ import (
 	"muniment/internal/disposal"
 	"muniment/internal/mail"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 )
 
 // held puts each hold that is in force in words.
 func (r *weekly) held() (all []string) {
 	for _, h := range r.holds {
 		s := fmt.Sprintf("Hold %d, on %s. Placed on %s by %s: %s.", h.ID, r.covers(h), retention.DateOf(h.Placed).Long(),
-			oneLine(h.PlacedBy), strings.TrimRight(oneLine(h.Reason), "."))
+			saying.OneLine(h.PlacedBy), strings.TrimRight(saying.OneLine(h.Reason), "."))
 		switch {
 		case h.Review == "":
 			s += " No date is set for its review."
@@ -42,7 +43,7 @@ func (r *weekly) covers(h archive.Hold) string {
 	}
 	s := recordNumbers(c.Records)
 	if c.Search != "" {
-		s += ", found by a search for “" + excerpt(c.Search, 80) + "”"
+		s += ", found by a search for “" + saying.Excerpt(c.Search, 80) + "”"
 	}
 	return s
 }
@@ -63,15 +64,15 @@ func (r *weekly) due() []block {
 	lead := "Nothing is destroyed until a named person has approved its list, and nothing that is on hold."
 	switch r.Approval {
 	case disposal.Standing:
-		lead = fmt.Sprintf("Each list is destroyed on its day, except what is on hold. The council approved that in advance (minute %s).", oneLine(r.Minute))
+		lead = fmt.Sprintf("Each list is destroyed on its day, except what is on hold. The council approved that in advance (minute %s).", saying.OneLine(r.Minute))
 	case disposal.Unset:
 		lead = "The council has not set how destruction is approved, so nothing is destroyed."
 	}
 	var all []string
 	for _, l := range r.lists {
-		s := fmt.Sprintf("%s: %s%s", l.DestroyOn.Long(), count(l.Records, "record"), r.groupsOf(l))
+		s := fmt.Sprintf("%s: %s%s", l.DestroyOn.Long(), saying.Count(l.Records, "record"), r.groupsOf(l))
 		if l.onHold > 0 {
-			s += fmt.Sprintf(", of which %s on hold", number(int64(l.onHold)))
+			s += fmt.Sprintf(", of which %s on hold", saying.Number(int64(l.onHold)))
 		}
 		s += fmt.Sprintf(" (list %d)", l.ID)
 		switch doubt := r.Doubts[l.ID]; {
@@ -80,9 +81,9 @@ func (r *weekly) due() []block {
 		case l.Approved.IsZero() && r.Approval == disposal.Each:
 			s += "; not approved yet"
 		case doubt != "" && r.Approval != disposal.Unset:
-			s += "; waits: " + oneLine(doubt)
+			s += "; waits: " + saying.OneLine(doubt)
 		case r.Approval == disposal.Each:
-			s += fmt.Sprintf("; approved by %s on %s", oneLine(l.ApprovedBy), retention.DateOf(l.Approved).Long())
+			s += fmt.Sprintf("; approved by %s on %s", saying.OneLine(l.ApprovedBy), retention.DateOf(l.Approved).Long())
 		}
 		all = append(all, s)
 	}
@@ -97,12 +98,12 @@ func (r *weekly) groupsOf(l openList) string {
 	}
 	var each []string
 	for _, s := range parts {
-		each = append(each, number(int64(len(s.all)))+r.in(s.group))
+		each = append(each, saying.Number(int64(len(s.all)))+r.in(s.group))
 	}
 	if len(each) == 0 {
 		return ""
 	}
-	return " (" + and(each) + ")"
+	return " (" + saying.And(each) + ")"
 }
 
 // brief is how long an interruption may be to be counted and not told.
@@ -118,17 +119,17 @@ func (r *weekly) missing() (bs []block) {
 		switch {
 		case g.Kind == archive.Abandoned:
 			lost = append(lost, fmt.Sprintf("Messages that arrived between %s and %s were not recorded. They are missing from this record.",
-				moment(g.Opened.AddDate(0, 0, -1)), moment(g.Opened)))
+				saying.Moment(g.Opened.AddDate(0, 0, -1)), saying.Moment(g.Opened)))
 		case g.Kind == archive.NotDecrypted && !ongoing: // it came after all
 		case g.Kind == archive.NotDecrypted && g.Opened.Before(r.Week.Start()):
 			older = append(older, g)
 		case g.Kind == archive.NotDecrypted:
-			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read. It is missing from this record.", moment(g.Opened), r.in(g.Group)))
+			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read. It is missing from this record.", saying.Moment(g.Opened), r.in(g.Group)))
 		case ongoing:
-			lost = append(lost, fmt.Sprintf("The system has not been connected since %s. Messages sent since then may be missing from this record.", moment(g.Opened)))
+			lost = append(lost, fmt.Sprintf("The system has not been connected since %s. Messages sent since then may be missing from this record.", saying.Moment(g.Opened)))
 		case g.Kind == archive.NotLinked:
 			lost = append(lost, fmt.Sprintf("The system was not connected from %s to %s. Messages sent then may be missing from this record.",
-				moment(g.Opened), moment(g.Closed)))
+				saying.Moment(g.Opened), saying.Moment(g.Closed)))
 		case g.Closed.Sub(g.Opened) < brief:
 			short++
 		default:
@@ -138,15 +139,15 @@ func (r *weekly) missing() (bs []block) {
 	for _, s := range shares(r.groups, older, func(g archive.Gap) string { return g.Group }) {
 		switch n := len(s.all); n {
 		case 1:
-			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read, and is still missing.", moment(s.all[0].Opened), r.in(s.group)))
+			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read, and is still missing.", saying.Moment(s.all[0].Opened), r.in(s.group)))
 		default:
 			lost = append(lost, fmt.Sprintf("%s that arrived before this week%s could not be read, the last on %s. They are still missing.",
-				count(n, "message"), r.in(s.group), moment(s.all[n-1].Opened)))
+				saying.Count(n, "message"), r.in(s.group), saying.Moment(s.all[n-1].Opened)))
 		}
 	}
 	bs = list(atMost(lost))
 	if short > 0 {
-		later = append(later, count(short, "interruption")+" of less than 10 minutes")
+		later = append(later, saying.Count(short, "interruption")+" of less than 10 minutes")
 	}
 	if len(later) > 0 {
 		bs = append(bs, paragraph("The system was also not connected at the times below. WhatsApp keeps what is sent meanwhile, and it was received "+
@@ -200,10 +201,10 @@ func (r *weekly) review() string {
 
 func (r *weekly) link() string {
 	if g, ok := r.open(archive.NotLinked); ok {
-		return "lost since " + moment(g.Opened)
+		return "lost since " + saying.Moment(g.Opened)
 	}
 	if g, ok := r.open(archive.NotConnected); ok {
-		return "not connected since " + moment(g.Opened)
+		return "not connected since " + saying.Moment(g.Opened)
 	}
 	return "in order, as far as is known"
 }
@@ -212,14 +213,14 @@ func (r *weekly) lastRecorded() string {
 	if r.Account.LastCaptured.IsZero() {
 		return "nothing yet"
 	}
-	return moment(r.Account.LastCaptured)
+	return saying.Moment(r.Account.LastCaptured)
 }
 
 func (r *weekly) recordsInAll() string {
 	a := r.Account
-	s := number(a.Kept) + " kept"
+	s := saying.Number(a.Kept) + " kept"
 	if a.OnHold > 0 {
-		s += fmt.Sprintf(", %s of them on hold", number(a.OnHold))
+		s += fmt.Sprintf(", %s of them on hold", saying.Number(a.OnHold))
 	}
 	return s + fmt.Sprintf("; %s destroyed at the end of their time", numberOrNone(int(a.Destroyed)))
 }
@@ -242,10 +243,10 @@ func (r *weekly) received() string {
 		all.OutOfScope += i.OutOfScope
 		all.Failed += i.Failed
 	}
-	s := fmt.Sprintf("%s since %s: %s recorded, %s received again, %s not of the group, %s failed", number(all.Received),
-		day(r.intakes[len(r.intakes)-1].Started), number(all.Captured), number(all.Duplicate), number(all.OutOfScope), number(all.Failed))
+	s := fmt.Sprintf("%s since %s: %s recorded, %s received again, %s not of the group, %s failed", saying.Number(all.Received),
+		saying.Day(r.intakes[len(r.intakes)-1].Started), saying.Number(all.Captured), saying.Number(all.Duplicate), saying.Number(all.OutOfScope), saying.Number(all.Failed))
 	if n := all.Unaccounted(); n != 0 {
-		s += fmt.Sprintf("; not accounted for: %s", number(n))
+		s += fmt.Sprintf("; not accounted for: %s", saying.Number(n))
 	}
 	return s
 }

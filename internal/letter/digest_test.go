@@ -23,6 +23,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -352,7 +353,7 @@ func (c *council) typed() (all []string) {
 	c.t.Helper()
 	c.write(func(tx *sqlite.Tx) error {
 		return archive.Each(tx, func(r archive.Record) error {
-			for _, s := range append(lines(r.Text), r.FileName) {
+			for _, s := range append(saying.Lines(r.Text), r.FileName) {
 				if s != "" && r.Type != record.Timer {
 					all = append(all, s)
 				}

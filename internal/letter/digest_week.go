@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"muniment/internal/archive"
 	"muniment/internal/forward"
@@ -14,6 +13,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/vault"
 )
 
@@ -26,7 +26,7 @@ func (r *weekly) marked() []block {
 		}
 		heading := fmt.Sprintf("Conversation %d%s", c.ID, r.in(c.group()))
 		if len(c.Seqs) > 0 {
-			heading += ": " + count(len(c.Seqs), "message")
+			heading += ": " + saying.Count(len(c.Seqs), "message")
 		}
 		all.blocks = append(all.blocks, block{Day: heading})
 		if c.Marked != 0 {
@@ -55,7 +55,7 @@ func (r *weekly) went(c markedConversation) string {
 	}
 	switch {
 	case it.State == mail.HandedOver && r.known(it.FinishedAt):
-		return fmt.Sprintf("Handed to the mail server on %s for %s.", r.when(it.FinishedAt), oneLine(it.To))
+		return fmt.Sprintf("Handed to the mail server on %s for %s.", r.when(it.FinishedAt), saying.OneLine(it.To))
 	case it.State == mail.Refused && r.known(it.FinishedAt):
 		return fmt.Sprintf("The mail server refused it on %s.", r.when(it.FinishedAt))
 	case it.State == mail.Cancelled:
@@ -106,7 +106,7 @@ func (r *weekly) shared() []block {
 // continues reports whether b is one more of what a is.
 func (r *weekly) continues(a, b archive.Record) bool {
 	plain := func(m archive.Record) bool {
-		return r.files[m.Seq].State == vault.Kept && m.FileName == "" && len(r.histories[m.Seq]) == 0 && oneLine(m.Text) == ""
+		return r.files[m.Seq].State == vault.Kept && m.FileName == "" && len(r.histories[m.Seq]) == 0 && saying.OneLine(m.Text) == ""
 	}
 	return plain(a) && plain(b) && a.Person == b.Person && a.Group == b.Group && a.Type == b.Type && b.Sent.Sub(a.Sent) <= record.DefaultRule.Pause
 }
@@ -218,7 +218,7 @@ func (r *weekly) versions(m archive.Record) *message {
 		}
 	}
 	if more := len(attempts) - mostVersions; more > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("There %s %s more of that kind. They are on record.", were(more), count(more, "attempt")))
+		v.Notes = append(v.Notes, fmt.Sprintf("There %s %s more of that kind. They are on record.", were(more), saying.Count(more, "attempt")))
 	}
 	if d, is := h.deletion(); is {
 		v.Notes = append(v.Notes, r.deletion(d, m))
@@ -306,13 +306,13 @@ func (r *weekly) groupChange(m archive.Record) string {
 	case record.Subject:
 		return "the group’s name in WhatsApp was changed" + r.by(m) + to
 	case record.Description:
-		if oneLine(m.Text) == "" {
+		if saying.OneLine(m.Text) == "" {
 			return "the group’s description was removed" + r.by(m)
 		}
 		return "the group’s description was changed" + r.by(m) + to
 	}
 	if seconds, is := timer(m); is && seconds > 0 {
-		return fmt.Sprintf("messages were set to disappear after %s%s", span(seconds), r.by(m))
+		return fmt.Sprintf("messages were set to disappear after %s%s", saying.Span(seconds), r.by(m))
 	} else if is {
 		return "disappearing messages were switched off" + r.by(m)
 	}
@@ -326,15 +326,6 @@ func timer(m archive.Record) (seconds int64, is bool) {
 	}
 	seconds, err := strconv.ParseInt(m.Text, 10, 64)
 	return seconds, err == nil
-}
-
-// span returns a number of seconds in words: 7 days.
-func span(seconds int64) string {
-	const perDay = 24 * 60 * 60
-	if seconds%perDay == 0 {
-		return count(int(seconds/perDay), "day")
-	}
-	return length(time.Duration(seconds) * time.Second)
 }
 
 // absent tells which councillors are not in the groups that they belong in.
@@ -353,7 +344,7 @@ func (r *weekly) absent() (bs []block) {
 			if slices.ContainsFunc(roster.In, func(e archive.Enrolled) bool { return e.Person == m.Person }) {
 				continue
 			}
-			name := oneLine(m.Name)
+			name := saying.OneLine(m.Name)
 			if len(r.groups) > 1 {
 				name += ", not" + r.in(group)
 			}
@@ -390,7 +381,7 @@ func (r *weekly) allPresent() string {
 		}
 	}
 	if len(r.groups) > 1 {
-		in = and(meant)
+		in = saying.And(meant)
 	}
 	switch n := len(r.councillors()); {
 	case len(meant) == 0:

@@ -11,6 +11,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -140,7 +141,7 @@ func whyNot(m vault.Media, room int64) string {
 	case m.State == vault.Wanted:
 		return "not fetched from WhatsApp yet." + onRecord
 	case m.State == vault.Lost:
-		return "not kept: " + oneLine(m.Reason) + "." + onRecord
+		return "not kept: " + saying.OneLine(m.Reason) + "." + onRecord
 	case m.State != vault.Kept:
 		return "nothing is known of it." + onRecord
 	case slices.Contains(refused, strings.ToLower(path.Ext(fileName(nameOf(m))))):
@@ -187,7 +188,7 @@ func kindOf(m vault.Media) string {
 		return wordFor(m.Type)
 	}
 	if ext := strings.TrimPrefix(path.Ext(fileName(m.Name)), "."); ext != "" && len(ext) <= 5 {
-		return strings.ToUpper(oneLine(ext))
+		return strings.ToUpper(saying.OneLine(ext))
 	}
 	return wordFor(m.Type)
 }

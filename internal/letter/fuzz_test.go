@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 )
 
 // Whatever a council is called and whatever its members type, the letter is a
@@ -21,10 +22,10 @@ func FuzzCompose(f *testing.F) {
 	f.Add("", "", "", "", "")
 	f.Fuzz(func(t *testing.T, council, name, typed, reaction, subject string) {
 		h := header("conversation.1", time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC))
-		d := document{Council: oneLine(council), Subject: "[" + oneLine(council) + "] " + oneLine(subject), Title: oneLine(subject)}
+		d := document{Council: saying.OneLine(council), Subject: "[" + saying.OneLine(council) + "] " + saying.OneLine(subject), Title: saying.OneLine(subject)}
 		d.section("The messages",
-			block{Message: &message{Time: "14:02", Name: oneLine(name), Record: "record 17", Lines: lines(typed), Reactions: emoji(reaction)}},
-			block{Facts: given([]fact{{"Council", council}})}, block{List: []string{excerpt(typed, 60)}})
+			block{Message: &message{Time: "14:02", Name: saying.OneLine(name), Record: "record 17", Lines: saying.Lines(typed), Reactions: emoji(reaction)}},
+			block{Facts: given([]fact{{"Council", council}})}, block{List: []string{saying.Excerpt(typed, 60)}})
 		d.Footer = []string{"The end."}
 		d.DisposeAfter = retention.Date("2032-10-26")
 		msg, err := compose(h, d)
@@ -77,7 +78,7 @@ func checkTyped(t *testing.T, text, typed string) {
 			behind = append(behind, rest)
 		}
 	}
-	got, want := words(strings.Join(behind, " ")), words(strings.Join(lines(typed), " "))
+	got, want := words(strings.Join(behind, " ")), words(strings.Join(saying.Lines(typed), " "))
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("typed %q; the letter says %q", want, got)
 	}

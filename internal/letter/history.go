@@ -8,6 +8,7 @@ import (
 	"muniment/internal/archive"
 	"muniment/internal/people"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -87,19 +88,19 @@ func (h history) tell(v *message, m archive.Record, names *people.Names) {
 		v.Notes = append(v.Notes, attempt(c, names))
 	}
 	if more := len(attempts) - mostVersions; more > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("There %s %s more of that kind. They are on record.", were(more), count(more, "attempt")))
+		v.Notes = append(v.Notes, fmt.Sprintf("There %s %s more of that kind. They are on record.", were(more), saying.Count(more, "attempt")))
 	}
 	if d, is := h.deletion(); is {
 		v.Notes = append(v.Notes, deleted(d, m, names)+" The council’s record keeps it.")
 	}
 	if _, late := h.edits(); len(late) > 0 {
-		v.Notes = append(v.Notes, tooLate(late, moment))
+		v.Notes = append(v.Notes, tooLate(late, saying.Moment))
 	}
 	versions, left := told(h.versions(m))
 	for i, old := range versions[:len(versions)-1] {
 		when := "As first sent:"
 		if i > 0 {
-			when = fmt.Sprintf("As edited on %s:", moment(old.Sent))
+			when = fmt.Sprintf("As edited on %s:", saying.Moment(old.Sent))
 		}
 		v.Earlier = append(v.Earlier, version{When: when, Lines: typedLines(old, names)})
 		if i == 0 && left > 0 {
@@ -107,7 +108,7 @@ func (h history) tell(v *message, m archive.Record, names *people.Names) {
 		}
 	}
 	if last := versions[len(versions)-1]; len(versions) > 1 {
-		v.Notes = append(v.Notes, fmt.Sprintf("Edited on %s (record %d). Above is what it says since.", moment(last.Sent), last.Seq))
+		v.Notes = append(v.Notes, fmt.Sprintf("Edited on %s (record %d). Above is what it says since.", saying.Moment(last.Sent), last.Seq))
 	}
 }
 
@@ -123,7 +124,7 @@ func typedLines(m archive.Record, names *people.Names) []string {
 func tooLate(late []archive.Record, when func(time.Time) string) string {
 	s := fmt.Sprintf("Its sender edited it on %s (record %d), after it was deleted.", when(late[0].Sent), late[0].Seq)
 	if n := len(late); n > 1 {
-		s = fmt.Sprintf("Its sender edited it %s times from %s on (record %d), after it was deleted.", number(int64(n)), when(late[0].Sent), late[0].Seq)
+		s = fmt.Sprintf("Its sender edited it %s times from %s on (record %d), after it was deleted.", saying.Number(int64(n)), when(late[0].Sent), late[0].Seq)
 	}
 	return s + " That has no effect here."
 }
@@ -132,9 +133,9 @@ func tooLate(late []archive.Record, when func(time.Time) string) string {
 func deleted(d, m archive.Record, names *people.Names) string {
 	by := "its sender"
 	if d.Person != m.Person {
-		by = called(names.Of(d.Person)) + ", an administrator of the group,"
+		by = saying.Called(names.Of(d.Person)) + ", an administrator of the group,"
 	}
-	return fmt.Sprintf("Deleted by %s on %s (record %d).", by, moment(d.Sent), d.Seq)
+	return fmt.Sprintf("Deleted by %s on %s (record %d).", by, saying.Moment(d.Sent), d.Seq)
 }
 
 // attempt says who tried to change a message without a right to it.
@@ -144,5 +145,5 @@ func attempt(c archive.Record, names *people.Names) string {
 		what = "delete"
 	}
 	return fmt.Sprintf("%s tried to %s this message on %s (record %d), without the right to do so. It has no effect here.",
-		called(names.Of(c.Person)), what, moment(c.Sent), c.Seq)
+		saying.Called(names.Of(c.Person)), what, saying.Moment(c.Sent), c.Seq)
 }

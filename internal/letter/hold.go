@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"muniment/internal/archive"
+	"muniment/internal/saying"
 )
 
 // Hold writes to the clerk that everything is on hold since somebody asked for it in
@@ -14,7 +15,7 @@ func (w *Writer) Hold(h Header, placed archive.Hold) ([]byte, error) {
 	d.add(
 		block{Callout: "From now on nothing of the WhatsApp record is destroyed, whatever has been approved."},
 		paragraph("%s placed hold %d on %s: %s. The clerk and the chair can do that.",
-			oneLine(placed.PlacedBy), placed.ID, moment(placed.Placed), oneLine(placed.Reason)),
+			saying.OneLine(placed.PlacedBy), placed.ID, saying.Moment(placed.Placed), saying.OneLine(placed.Reason)),
 		paragraph("Taking the reaction back does not end the hold. When it is no longer needed, ask the system administrator in writing to release it, and say why. "+
 			"The command is:"),
 		block{Verbatim: fmt.Sprintf("sudo muniment hold release %d --for \"NAME\" --reason \"TEXT\"", placed.ID)},

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 )
 
 // Writer writes the letters of one council.
@@ -79,8 +80,8 @@ func (h Header) check() error {
 
 // write makes the email of d.
 func (w *Writer) write(h Header, d document) ([]byte, error) {
-	d.Council = oneLine(w.Council)
-	d.Subject = fmt.Sprintf("[%s] %s", d.Council, oneLine(d.Subject))
+	d.Council = saying.OneLine(w.Council)
+	d.Subject = fmt.Sprintf("[%s] %s", d.Council, saying.OneLine(d.Subject))
 	if w.Demonstration {
 		d.Subject = "DEMONSTRATION: " + d.Subject
 		d.Demonstration = demonstration
@@ -98,7 +99,7 @@ const demonstration = "This email was made by a demonstration of the program. " 
 // group returns what a group is called in letters: never by its JID, and not by
 // the name that it has in WhatsApp, which anybody in it can change.
 func (w *Writer) group(jid string) string {
-	if name := oneLine(w.Groups[jid].Name); name != "" {
+	if name := saying.OneLine(w.Groups[jid].Name); name != "" {
 		return "“" + name + "”"
 	}
 	return "(no longer in the program’s configuration)"

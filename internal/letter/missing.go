@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/saying"
 )
 
 // missing says what is known to be missing of the conversation. It looks from its
@@ -28,22 +29,22 @@ func (r reading) missing() (bs []block) {
 			lost := g.Kind == archive.NotLinked || closed.Equal(r.date)
 			if lost && opened.Before(closed) && within(opened, closed, from, to) {
 				bs = append(bs, block{Callout: fmt.Sprintf("The system was not connected from %s to %s. "+
-					"Messages sent then may be missing from this record.", moment(opened), moment(closed))})
+					"Messages sent then may be missing from this record.", saying.Moment(opened), saying.Moment(closed))})
 			}
 		case archive.Abandoned: // it is found a day late at most
 			if since := opened.AddDate(0, 0, -1); within(since, opened, from, to) {
 				bs = append(bs, block{Callout: fmt.Sprintf("Messages that arrived between %s and %s were not recorded. "+
-					"They are missing from this record.", moment(since), moment(opened))})
+					"They are missing from this record.", saying.Moment(since), saying.Moment(opened))})
 			}
 		}
 	}
 	switch n := len(unread); n { // the latest first
 	case 0:
 	case 1:
-		bs = append(bs, block{Callout: fmt.Sprintf("A message that arrived on %s could not be read. It is missing from this record.", moment(unread[0]))})
+		bs = append(bs, block{Callout: fmt.Sprintf("A message that arrived on %s could not be read. It is missing from this record.", saying.Moment(unread[0]))})
 	default:
 		bs = append(bs, block{Callout: fmt.Sprintf("%s that arrived between %s and %s could not be read. They are missing from this record.",
-			count(n, "message"), moment(unread[n-1]), moment(unread[0]))})
+			saying.Count(n, "message"), saying.Moment(unread[n-1]), saying.Moment(unread[0]))})
 	}
 	return bs
 }

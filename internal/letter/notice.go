@@ -5,6 +5,7 @@ import (
 
 	"muniment/internal/disposal"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -21,7 +22,7 @@ func (w *Writer) Notice(tx *sqlite.Tx, h Header, n disposal.Notice) ([]byte, err
 	title := "WhatsApp records due to be destroyed on " + n.List.DestroyOn.Long()
 	d := document{Subject: title, Title: title}
 	d.add(paragraph("By %s, %s of the council’s WhatsApp group will have been kept for the full time. %s",
-		n.List.DestroyOn.Long(), count(len(seqs), "record"), outcome(n)))
+		n.List.DestroyOn.Long(), saying.Count(len(seqs), "record"), outcome(n)))
 	d.section("What they are", block{Facts: w.particulars(n, seqs)})
 	d.section("What you need to do", toDo(n)...)
 	d.section("Reasons to keep records longer", reasonsToKeep()...)
@@ -57,12 +58,12 @@ func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
 		{"Other, such as photos", n.Other},
 	} {
 		if k.n > 0 {
-			fs = append(fs, fact{k.name, number(int64(k.n))})
+			fs = append(fs, fact{k.name, saying.Number(int64(k.n))})
 		}
 	}
 	return append(fs,
 		fact{"Record numbers", recordNumbers(seqs)},
-		fact{"Disposal list", fmt.Sprintf("%d, drawn up on %s", n.List.ID, day(n.List.DrawnUp))},
+		fact{"Disposal list", fmt.Sprintf("%d, drawn up on %s", n.List.ID, saying.Day(n.List.DrawnUp))},
 		fact{"Why", w.policy()},
 	)
 }
@@ -72,16 +73,16 @@ func (w *Writer) groups(jids []string) string {
 	for _, jid := range jids {
 		names = append(names, w.group(jid))
 	}
-	return and(names)
+	return saying.And(names)
 }
 
 // policy says under which rule records fall due.
 func (w *Writer) policy() string {
 	s := "The council’s policy"
 	if w.PolicyTitle != "" {
-		s += " (" + oneLine(w.PolicyTitle)
+		s += " (" + saying.OneLine(w.PolicyTitle)
 		if w.PolicySection != "" {
-			s += ", section " + oneLine(w.PolicySection)
+			s += ", section " + saying.OneLine(w.PolicySection)
 		}
 		s += ")"
 	}
@@ -103,7 +104,7 @@ func toDo(n disposal.Notice) []block {
 	case disposal.Standing:
 		return []block{
 			paragraph("Nothing, unless there is a reason to keep any of them. The council approved destruction in advance (minute %s).",
-				oneLine(n.Minute)),
+				saying.OneLine(n.Minute)),
 			paragraph("If there is a reason, tell the person who looks after the computer, in writing, before %s. "+
 				"A hold then stops all destruction until it is released. The command is:", on),
 			{Verbatim: placeHold},

@@ -7,6 +7,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/people"
+	"muniment/internal/saying"
 )
 
 // What an email may hold, in bytes as it is sent. Mail servers take 20 MB or so, and
@@ -24,7 +25,6 @@ const (
 	mostVersions   = 5      // of one message, and as many attempts to change it
 	mostEntries    = 200    // of a list in the digest
 	mostNames      = 50     // of people in a sentence
-	longestCalled  = 60     // characters of what somebody is called
 )
 
 // encoded returns how many bytes a file of n bytes takes in the email.
@@ -78,7 +78,7 @@ func wording(m archive.Record, names *people.Names) (text string, cut bool) {
 // linesOf returns the lines of what was typed in one version of a message.
 func linesOf(m archive.Record, names *people.Names) []string {
 	text, cut := wording(m, names)
-	ls := lines(text)
+	ls := saying.Lines(text)
 	if cut {
 		ls = append(ls, fmt.Sprintf("… the rest is in record %d", m.Seq))
 	}
@@ -96,29 +96,13 @@ func beginning(s string, n int) (string, bool) {
 	return s, false
 }
 
-const notVerified = " (name not verified)"
-
-// called returns a name, as people tell it, short enough for a letter.
-func called(name string) string {
-	own, is := strings.CutSuffix(name, notVerified)
-	if own = excerpt(own, longestCalled); is {
-		own += notVerified
-	}
-	return own
-}
-
 // some joins names, as far as a sentence has room for them.
-func some(names []string) string {
-	if left := len(names) - mostNames; left > 1 {
-		names = append(slices.Clone(names[:mostNames]), number(int64(left))+" others")
-	}
-	return and(names)
-}
+func some(names []string) string { return saying.Some(names, mostNames) }
 
 // atMost returns the first of the items of a list, and how many more there are.
 func atMost(items []string) []string {
 	if left := len(items) - mostEntries; left > 0 {
-		items = append(slices.Clone(items[:mostEntries]), fmt.Sprintf("There are %s more, which this email has no room for. They are on record.", number(int64(left))))
+		items = append(slices.Clone(items[:mostEntries]), fmt.Sprintf("There are %s more, which this email has no room for. They are on record.", saying.Number(int64(left))))
 	}
 	return items
 }
@@ -134,7 +118,7 @@ func told(all []archive.Record) (shown []archive.Record, left int) {
 
 // leftOut tells that versions are not shown.
 func leftOut(n int) version {
-	return version{When: fmt.Sprintf("It had %s after that, which this email has no room for. They are on record.", count(n, "other version"))}
+	return version{When: fmt.Sprintf("It had %s after that, which this email has no room for. They are on record.", saying.Count(n, "other version"))}
 }
 
 // collected is what a section of the digest shows; what there is no room for it counts.
@@ -164,7 +148,7 @@ func (c *collected) add(m *message) {
 func (c *collected) all() []block {
 	if c.left > 0 {
 		c.blocks = append(c.blocks, block{Callout: fmt.Sprintf("There %s %s more, which this email has no room for. What it was is on record.",
-			isAre(c.left), number(int64(c.left)))})
+			isAre(c.left), saying.Number(int64(c.left)))})
 	}
 	return c.blocks
 }

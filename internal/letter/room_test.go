@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/vault"
 )
 
@@ -207,7 +208,7 @@ func TestALetterOfLongMessagesIsNotTooLarge(t *testing.T) {
 // What weight says is no less than what the words take.
 func TestWeight(t *testing.T) {
 	for _, s := range []string{"a", "a word and another. ", "é", "😅", "<", "\"'", "=", "&+", "\t", "x\n", "\n", "\u200d", "      indented words of some length \n"} {
-		v := &message{Lines: lines("." + strings.Repeat(s, 5_000) + ".")}
+		v := &message{Lines: saying.Lines("." + strings.Repeat(s, 5_000) + ".")}
 		with, err := compose(header("a", at("2026-11-17 10:00")), document{Blocks: []block{{Message: v}}})
 		if err != nil {
 			t.Fatal(err)
@@ -225,12 +226,12 @@ func TestWeight(t *testing.T) {
 // A name is short enough for a sentence, and still says that it is not verified.
 func TestCalled(t *testing.T) {
 	for name, want := range map[string]string{
-		"Jo Hall":                             "Jo Hall",
-		"Sam W (name not verified)":           "Sam W (name not verified)",
-		strings.Repeat("x", 61) + notVerified: strings.Repeat("x", 60) + "…" + notVerified,
-		"Jo\u202e Hall":                       "Jo Hall",
+		"Jo Hall":                   "Jo Hall",
+		"Sam W (name not verified)": "Sam W (name not verified)",
+		strings.Repeat("x", 61) + saying.NotVerified: strings.Repeat("x", 60) + "…" + saying.NotVerified,
+		"Jo\u202e Hall": "Jo Hall",
 	} {
-		if got := called(name); got != want {
+		if got := saying.Called(name); got != want {
 			t.Errorf("%q is %q; want %q", name, got, want)
 		}
 	}

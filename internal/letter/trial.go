@@ -1,6 +1,10 @@
 package letter
 
-import "fmt"
+import (
+	"fmt"
+
+	"muniment/internal/saying"
+)
 
 // Connection is what is known of the way to the mail server.
 type Connection struct {
@@ -21,7 +25,7 @@ func (w *Writer) Test(h Header, c Connection) ([]byte, error) {
 			{"Council", w.Council},
 			{"Sent from", h.From},
 			{"Sent to", h.To},
-			{"Written", moment(h.Date)},
+			{"Written", saying.Moment(h.Date)},
 			{"Mail server", c.Server},
 			{"Connection", secured(c.TLS)},
 		})},
