@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
 
 	"muniment/internal/content"
 	"muniment/internal/record"
@@ -34,6 +36,10 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 	raw := evt.RawMessage
 	if raw == nil {
 		raw = evt.Message
+	}
+	if evt.RetryCount > 0 && raw.GetSenderKeyDistributionMessage() != nil {
+		raw = proto.Clone(raw).(*waE2E.Message) // the key came with the message, which can be empty
+		raw.SenderKeyDistributionMessage = nil
 	}
 	e := t.envelope(evt.Info)
 	if evt.SourceWebMsg != nil {

@@ -85,6 +85,15 @@ func TestNoRecord(t *testing.T) {
 	}
 }
 
+// What was asked for again has come, though it says nothing.
+func TestEmptyMessageResent(t *testing.T) {
+	evt := from(official, &waE2E.Message{SenderKeyDistributionMessage: keys()})
+	evt.RetryCount = 1
+	if r, is := testTranslator().message(evt); !is || r.Kind != record.Unsupported || r.Type != "empty" {
+		t.Errorf("got %v, %t", r, is)
+	}
+}
+
 func TestEditFromOurPhoneKeepsItsOwnID(t *testing.T) {
 	edit := &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: keyOf(true, ""), EditedMessage: text("new")}}
