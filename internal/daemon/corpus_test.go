@@ -1,0 +1,196 @@
+package daemon_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.mau.fi/whatsmeow/types"
+
+	"muniment/internal/archive"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+	"muniment/internal/standin"
+	"muniment/internal/vault"
+)
+
+// corpusBegins is when the corpus is sent, whenever the test runs.
+var corpusBegins = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+// The same messages give the same records, by LID and by number, live, after an absence,
+// resent because they could not be read, and resent so that they come after those
+// that refer to them.
+func TestTheCorpusInEveryWay(t *testing.T) {
+	w := found(t)
+	ways := []*way{
+		{name: "live"}, {name: "live by number", byNumber: true},
+		{name: "offline", offline: true}, {name: "offline by number", byNumber: true, offline: true},
+		{name: "resent", ann: standin.Voice.Garbled, bo: standin.Voice.Garbled},
+		{name: "resent by number", byNumber: true, ann: standin.Voice.Keyless, bo: standin.Voice.Garbled},
+		{name: "out of order", ann: standin.Voice.Garbled},
+		{name: "out of order by number", byNumber: true, bo: standin.Voice.Keyless},
+	}
+	if testing.Short() {
+		ways = []*way{ways[0], ways[5]}
+	}
+	for _, y := range ways {
+		y.group = w.listed(y.name)
+		if y.byNumber {
+			y.group.SetAddressing(types.AddressingModePN)
+		}
+	}
+	stop := w.run()
+	for _, y := range ways {
+		if !y.offline {
+			y.sendEverything(w)
+		}
+	}
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	for _, y := range ways {
+		if y.offline {
+			y.sendEverything(w)
+		}
+	}
+	stop = w.run()
+	w.must(w.server.WaitSettled(w.soon()))
+	w.waitKept()
+	stop()
+
+	want := w.seen(ways[0].group, ways[0].sent)
+	for _, s := range want {
+		if s.Kind == "" && !strings.Contains(s.Message, "to view once") {
+			t.Errorf("%s: no record", s.Message)
+		}
+	}
+	for _, y := range ways[1:] {
+		if diff := cmp.Diff(want, w.seen(y.group, y.sent)); diff != "" {
+			t.Errorf("%s, not as live:\n%s", y.name, diff)
+		}
+	}
+	w.accounted()
+	w.verifies()
+	w.onlyReceives()
+}
+
+// A way is one in which messages can arrive.
+type way struct {
+	name              string
+	byNumber, offline bool
+	ann, bo           func(standin.Voice) standin.Voice // mishaps; nil: none
+
+	group *standin.Group
+	sent  []standin.Sent
+}
+
+func (y *way) sendEverything(w *town) {
+	voice := func(m *standin.Member, mishap func(standin.Voice) standin.Voice) standin.Voice {
+		if mishap == nil {
+			return m.In(y.group)
+		}
+		return mishap(m.In(y.group))
+	}
+	y.sent = standin.Everything(corpusBegins, voice(w.ann, y.ann), voice(w.bo, y.bo))
+}
+
+// listed adds a group to the configuration.
+func (w *town) listed(name string) *standin.Group {
+	w.t.Helper()
+	g := w.server.Group(name, w.ann, w.phone, w.bo)
+	w.edit("[notice]", fmt.Sprintf("[[group]]\njid = %q\nname = %q\npurpose = \"To be compared.\"\n[notice]", g.JID(), name))
+	return g
+}
+
+// seen is what the records of a group say, in plain words: nothing in it depends on how
+// people were addressed or on what was captured when.
+type seen struct {
+	Message                      string // as the corpus calls it
+	Kind, Type                   string
+	Member                       string
+	Sent                         time.Time
+	Text, Details, Emoji, File   string
+	ReplyTo, Amends              string // by what the corpus calls them
+	EditedBy, DeletedBy          string
+	Mentions, Participants       []string
+	Own, Answers, Entitled, Held bool
+	Effective                    bool
+}
+
+// seen reads the records of the corpus in a group, in the order in which it was sent.
+func (w *town) seen(g *standin.Group, sent []standin.Sent) (all []seen) {
+	w.t.Helper()
+	order, called := map[string]int{}, map[string]string{}
+	for i, s := range sent {
+		order[s.ID()], called[s.ID()] = i, s.Name
+	}
+	w.archive(func(db *sqlite.DB) error {
+		return db.Read(w.t.Context(), func(tx *sqlite.Tx) error {
+			names, err := people.LoadNames(tx)
+			if err != nil {
+				return err
+			}
+			byOrder := make([][]archive.Record, len(sent))
+			which := map[record.Seq]string{}
+			if err := archive.Each(tx, func(r archive.Record) error {
+				if i, is := order[r.ID]; is && r.Group == g.JID().String() {
+					byOrder[i] = append(byOrder[i], r)
+					which[r.Seq] = called[r.ID]
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			for i, rs := range byOrder {
+				if len(rs) == 0 {
+					all = append(all, seen{Message: sent[i].Name})
+				}
+				for _, r := range rs {
+					all = append(all, w.saw(db, tx, names, which, r))
+				}
+			}
+			return nil
+		})
+	})
+	return all
+}
+
+func (w *town) saw(db *sqlite.DB, tx *sqlite.Tx, names *people.Names, which map[record.Seq]string, r archive.Record) seen {
+	s := seen{
+		Message: which[r.Seq], Kind: string(r.Kind), Type: string(r.Type), Member: names.Of(r.Person), Sent: r.Sent.UTC(),
+		Text: names.Mentioning(r.Text, r.Mentions), Details: r.Details.Encode(), Emoji: r.Emoji,
+		ReplyTo: which[r.ReplyTo], Amends: which[r.Amends], EditedBy: which[r.EditedBy], DeletedBy: which[r.DeletedBy],
+		Own: r.Own, Answers: r.Answers, Entitled: r.Entitled, Effective: r.Effective, Held: r.OnHold,
+	}
+	for _, jid := range r.Mentions {
+		s.Mentions = append(s.Mentions, names.OfJID(jid))
+	}
+	for _, p := range r.Participants {
+		s.Participants = append(s.Participants, names.OfJID(p.JID))
+	}
+	if r.HasFile {
+		s.File = w.kept(db, tx, r)
+	}
+	return s
+}
+
+// kept says what is kept of a record's file.
+func (w *town) kept(db *sqlite.DB, tx *sqlite.Tx, r archive.Record) string {
+	found, err := vault.Of(tx, []record.Seq{r.Seq})
+	w.must(err)
+	m := found[r.Seq]
+	about := fmt.Sprintf("%s, %q, %s, %d bytes", m.MIME, m.Name, m.State, m.Size)
+	file, err := w.home().Vault(db).Open(tx, r.Seq)
+	if err != nil {
+		return about + ", not readable"
+	}
+	defer file.Close()
+	b, err := io.ReadAll(file)
+	w.must(errors.Join(err, file.Close()))
+	return fmt.Sprintf("%s: %x", about, sha256.Sum256(b))
+}
