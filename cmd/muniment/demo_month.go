@@ -234,7 +234,7 @@ func (s *stage) verify(ctx context.Context, n narrator) error {
 		return err
 	}
 	return s.open(ctx, func(db *sqlite.DB) error {
-		r, err := verify.Run(ctx, db, key, home.Vault(db), nil, nil)
+		r, err := verify.Run(ctx, db, key, verify.With{Files: home.Vault(db)})
 		if err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err
 			r.Faults = []string{fmt.Sprintf("the key that checks the ledger's signatures is damaged or missing: %v", err)}
 			return nil
 		}
-		r, err = verify.Run(ctx, db, key, home.Vault(db), key.Own(others), verifyProgress())
+		r, err = verify.Run(ctx, db, key, verify.With{Files: home.Vault(db), Checkpoints: key.Own(others), Progress: verifyProgress()})
 		return err
 	})
 	if err != nil && sqlite.Damaged(err) {

@@ -69,6 +69,7 @@ type Captured struct {
 	Person  people.ID
 	Aliases []people.ID // other persons that the sender was taken for once
 	Origin  []byte      // of a fresh record: by which others name it
+	Awaited bool        // others have named it before it came
 	Target  []byte      // origin of the message that it answers, reacts to, edits or deletes
 }
 
@@ -112,7 +113,7 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 			return Captured{}, fmt.Errorf("capture: %w", err)
 		}
 	}
-	c.Fresh, c.Origin = true, origin
+	c.Fresh, c.Origin, c.Awaited = true, origin, expected
 	if c.Seq, err = a.insert(tx, now, r, origin, c); err != nil {
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
@@ -163,14 +164,16 @@ func Reconcile(tx *sqlite.Tx) error {
 	return nil
 }
 
-// unread returns the number under which an earlier version of this program, which did
-// not read what follows a message, captured r; 0 if none did.
+// unread returns the number under which an earlier version of this program, which could
+// not read it, captured r, whether it has been read since or not; 0 if none did.
 func (a *Archive) unread(tx *sqlite.Tx, r record.Received, sender people.Identity) (seq record.Seq, err error) {
-	if !r.Kind.Follows() || r.Kind == record.Reaction {
+	if r.Kind == record.Message || r.Kind == record.Unsupported || r.ID == "" {
 		return 0, nil
 	}
-	in, args := oneOf(a.originsOf(record.Message, r.Group, sender, r.ID))
-	err = tx.QueryRow("SELECT seq FROM record WHERE origin "+in+" AND kind = 'unsupported' UNION ALL SELECT seq FROM stub WHERE origin "+in+" LIMIT 1", args...).Scan(&seq)
+	origins := a.originsOf(record.Message, r.Group, sender, r.ID)
+	in, args := oneOf(origins)
+	err = tx.QueryRow(fmt.Sprintf("SELECT seq FROM record WHERE origin %s AND kind IN ('unsupported', ?%d) UNION ALL SELECT seq FROM stub WHERE origin %[1]s LIMIT 1",
+		in, len(origins)+1), append(args, r.Kind)...).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -355,19 +358,14 @@ func (a *Archive) termOf(tx *sqlite.Tx, origin []byte) (t term, destroyed bool, 
 // parentArrived sets the clock of edits, deletions, reactions and quotations that
 // came before the message they belong to: once, and journaled.
 func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, origin []byte) error {
-	followers, err := tx.Exec(`
-		UPDATE record SET (due, years) = (SELECT due, years FROM record WHERE seq = ?1), due_from = 'parent'
-		WHERE target = ?2 AND `+follows+` AND due_from = 'own'`, seq, origin)
+	t, _, err := a.termOf(tx, origin)
 	if err != nil {
 		return err
 	}
-	quotations, err := tx.Exec(`
-		UPDATE quotation SET due = (SELECT due FROM record WHERE seq = ?1) WHERE origin = ?2`, seq, origin)
+	r, q, err := handOn(tx, origin, t)
 	if err != nil {
 		return err
 	}
-	r, _ := followers.RowsAffected() // SQLite always knows
-	q, _ := quotations.RowsAffected()
 	if r+q == 0 {
 		return nil
 	}

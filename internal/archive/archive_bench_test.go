@@ -196,11 +196,11 @@ func BenchmarkVerify(b *testing.B) {
 			before := resident(b)
 			most := before
 			for b.Loop() {
-				r, err := verify.Run(context.Background(), c.db, key, nil, nil, func(done, _ int64) {
+				r, err := verify.Run(context.Background(), c.db, key, verify.With{Progress: func(done, _ int64) {
 					if done%(1<<14) == 0 {
 						most = max(most, resident(b))
 					}
-				})
+				}})
 				if err != nil || !r.OK() && len(r.Faults) != 0 {
 					b.Fatal(err, r.Faults)
 				}

@@ -290,9 +290,11 @@ func TestCaptureIsAllOrNothing(t *testing.T) {
 func TestARecordIsNeverAltered(t *testing.T) {
 	o := newOffice(t)
 	o.captures(says(ann, "A1", "first"))
-	for _, column := range []string{"seq", "origin", "kind", "type", "group_jid", "id", "sender", "sender_alt", "push_name",
-		"own", "sent", "captured", "text", "emoji", "target", "mentions", "participants", "version", "protobuf", "class",
-		"salt", "leaf"} {
+	var columns string // but for who the sender is found to be, and the due date, which has a rule of its own
+	o.write(func(tx *sqlite.Tx) error {
+		return tx.QueryRow("SELECT group_concat(name, ' ') FROM pragma_table_info('record') WHERE name NOT IN ('person', 'due', 'due_from', 'years')").Scan(&columns)
+	})
+	for _, column := range strings.Fields(columns) {
 		err := o.db.Write(context.Background(), func(tx *sqlite.Tx) error {
 			_, err := tx.Exec("UPDATE record SET " + column + " = " + column)
 			return err

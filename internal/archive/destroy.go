@@ -103,6 +103,9 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 		if err := g.destroyQuotations(tx); err != nil {
 			return nil, fmt.Errorf("destroy quotations of record %d: %w", g.Seq, err)
 		}
+		if err := g.destroyReading(tx); err != nil {
+			return nil, fmt.Errorf("destroy the reading of record %d: %w", g.Seq, err)
+		}
 		destroyed = append(destroyed, g.Destroyed)
 	}
 	return destroyed, nil
@@ -111,11 +114,12 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 // gone is a destroyed record and what its stub keeps.
 type gone struct {
 	Destroyed
-	origin []byte
-	leaf   int64
-	class  retention.Class
-	years  int
-	sentOn retention.Date
+	origin   []byte
+	leaf     int64
+	class    retention.Class
+	years    int
+	sentOn   retention.Date
+	protobuf []byte // as it is kept
 }
 
 func scanGone(rows *sql.Rows) (all []gone, err error) {
@@ -125,10 +129,10 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		var kind record.Kind
 		var sent, text, fileName, details string
 		var own, hasFile bool
-		var protobuf, salt []byte
+		var salt []byte
 		var textAt sql.NullInt64
 		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
-			&text, &protobuf, &salt, &fileName, &hasFile, &textAt, &details); err != nil {
+			&text, &g.protobuf, &salt, &fileName, &hasFile, &textAt, &details); err != nil {
 			return nil, err
 		}
 		at, err := sqlite.ParseTime(sent)
@@ -137,9 +141,9 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		}
 		g.sentOn = retention.DateOf(at)
 		g.Salts = [][]byte{salt}
-		g.Content = append(texts(putBack(protobuf, text, textAt), text), []byte(text), []byte(fileName), []byte(details))
+		g.Content = append(texts(putBack(g.protobuf, text, textAt), text), []byte(text), []byte(fileName), []byte(details))
 		if kind == record.Unsupported || hasFile { // which brings a small picture of itself
-			g.Content = append(g.Content, protobuf)
+			g.Content = append(g.Content, g.protobuf)
 		}
 		if own {
 			g.PushName = ""
@@ -201,6 +205,20 @@ func (g *gone) destroyQuotations(tx *sqlite.Tx) error {
 	}
 	_, err = tx.Exec("DELETE FROM quotation WHERE record = ?", g.Seq)
 	return err
+}
+
+// destroyReading destroys what is left of a record that could not be read at capture.
+// What may still be unread in it is searched for as well.
+func (g *gone) destroyReading(tx *sqlite.Tx) error {
+	var salt []byte
+	err := tx.QueryRow("DELETE FROM reread WHERE seq = ? RETURNING salt", g.Seq).Scan(&salt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	g.Salts, g.Content = append(g.Salts, salt), append(g.Content, g.protobuf)
+	return nil
 }
 
 // Destroyable reports whether any of the given records may be destroyed from the

@@ -28,6 +28,8 @@ type Leaf struct {
 	File     []byte   // with this SHA-256 as delivered, encrypted; empty if it did not say
 	Years    int      // the period that it says it was captured under,
 	Follows  bool     // unless it is its message's, which is here
+	Reread   bool     // it could not be read at capture; the leaf is that of the record as captured,
+	Reading  []byte   // and this the digest of what is read in it now
 	Faults   []string // of the record's quotations and due date
 }
 
@@ -39,11 +41,12 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 			(SELECT count(*) FROM quotation q WHERE q.record = seq),
 			due, due_from, years, coalesce(person, 0), file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import,
 			CASE WHEN ` + follows + ` THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
-			CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END
+			CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END,
+			EXISTS (SELECT 1 FROM reread g WHERE g.seq = record.seq)
 		FROM record
 		UNION ALL
 		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
-			'', '', 0, 0, '', 0, NULL, 0, NULL, '', 0, NULL, NULL FROM stub
+			'', '', 0, 0, '', 0, NULL, 0, NULL, '', 0, NULL, NULL, 0 FROM stub
 		ORDER BY leaf`)
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
@@ -56,8 +59,13 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 		return fmt.Errorf("read leaves: %w", err)
 	}
 	defer quotations.Close()
+	rereads, err := tx.Prepare("SELECT kind, type, target, salt FROM reread WHERE seq = ?")
+	if err != nil {
+		return fmt.Errorf("read leaves: %w", err)
+	}
+	defer rereads.Close()
 	for rows.Next() {
-		l, err := scanLeaf(quotations, rows)
+		l, err := scanLeaf(quotations, rereads, rows)
 		if err != nil {
 			return fmt.Errorf("read leaves: %w", err)
 		}
@@ -68,8 +76,9 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 	return rows.Err()
 }
 
-// scanLeaf makes a leaf of a row; quoted selects the quotations of a record.
-func scanLeaf(quoted *sql.Stmt, rows *sql.Rows) (Leaf, error) {
+// scanLeaf makes a leaf of a row; quoted selects the quotations of a record, and reread
+// what it was before it could be read.
+func scanLeaf(quoted, reread *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	var l Leaf
 	var r record.Received
 	var sent, captured, mentions, participants string
@@ -81,7 +90,8 @@ func scanLeaf(quoted *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
 		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
 		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years,
-		&l.Person, &file.Name, &l.HasFile, &file.Sealed, &r.ByAdmin, &textAt, &r.Details, &r.Import, &k.parent, &k.gone); err != nil {
+		&l.Person, &file.Name, &l.HasFile, &file.Sealed, &r.ByAdmin, &textAt, &r.Details, &r.Import, &k.parent, &k.gone,
+		&l.Reread); err != nil {
 		return Leaf{}, err
 	}
 	if l.Stub {
@@ -110,8 +120,27 @@ func scanLeaf(quoted *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 		l.Faults = append(l.Faults, "it is not kept for as long as it should be: its due date was altered")
 	}
 	l.Years, l.Follows, l.Sender, l.FileName = k.years, k.parent.Valid, r.Sender, file.Name
+	if l.Reread {
+		if err := l.asCaptured(reread, &r, &target); err != nil {
+			return Leaf{}, err
+		}
+	}
 	l.Hash = ledger.LeafHash(salt, record.Canonical(l.Seq, origin, at, r, target, digests))
 	return l, nil
+}
+
+// asCaptured digests what is read in r, and undoes the reading: of what could not be read
+// at capture, the leaf commits to no more than what it was thought to be.
+func (l *Leaf) asCaptured(reread *sql.Stmt, r *record.Received, target *[]byte) error {
+	now, named := *r, *target
+	var salt []byte
+	if err := reread.QueryRow(l.Seq).Scan(&r.Kind, &r.Type, target, &salt); err != nil {
+		return err
+	}
+	digest := record.ReadingDigest(salt, l.Seq, now, named)
+	l.Reading = digest[:]
+	r.Text, r.Emoji, r.Details, r.File, r.Mentions, r.Participants = "", "", "", nil, nil, nil
+	return nil
 }
 
 // kept is for how long a record says that it is kept, and what that rests on.

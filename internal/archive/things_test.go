@@ -119,7 +119,7 @@ func TestSearchFindsWhatIsReadLater(t *testing.T) {
 		}
 		o.write(func(tx *sqlite.Tx) error {
 			for _, q := range []string{
-				"DROP TRIGGER record_is_never_altered",
+				"DROP TRIGGER record_is_read_once",
 				"UPDATE record SET type = 'cast', text = 'Monday' WHERE seq = 1",
 				"UPDATE record SET text = 'a fresh reading' WHERE seq = 2",
 				"UPDATE record SET text = '' WHERE seq = 3",

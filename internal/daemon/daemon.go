@@ -268,7 +268,7 @@ func longDate(t time.Time) string {
 
 // verify checks the whole archive; a disposal run asks for it first.
 func (d *Daemon) verify(ctx context.Context) error {
-	r, err := verify.Run(ctx, d.db, d.key, nil, nil, nil)
+	r, err := verify.Run(ctx, d.db, d.key, verify.With{})
 	if err != nil {
 		return err
 	}

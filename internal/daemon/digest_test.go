@@ -114,7 +114,7 @@ func (w *town) verifiesWith(email []byte) {
 		if len(own) != 1 {
 			w.t.Fatalf("%d checkpoints in\n%s", len(own), email)
 		}
-		r, err := verify.Run(w.t.Context(), db, key, nil, own, nil)
+		r, err := verify.Run(w.t.Context(), db, key, verify.With{Checkpoints: own})
 		for _, f := range r.Faults {
 			w.t.Errorf("verify: %s", f)
 		}

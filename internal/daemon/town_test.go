@@ -242,7 +242,7 @@ func (w *town) verifies() {
 		if err != nil {
 			return err
 		}
-		r, err := verify.Run(w.t.Context(), db, key, nil, nil, nil)
+		r, err := verify.Run(w.t.Context(), db, key, verify.With{})
 		if err != nil {
 			return err
 		}

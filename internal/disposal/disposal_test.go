@@ -92,7 +92,7 @@ func (c *council) restarts() {
 		DB: c.db, Archive: c.archive, Key: c.key, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return c.now }, Directory: c.dir,
 		Verify: func(ctx context.Context) error {
-			r, err := verify.Run(ctx, c.db, c.key, nil, nil, nil)
+			r, err := verify.Run(ctx, c.db, c.key, verify.With{})
 			if err == nil && !r.OK() {
 				err = errors.New(strings.Join(r.Faults, "; "))
 			}
@@ -370,7 +370,7 @@ func (cert Certificate) expect(t *testing.T, c *council, newer record.Seq) {
 	if _, err := c.key.Open(cert.Checkpoint); err != nil {
 		t.Errorf("its checkpoint: %v", err)
 	}
-	r, err := verify.Run(context.Background(), c.db, c.key, nil, []string{cert.Checkpoint}, nil)
+	r, err := verify.Run(context.Background(), c.db, c.key, verify.With{Checkpoints: []string{cert.Checkpoint}})
 	if err != nil || !r.OK() {
 		t.Errorf("its checkpoint does not verify: %v %v", r.Faults, err)
 	}

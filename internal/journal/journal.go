@@ -45,6 +45,8 @@ const (
 	HoldPlaced       Act = "hold placed"
 	HoldReleased     Act = "hold released"
 	ParentArrived    Act = "due date taken from the original"
+	ReadAgain        Act = "records read again" // that could not be read at capture
+	Reindexed        Act = "all records read again, and search index rebuilt"
 	PeriodChanged    Act = "retention period changed"
 	MailHandedOver   Act = "email handed over"
 	MailRefused      Act = "email refused"

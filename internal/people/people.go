@@ -53,6 +53,24 @@ func Identify(tx *sqlite.Tx, now time.Time, a record.Address, pushName string) (
 	return is, nil
 }
 
+// LookUp returns who is behind a, as far as is known: it makes nobody known. Of somebody
+// unknown it returns the addresses only.
+func LookUp(tx *sqlite.Tx, a record.Address) (Identity, error) {
+	is, _, err := lookUp(tx, a)
+	if err == nil && is.ID == 0 && a.Alt != "" {
+		is, _, err = lookUp(tx, record.Address{JID: a.Alt, Alt: a.JID})
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("look up: %w", err)
+	}
+	for _, jid := range []string{a.JID, a.Alt} {
+		if jid != "" && !slices.Contains(is.JIDs, jid) {
+			is.JIDs = append(is.JIDs, jid)
+		}
+	}
+	return is, nil
+}
+
 // lookUp returns what is known of the person behind a.JID, and its latest push name;
 // the zero Identity if nobody is.
 func lookUp(tx *sqlite.Tx, a record.Address) (is Identity, pushName string, err error) {

@@ -37,8 +37,10 @@ type Report struct {
 	Checkpoints int
 	Files       int // of records, read and agreeing with what was delivered
 	Root        ledger.Hash
-	Faults      []string // sentences; empty if all is well
-	More        int      // faults beyond those told
+	Reread      int          // records that could not be read at capture, and were later
+	Otherwise   []record.Seq // of these, what this program reads in another way than was read then; no fault
+	Faults      []string     // sentences; empty if all is well
+	More        int          // faults beyond those told
 
 	destroyed []span        // the records that runs destroyed, as the journal tells
 	years     int           // for which a message of this part of the ledger is kept
@@ -46,6 +48,8 @@ type Report struct {
 	last      record.Seq    // the number of the record or stub before
 	names     *people.Names
 	lost      map[int64]bool // the records of which the journal says that their file is lost
+	reread    []record.Seq
+	readings  map[record.Seq][]byte // the digests that the journal has of what was read in records later
 }
 
 // OK reports whether nothing was found wrong.
@@ -62,11 +66,20 @@ func (r *Report) fault(format string, args ...any) {
 	r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
 }
 
-// Run verifies the archive in db, and reads the files in its vault through; without
-// one, these are not read, only what is known of them. Besides the stored
-// checkpoints it checks those in others, such as one taken from an email. Progress,
-// if not nil, is called now and then with the leaves done and all leaves.
-func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, files *vault.Vault, others []string, progress func(done, all int64)) (Report, error) {
+// With is what an archive can be verified with, besides itself. The zero With will do.
+type With struct {
+	Files       *vault.Vault // reads the files through; else only what is known of them is checked
+	Checkpoints []string     // from elsewhere, such as an email
+
+	// Differs reports whether this program reads a record in another way than is shown.
+	// It is asked of those of which the reading is in no leaf.
+	Differs func(tx *sqlite.Tx, seq record.Seq) (bool, error)
+
+	Progress func(done, all int64) // is called now and then with the leaves done and all leaves
+}
+
+// Run verifies the archive in db.
+func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, with With) (Report, error) {
 	var r Report
 	type soundness struct {
 		faults []string
@@ -77,14 +90,14 @@ func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, files *vault.Vault
 		faults, err := db.Sound(ctx)
 		sound <- soundness{faults, err}
 	}()
-	err := db.Read(ctx, func(tx *sqlite.Tx) error { return r.readAll(ctx, tx, key, others, progress) })
+	err := db.Read(ctx, func(tx *sqlite.Tx) error { return r.readAll(ctx, tx, key, with) })
 	file := <-sound
 	for _, f := range file.faults {
 		r.fault("the archive's file is damaged: %s", f)
 	}
 	err = errors.Join(err, file.err)
-	if err == nil && files != nil {
-		err = r.readFiles(ctx, db, files)
+	if err == nil && with.Files != nil {
+		err = r.readFiles(ctx, db, with.Files)
 	}
 	var d damage
 	switch {
@@ -100,7 +113,7 @@ func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, files *vault.Vault
 }
 
 // readAll reads the whole archive, in one state of it.
-func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, others []string, progress func(done, all int64)) error {
+func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, with With) error {
 	size, err := ledger.Size(tx)
 	if err != nil {
 		return err
@@ -108,7 +121,7 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, ot
 	if size == 0 {
 		return damage("the ledger is empty: the archive was emptied or replaced")
 	}
-	heads, err := r.openCheckpoints(tx, key, others, size)
+	heads, err := r.openCheckpoints(tx, key, with.Checkpoints, size)
 	if err != nil {
 		return err
 	}
@@ -137,7 +150,10 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, ot
 	if err := r.compareIndex(tx); err != nil {
 		return err
 	}
-	return r.walk(ctx, tx, size, heads, progress)
+	if r.readings, err = archive.Readings(tx); err != nil {
+		return err
+	}
+	return r.walk(ctx, tx, size, heads, with)
 }
 
 // compareIndex finds records that no search would find.
@@ -185,7 +201,7 @@ func (r *Report) openCheckpoints(tx *sqlite.Tx, key *ledger.Key, others []string
 
 // walk goes through the ledger leaf by leaf, beside it through records, stubs
 // and entries, and rebuilds the tree from what they say.
-func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[int64][]ledger.Hash, progress func(done, all int64)) error {
+func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[int64][]ledger.Hash, with With) error {
 	stored, stopStored := pull(func(yield func(storedHash) error) error {
 		return ledger.Hashes(tx, func(idx int64, h ledger.Hash) error { return yield(storedHash{idx, h}) })
 	})
@@ -209,8 +225,8 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if progress != nil {
-				progress(n, size)
+			if with.Progress != nil {
+				with.Progress(n, size)
 			}
 		}
 		h, err := r.readLeaf(n, stored, &t)
@@ -233,10 +249,10 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 	if err := r.strayFiles(math.MaxInt64, files); err != nil {
 		return err
 	}
-	if progress != nil {
-		progress(size, size)
+	if with.Progress != nil {
+		with.Progress(size, size)
 	}
-	return nil
+	return r.compareReadings(tx, with.Differs)
 }
 
 type storedHash struct {
@@ -362,6 +378,7 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 			r.fault("record %d: %s", rec.Seq, f)
 		}
 		r.compareSender(rec)
+		r.compareReading(rec)
 		if err := r.compareFile(rec, files); err != nil {
 			return err
 		}
@@ -388,6 +405,43 @@ func (r *Report) compareSender(rec *archive.Leaf) {
 	if p := r.names.Behind(record.Address{JID: lid.JID}); p != 0 && p != r.names.Is(rec.Person) {
 		r.fault("record %d is not its sender's: who sent it was altered", rec.Seq)
 	}
+}
+
+// compareReading compares what is read in a record that could not be read at capture with
+// what was read then, as the journal has it.
+func (r *Report) compareReading(rec *archive.Leaf) {
+	was, read := r.readings[rec.Seq]
+	switch {
+	case rec.Stub || !read && !rec.Reread:
+		return
+	case !read:
+		r.fault("record %d is shown as if it had been read later than it was captured, but the journal knows nothing of that: its reading was inserted", rec.Seq)
+	case !rec.Reread:
+		r.fault("record %d was read later than it was captured, as the journal says, but is shown as it was: its reading was removed", rec.Seq)
+	case !bytes.Equal(was, rec.Reading):
+		r.fault("record %d does not say what was read in it later than it was captured: it was altered", rec.Seq)
+	default:
+		r.reread = append(r.reread, rec.Seq)
+	}
+}
+
+// compareReadings finds what this program would read in another way. That alone is no
+// fault: another version has read it, or an option has been added to a poll since.
+func (r *Report) compareReadings(tx *sqlite.Tx, differs func(*sqlite.Tx, record.Seq) (bool, error)) error {
+	r.Reread = len(r.reread)
+	if differs == nil {
+		return nil
+	}
+	for _, seq := range r.reread {
+		is, err := differs(tx, seq)
+		if err != nil {
+			return err
+		}
+		if is {
+			r.Otherwise = append(r.Otherwise, seq)
+		}
+	}
+	return nil
 }
 
 // compareFile compares the file that a record brought with what is known of it.

@@ -35,6 +35,7 @@ type vault struct {
 	key     *ledger.Key
 	archive *archive.Archive
 	now     time.Time
+	differs func(*sqlite.Tx, record.Seq) (bool, error) // nil: nothing is read again
 }
 
 func newVault(t *testing.T) *vault {
@@ -140,7 +141,9 @@ func (v *vault) tampers(statements ...string) {
 	defer raw.Close()
 	for _, s := range append([]string{
 		"DROP TRIGGER IF EXISTS record_is_never_altered", "DROP TRIGGER IF EXISTS record_due_is_fixed",
-		"DROP TRIGGER IF EXISTS journal_is_never_altered",
+		"DROP TRIGGER IF EXISTS journal_is_never_altered", "DROP TRIGGER IF EXISTS record_is_read_once",
+		"DROP TRIGGER IF EXISTS reread_is_as_captured", "DROP TRIGGER IF EXISTS reread_is_never_altered",
+		"DROP TRIGGER IF EXISTS reread_goes_with_its_record",
 	}, statements...) {
 		if _, err := raw.Exec(s); err != nil {
 			v.Fatalf("%s: %v", s, err)
@@ -150,7 +153,7 @@ func (v *vault) tampers(statements ...string) {
 
 func (v *vault) verifies(others ...string) verify.Report {
 	v.Helper()
-	r, err := verify.Run(context.Background(), v.db, v.key, nil, others, nil)
+	r, err := verify.Run(context.Background(), v.db, v.key, verify.With{Checkpoints: others, Differs: v.differs})
 	if err != nil {
 		v.Fatal(err)
 	}
@@ -204,12 +207,12 @@ func TestProgressAndCancel(t *testing.T) {
 	v := newVault(t)
 	v.story()
 	var last, all int64
-	if _, err := verify.Run(context.Background(), v.db, v.key, nil, nil, func(d, a int64) { last, all = d, a }); err != nil || last != 6 || all != 6 {
+	if _, err := verify.Run(context.Background(), v.db, v.key, verify.With{Progress: func(d, a int64) { last, all = d, a }}); err != nil || last != 6 || all != 6 {
 		t.Errorf("progress ended at %d of %d, err %v", last, all, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := verify.Run(ctx, v.db, v.key, nil, nil, nil); err == nil {
+	if _, err := verify.Run(ctx, v.db, v.key, verify.With{}); err == nil {
 		t.Error("a cancelled verification reported")
 	}
 }
