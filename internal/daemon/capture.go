@@ -80,7 +80,7 @@ func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err er
 		err = rules.Arrived(tx, d.now(), c)
 	}
 	if err == nil && r.File != nil {
-		err = vault.Want(tx, d.now(), c.Seq, r.Type, *r.File)
+		err = vault.Want(tx, d.now(), c.Seq, r.FileType(), *r.File)
 	}
 	return true, err
 }

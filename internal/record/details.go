@@ -7,8 +7,9 @@ import (
 )
 
 // Details are what a record says besides its text, in fields. Which are set depends on
-// its type. Times are UTC. They are part of the record as captured, and so are the names
-// of the fields: what was written once must be read for ever.
+// its type. Times are UTC; words are in one line, but for descriptions and for the options
+// of polls, which are as typed. They are part of the record as captured, and so are the
+// names of the fields: what was written once must be read for ever.
 type Details struct {
 	Forwarded int   `json:"forwarded,omitempty"` // it was forwarded so many times, 5 for many
 	Expires   int   `json:"expires,omitempty"`   // seconds after which it disappears from phones
@@ -17,7 +18,7 @@ type Details struct {
 	Link      *Link `json:"link,omitempty"`
 
 	// Part says what the message is of the one that Target names: [PartOfAlbum],
-	// [LargerCopy]; empty if it is none.
+	// [LargerCopy] and so on; empty if it is none.
 	Part   string `json:"part,omitempty"`
 	Photos int    `json:"photos,omitempty"` // that an album announces
 	Videos int    `json:"videos,omitempty"`
@@ -30,18 +31,24 @@ type Details struct {
 	Tally    []Count    `json:"tally,omitempty"`   // of a poll's result
 	Event    *Gathering `json:"event,omitempty"`
 	Guests   int        `json:"guests,omitempty"`           // whom somebody brings to an event
-	Until    *time.Time `json:"until,omitempty"`            // of a pin
+	Until    *time.Time `json:"until,omitempty"`            // of a pin or an invitation: when it ends
 	Offers   []string   `json:"offers,omitempty"`           // of a menu: what can be chosen
 	Amount   string     `json:"amount,omitempty"`           // of a payment or order: "12.50 GBP"
-	Called   string     `json:"called,omitempty"`           // of a call or an invitation, what WhatsApp says of it: "video", "missed", "group"
+	Called   string     `json:"called,omitempty"`           // of a call, an invitation or a payment, what WhatsApp says of it: "video, missed", "group", "request"
+	Once     Type       `json:"once,omitempty"`             // of what could be viewed once: of which type it was, as far as WhatsApp says
+	Shared   int        `json:"shared,omitempty"`           // of a history: how many earlier messages
 	Reason   string     `json:"reason,omitempty"`           // of a change of participants: "invite" for an invite link, or as WhatsApp says
 	Version  string     `json:"previous_version,omitempty"` // of the participant list, before the change
 }
 
 // What a message can be of another; see [Details.Part].
 const (
-	PartOfAlbum = "album"
-	LargerCopy  = "larger copy"
+	PartOfAlbum   = "album"
+	LargerCopy    = "larger copy"
+	OtherCopy     = "other copy"     // the same in another format
+	MovingCopy    = "moving copy"    // of a photo, the moment that it was taken
+	CoverPicture  = "cover picture"  // of an event
+	OptionPicture = "option picture" // of an option of a poll
 )
 
 // Link is the preview of a page, made by the sender's app.
@@ -51,7 +58,7 @@ type Link struct {
 	Description string `json:"description,omitempty"`
 }
 
-// Place is a place on a map.
+// Place is a place on a map. Latitude and longitude are 0 if it has only a name.
 type Place struct {
 	Latitude  float64 `json:"latitude"`
 	Longitude float64 `json:"longitude"`

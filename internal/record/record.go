@@ -124,6 +124,8 @@ const (
 	Closed      Type = "closed"
 	Community   Type = "community"  // Text: "joined" or "left"
 	Suspension  Type = "suspension" // by WhatsApp; Text: "on" or "off"
+	Privacy     Type = "privacy"    // whether apps keep messages from being passed on; Text: "on" or "off"
+	Label       Type = "label"      // what the sender is called in the group, such as "Clerk"
 	Notice      Type = "notice"     // from a phone's export: what the phone tells in the chat itself, Text, such as who joined
 )
 
@@ -148,6 +150,7 @@ type Participant struct {
 // document. WhatsApp's servers keep it encrypted, for some weeks; the message says
 // where, and how to check and to open it.
 type File struct {
+	Type   Type   // what sort of file, where the message is of another type: a comment can bring a photo
 	Name   string // as the sender called it; photos have none
 	MIME   string // what the sender says it is
 	Size   int64  // bytes, as the sender says
@@ -155,6 +158,17 @@ type File struct {
 	Key    []byte // 32 bytes, from which the keys derive
 	Digest []byte // SHA-256 of the file
 	Sealed []byte // SHA-256 of the file as WhatsApp keeps it, encrypted
+}
+
+// FileType is what sort of file r brings; empty if it brings none.
+func (r Received) FileType() Type {
+	switch {
+	case r.File == nil:
+		return ""
+	case r.File.Type != "":
+		return r.File.Type
+	}
+	return r.Type
 }
 
 // Ref names a message of the same group: message IDs are chosen by their
@@ -185,7 +199,9 @@ type Received struct {
 	Sent     time.Time
 
 	// Text is all the words that people read in it, in lines as far as there are
-	// several: of a poll the question and the options, of a place its name and address.
+	// several, so that a search finds them: of a poll the question and the options, of a
+	// place its name and address, of an event its name, its description and the place, of
+	// contacts their names and organisations. The preview of a link is in Details only.
 	// Of an edit it is the new text; of a timer its seconds, "0" for none.
 	Text     string
 	Details  string   // what it says besides, [Details.Encode]; empty: nothing

@@ -30,11 +30,15 @@ const (
 
 // purposes are what the keys of a file are derived for. A sticker is an image.
 var purposes = map[record.Type]string{
-	record.Image:    "WhatsApp Image Keys",
-	record.Sticker:  "WhatsApp Image Keys",
-	record.Video:    "WhatsApp Video Keys",
-	record.Audio:    "WhatsApp Audio Keys",
-	record.Document: "WhatsApp Document Keys",
+	record.Image:     "WhatsApp Image Keys",
+	record.Sticker:   "WhatsApp Image Keys",
+	record.Video:     "WhatsApp Video Keys",
+	record.GIF:       "WhatsApp Video Keys",
+	record.VideoNote: "WhatsApp Video Keys",
+	record.Audio:     "WhatsApp Audio Keys",
+	record.Voice:     "WhatsApp Audio Keys",
+	record.Document:  "WhatsApp Document Keys",
+	record.Stickers:  "WhatsApp Sticker Pack Keys",
 }
 
 // derive returns what seals the file m.

@@ -16,12 +16,13 @@ import (
 	"muniment/internal/record"
 )
 
-// mediaKinds are what WhatsApp's media servers call the types of messages.
+// mediaKinds are what WhatsApp's media servers call the types of files.
 var mediaKinds = map[record.Type]string{
-	record.Image: "image", record.Video: "video", record.Audio: "audio", record.Document: "document", record.Sticker: "image",
+	record.Image: "image", record.Sticker: "image", record.Video: "video", record.GIF: "video", record.VideoNote: "video",
+	record.Audio: "audio", record.Voice: "audio", record.Document: "document", record.Stickers: "sticker-pack",
 }
 
-// Download writes the file of a message of type t to w as WhatsApp keeps it:
+// Download writes a file of type t, [record.Received.FileType], to w as WhatsApp keeps it:
 // encrypted. Nothing is checked but that it came whole as far as the server said;
 // what f says of the file is for the caller to compare.
 //
