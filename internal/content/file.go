@@ -4,87 +4,110 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"muniment/internal/record"
 )
 
-// An attachment is that part of a message which is about a file.
+// An attachment is a part of a message that is a file.
 type attachment interface {
 	GetDirectPath() string
 	GetMediaKey() []byte
 	GetFileSHA256() []byte
 	GetFileEncSHA256() []byte
 	GetFileLength() uint64
-	GetMimetype() string
 	GetContextInfo() *waE2E.ContextInfo
 }
 
-// attached returns what is attached to a message, or nil.
-func attached(m *waE2E.Message) (record.Type, attachment) {
-	switch {
-	case m.GetImageMessage() != nil:
-		return record.Image, m.ImageMessage
-	case m.GetVideoMessage() != nil:
-		return record.Video, m.VideoMessage
-	case m.GetPtvMessage() != nil: // a video message, which apps show round
-		return record.Video, m.PtvMessage
-	case m.GetAudioMessage() != nil:
-		return record.Audio, m.AudioMessage
-	case m.GetDocumentMessage() != nil:
-		return record.Document, m.DocumentMessage
-	case m.GetStickerMessage() != nil:
-		return record.Sticker, m.StickerMessage
+// file reads a file that is a message of its own.
+func (r *reading) file(a attachment, p part) bool {
+	var words []string
+	switch m := a.(type) {
+	case *waE2E.ImageMessage:
+		words = []string{m.GetCaption()}
+	case *waE2E.VideoMessage:
+		words = []string{m.GetCaption()}
+		r.details.Seconds = int(m.GetSeconds())
+	case *waE2E.AudioMessage:
+		r.details.Seconds = int(m.GetSeconds())
+	case *waE2E.DocumentMessage:
+		words = []string{m.GetCaption()}
+		r.details.Pages = int(m.GetPageCount())
+	case *waE2E.StickerPackMessage:
+		words = []string{OneLine(m.GetName()), OneLine(m.GetPublisher()), m.GetPackDescription(), m.GetCaption()}
 	}
-	return "", nil
+	typ := fileType(a, p.field)
+	if p.once || marksOnce(a) {
+		r.details.Once = typ
+		return r.says(record.ViewOnce)
+	}
+	r.File = fileOf(a)
+	return r.says(typ, words...)
+}
+
+// brings adds a file to a message of another type, the first that it has. One that is to
+// be viewed once cannot be had.
+func (r *reading) brings(a attachment, p part) {
+	if r.File == nil && !p.once && !marksOnce(a) {
+		r.File = fileOf(a)
+		r.File.Type = fileType(a, "")
+	}
+}
+
+// fileType is what sort of file a is; field is where it stands. None is empty: what is
+// not known here is an image.
+func fileType(a attachment, field string) record.Type {
+	switch m := a.(type) {
+	case *waE2E.VideoMessage:
+		switch {
+		case field == "ptvMessage":
+			return record.VideoNote
+		case m.GetGifPlayback():
+			return record.GIF
+		}
+		return record.Video
+	case *waE2E.AudioMessage:
+		if m.GetPTT() {
+			return record.Voice
+		}
+		return record.Audio
+	case *waE2E.DocumentMessage:
+		return record.Document
+	case *waE2E.StickerMessage:
+		return record.Sticker
+	case *waE2E.StickerPackMessage:
+		return record.Stickers
+	}
+	return record.Image
 }
 
 // fileOf is what a message says of its file. Senders can write anything there, or
 // nothing; whether the file can be had is for others to find out.
 func fileOf(a attachment) *record.File {
 	f := &record.File{
-		MIME:   oneLine(a.GetMimetype()),
 		Size:   int64(min(a.GetFileLength(), math.MaxInt64)),
 		Path:   Valid(a.GetDirectPath()),
 		Key:    a.GetMediaKey(),
 		Digest: a.GetFileSHA256(),
 		Sealed: a.GetFileEncSHA256(),
 	}
+	if m, ok := a.(interface{ GetMimetype() string }); ok {
+		f.MIME = OneLine(m.GetMimetype())
+	}
 	if d, ok := a.(*waE2E.DocumentMessage); ok {
-		if f.Name = oneLine(d.GetFileName()); f.Name == "" {
-			f.Name = oneLine(d.GetTitle())
+		if f.Name = OneLine(d.GetFileName()); f.Name == "" {
+			f.Name = OneLine(d.GetTitle())
 		}
 	}
 	return f
 }
 
-// oneLine makes what a sender wrote a text without line breaks and the like.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return ' '
-		}
-		return r
-	}, Valid(s))
+func marksOnce(a attachment) bool {
+	m, ok := a.(interface{ GetViewOnce() bool })
+	return ok && m.GetViewOnce()
 }
-
-// isOnce reports whether a message is a file, or something not understood, that is to
-// be viewed once. Words are words, however they are wrapped.
-func isOnce(unwrapped *events.Message, content []string) bool {
-	_, a := attached(unwrapped.Message)
-	if a == nil && len(content) > 0 && !slices.ContainsFunc(content, func(field string) bool { return !slices.Contains(words, field) }) {
-		return false
-	}
-	marked, ok := a.(interface{ GetViewOnce() bool })
-	return unwrapped.IsViewOnce || ok && marked.GetViewOnce() || slices.ContainsFunc(content, wrapsOnce)
-}
-
-// words are the fields of a message that hold no file.
-var words = []string{"conversation", "extendedTextMessage", "protocolMessage", "reactionMessage"}
 
 // wrapsOnce reports whether a field of that name holds a message to be viewed once.
 func wrapsOnce(field string) bool { return strings.HasPrefix(field, "viewOnceMessage") }

@@ -77,9 +77,9 @@ func TestReadMedia(t *testing.T) {
 		{"image of nonsense", &waE2E.Message{ImageMessage: &waE2E.ImageMessage{Caption: proto.String("a\xff"), Mimetype: proto.String("x\r\ny"),
 			FileLength: proto.Uint64(math.MaxUint64), DirectPath: proto.String("\xff"), MediaKey: []byte("short")}},
 			sent(record.Image, "a\uFFFD", record.File{MIME: "x  y", Size: math.MaxInt64, Path: "\uFFFD", Key: []byte("short")})},
-		{"moving picture", &waE2E.Message{VideoMessage: video}, sent(record.Video, "The flood", full("video/mp4"))},
-		{"round video", &waE2E.Message{PtvMessage: video}, sent(record.Video, "The flood", full("video/mp4"))},
-		{"voice", &waE2E.Message{AudioMessage: audio}, sent(record.Audio, "", full("audio/ogg; codecs=opus"))},
+		{"moving picture", &waE2E.Message{VideoMessage: video}, sent(record.GIF, "The flood", full("video/mp4"))},
+		{"round video", &waE2E.Message{PtvMessage: video}, sent(record.VideoNote, "The flood", full("video/mp4"))},
+		{"voice", &waE2E.Message{AudioMessage: audio}, sent(record.Voice, "", full("audio/ogg; codecs=opus"))},
 		{"document", document("minutes.pdf", "Minutes", ""), sent(record.Document, "", named("minutes.pdf"))},
 		{"document with a title only", document("", "Minutes", ""), sent(record.Document, "", named("Minutes"))},
 		{"document with a caption", &waE2E.Message{DocumentWithCaptionMessage: wrapped(document("minutes.pdf", "", "March"))}, sent(record.Document, "March", named("minutes.pdf"))},
@@ -101,6 +101,9 @@ func TestReadMedia(t *testing.T) {
 
 func TestReadEditsAndDeletions(t *testing.T) {
 	of := func(who record.Address) *record.Ref { return &record.Ref{ID: "ID0", Sender: who} }
+	editedTo := func(typ record.Type, text string) record.Received {
+		return record.Received{Kind: record.Edit, Type: typ, Text: text, Target: of(ann)}
+	}
 	edited := func(text string, target record.Address) record.Received {
 		return record.Received{Kind: record.Edit, Type: record.Text, Text: text, Target: of(target)}
 	}
@@ -124,10 +127,10 @@ func TestReadEditsAndDeletions(t *testing.T) {
 			Message: &waE2E.Message{EphemeralMessage: wrapped(&waE2E.Message{EditedMessage: wrapped(editOf(own, text("new")))})}}}, edited("new", ann)},
 		{"edit with mentions and a quotation", editOf(own, reply("Ask @1002.", &waE2E.ContextInfo{StanzaID: proto.String("ID-1"),
 			Participant: proto.String(catLID.String()), QuotedMessage: text("Who?"), MentionedJID: []string{boLID.String()}})), mentioning},
-		{"edit of a caption", editOf(own, picture("new", nil)), edited("new", ann)},
+		{"edit of a caption", editOf(own, picture("new", nil)), editedTo(record.Image, "new")},
 		{"edit of a caption of a document", editOf(own, &waE2E.Message{DocumentWithCaptionMessage: wrapped(&waE2E.Message{
-			DocumentMessage: &waE2E.DocumentMessage{Caption: proto.String("new")}})}), edited("new", ann)},
-		{"edit that takes a caption away", editOf(own, picture("", nil)), edited("", ann)},
+			DocumentMessage: &waE2E.DocumentMessage{Caption: proto.String("new")}})}), editedTo(record.Document, "new")},
+		{"edit that takes a caption away", editOf(own, picture("", nil)), editedTo(record.Image, "")},
 		{"edit of what disappears", editOf(own, &waE2E.Message{EphemeralMessage: wrapped(text("new")), MessageContextInfo: &waE2E.MessageContextInfo{}}), edited("new", ann)},
 		{"edit that is no UTF-8", editOf(own, text("a\xff")), edited("a\uFFFD", ann)},
 		{"edit, forged", editOf(bos, text("new")), edited("new", bo)},
@@ -138,7 +141,8 @@ func TestReadEditsAndDeletions(t *testing.T) {
 		{"edit of nothing", editOf(nil, text("new")), unsupported("message_edit")},
 		{"edit without an ID", editOf(&waCommon.MessageKey{FromMe: proto.Bool(true)}, text("new")), unsupported("message_edit")},
 		{"edit into nothing", editOf(own, nil), unsupported("message_edit")},
-		{"edit into a poll", editOf(own, &waE2E.Message{PollCreationMessageV3: &waE2E.PollCreationMessage{}}), unsupported("message_edit")},
+		{"edit into a reaction", editOf(own, reaction("x", own)), unsupported("message_edit")},
+		{"edit into an edit", editOf(own, editOf(own, text("new"))), unsupported("message_edit")},
 		{"edit of what is viewed once", editOf(own, &waE2E.Message{ViewOnceMessageV2: wrapped(picture("new", nil))}), unsupported("message_edit")},
 
 		{"deletion", deletionOf(own), deleted(record.ByAuthor, ann)},
@@ -175,6 +179,7 @@ func TestViewOnce(t *testing.T) {
 	strange := picture("", nil)
 	strange.ImageMessage.ProtoReflect().SetUnknown(future().ProtoReflect().GetUnknown())
 	once := func(m *waE2E.Message) *waE2E.Message { return &waE2E.Message{ViewOnceMessageV2: wrapped(m)} }
+	of := map[string]record.Details{"voice": {Seconds: 7, Once: record.Audio}, "of the future": {}, "resent": {}}
 	for name, m := range map[string]*waE2E.Message{
 		"first form":     {ViewOnceMessage: wrapped(marked)},
 		"second form":    once(picture("Only for you", nil)),
@@ -188,7 +193,14 @@ func TestViewOnce(t *testing.T) {
 		"strange":        once(strange),
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := reads(t, m, record.Received{Kind: record.Unsupported, Type: "view_once"})
+			want := record.Received{Kind: record.Message, Type: record.ViewOnce, Details: record.Details{Once: record.Image}.Encode()}
+			if d, other := of[name]; other {
+				want.Details = d.Encode()
+			}
+			if name == "quoting" {
+				want.Target = &record.Ref{ID: "ID0", Sender: bo}
+			}
+			r := reads(t, m, want)
 			check(t, r)
 			for _, s := range []string{string(theKey), string(theDigest), string(theSealed), theFile.Path, "mmg", "a small picture", "Only for you", "\x04\x01x"} {
 				if strings.Contains(string(r.Protobuf), s) {

@@ -2,29 +2,27 @@ package content
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/types/events"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"muniment/internal/record"
 )
 
-// takeQuotations removes from m, at any depth, the copies of earlier messages
-// and what names them, and returns them in the order of the fields they stood
-// in, an outer quotation before those within it. A quotation within a quotation
-// is one of its own, because each must go with its own original.
+// takeQuotations removes from m, at any depth, the copies of earlier messages and what
+// names them, and returns them in the order of the fields they stood in, an outer
+// quotation before those within it. A quotation within a quotation is one of its own,
+// because each must go with its own original.
 //
-// What is in fields that this program's whatsmeow does not know stays where it
-// is; nobody can tell what it is.
-func takeQuotations(m *waE2E.Message, address func(participant string) record.Address) []record.Quotation {
-	q := quoter{address: address}
+// What is in fields that this program's whatsmeow does not know stays where it is;
+// nobody can tell what it is.
+func (r Reader) takeQuotations(m *waE2E.Message, rec record.Received) []record.Quotation {
+	q := quoter{reading: reading{Reader: r, Received: rec}}
 	q.walk(m.ProtoReflect())
 	return q.taken
 }
 
 type quoter struct {
-	address func(participant string) record.Address
-	taken   []record.Quotation
+	reading
+	taken []record.Quotation
 }
 
 func (q *quoter) walk(m protoreflect.Message) {
@@ -48,19 +46,19 @@ func (q *quoter) take(c *waE2E.ContextInfo) {
 
 	at := len(q.taken)
 	q.taken = append(q.taken, record.Quotation{
-		Of: record.Ref{ID: moved.GetStanzaID(), Sender: q.address(moved.GetParticipant())},
+		Of: record.Ref{ID: Valid(moved.GetStanzaID()), Sender: q.named(moved.GetParticipant(), q.Group)},
 	})
-	for _, within := range []proto.Message{moved.QuotedMessage, moved.QuestionReplyQuotedMessage} {
-		if within.ProtoReflect().IsValid() {
-			q.walk(within.ProtoReflect())
+	var text []string
+	question := moved.GetQuestionReplyQuotedMessage()
+	for _, quoted := range []*waE2E.Message{moved.QuotedMessage, question.GetQuotedQuestion(), question.GetQuotedResponse()} {
+		if quoted != nil {
+			q.walk(quoted.ProtoReflect())
+			said := q.within(quoted)
+			text = append(text, said.Text)
 		}
 	}
-	if moved.QuotedMessage != nil {
-		dropKeys(moved.QuotedMessage)
-	}
+	q.taken[at].Text = lines(text...)
 	q.taken[at].Protobuf = marshal(moved)
-	quoted := (&events.Message{RawMessage: moved.QuotedMessage}).UnwrapRaw().Message
-	q.taken[at].Text = Valid(readable(quoted))
 }
 
 func quotes(c *waE2E.ContextInfo) bool {

@@ -6,11 +6,9 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/types/events"
 	"go.mau.fi/whatsmeow/util/gcmutil"
 	"go.mau.fi/whatsmeow/util/hkdfutil"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"muniment/internal/record"
 )
@@ -27,25 +25,20 @@ type seal struct {
 	}
 }
 
-// sealIn returns what is encrypted in m.
-func sealIn(m *waE2E.Message) (s seal, is bool) {
-	switch {
-	case m.GetPollUpdateMessage() != nil:
-		p := m.PollUpdateMessage
-		s = seal{kind: record.Vote, of: p.GetPollCreationMessageKey(), uses: []string{"Poll Vote"}, bound: true, payload: p.GetVote()}
-	case m.GetEncReactionMessage() != nil:
-		p := m.EncReactionMessage
-		s = seal{kind: record.Reaction, of: p.GetTargetMessageKey(), uses: []string{"Enc Reaction"}, payload: p}
-	case m.GetEncCommentMessage() != nil:
-		p := m.EncCommentMessage
-		s = seal{kind: record.Message, of: p.GetTargetMessageKey(), uses: []string{"Enc Comment"}, payload: p}
-	case m.GetEncEventResponseMessage() != nil:
-		p := m.EncEventResponseMessage
-		s = seal{kind: record.Response, of: p.GetEventCreationMessageKey(), uses: []string{"Event Response"}, bound: true, payload: p}
-	case m.GetSecretEncryptedMessage() != nil:
-		p := m.SecretEncryptedMessage
-		s = seal{of: p.GetTargetMessageKey(), payload: p}
-		switch p.GetSecretEncType() {
+// sealIn returns what is encrypted in a part of a message.
+func sealIn(p part) (s seal, is bool) {
+	switch m := p.value.(type) {
+	case *waE2E.PollUpdateMessage:
+		s = seal{kind: record.Vote, of: m.GetPollCreationMessageKey(), uses: []string{"Poll Vote"}, bound: true, payload: m.GetVote()}
+	case *waE2E.EncReactionMessage:
+		s = seal{kind: record.Reaction, of: m.GetTargetMessageKey(), uses: []string{"Enc Reaction"}, payload: m}
+	case *waE2E.EncCommentMessage:
+		s = seal{kind: record.Message, of: m.GetTargetMessageKey(), uses: []string{"Enc Comment"}, payload: m}
+	case *waE2E.EncEventResponseMessage:
+		s = seal{kind: record.Response, of: m.GetEventCreationMessageKey(), uses: []string{"Event Response"}, bound: true, payload: m}
+	case *waE2E.SecretEncryptedMessage:
+		s = seal{of: m.GetTargetMessageKey(), payload: m}
+		switch m.GetSecretEncType() {
 		case waE2E.SecretEncryptedMessage_MESSAGE_EDIT:
 			s.kind, s.uses = record.Edit, []string{"Message Edit"}
 		case waE2E.SecretEncryptedMessage_EVENT_EDIT:
@@ -61,37 +54,33 @@ func sealIn(m *waE2E.Message) (s seal, is bool) {
 
 // sealed reads of what is encrypted under a secret of another message what it is and
 // which message it names, if it does; and all of it if that message is here.
-func (t Reader) sealed(r *record.Received, m *waE2E.Message) bool {
-	s, is := sealIn(m)
-	if !is {
+func (r *reading) sealed(p part) bool {
+	s, is := sealIn(p)
+	if !is || !r.about(s.of) {
 		return false
 	}
-	target, ok := t.target(r, s.of)
-	if !ok {
-		return false
-	}
-	r.Kind, r.Type, r.Target = s.kind, record.Sealed, &target
-	if t.Original == nil {
+	r.Kind, r.Type = s.kind, record.Sealed
+	if r.Original == nil {
 		return true
 	}
-	if o, here := t.Original(r.Group, target); here {
-		if plain, ok := t.open(s, r, o); ok {
-			t.unseal(r, s, plain, o)
+	if o, here := r.Original(r.Group, *r.Target); here {
+		if plain, ok := r.decrypt(s, o); ok {
+			r.unseal(s, plain, o)
 		}
 	}
 	return true
 }
 
-// open decrypts. The key is made of the secret, the message's ID and the addresses of
+// decrypt opens what is sealed. The key is made of the secret, the message's ID and the addresses of
 // both senders. In one group phones name a person by LID or by number, and the message
 // that has the secret may have come under the other address: so both are tried. What no
 // key opens was not made with this secret, or not for this message by this sender.
-func (t Reader) open(s seal, r *record.Received, o Original) (plain []byte, ok bool) {
+func (r *reading) decrypt(s seal, o Original) (plain []byte, ok bool) {
 	iv, payload := s.payload.GetEncIV(), s.payload.GetEncPayload()
 	if len(iv) != ivSize { // which would panic
 		return nil, false
 	}
-	authors, senders := t.addresses(r.Target.Sender, o.Sender), t.addresses(r.Sender)
+	authors, senders := r.addresses(r.Target.Sender, o.Sender), r.addresses(r.Sender)
 	for _, secret := range secretsOf(o.Protobuf) {
 		for _, use := range s.uses {
 			for _, author := range authors {
@@ -115,13 +104,13 @@ func (t Reader) open(s seal, r *record.Received, o Original) (plain []byte, ok b
 const ivSize = 12
 
 // addresses returns by what these, who are one person, may have been called.
-func (t Reader) addresses(of ...record.Address) (all []string) {
+func (r Reader) addresses(of ...record.Address) (all []string) {
 	for _, a := range of {
 		all = append(all, a.JID, a.Alt)
 	}
 	for _, a := range of {
-		if t.Other != nil && a.Alt == "" {
-			all = append(all, t.Other(a.JID))
+		if r.Other != nil && a.Alt == "" {
+			all = append(all, r.Other(a.JID))
 		}
 	}
 	var once []string
@@ -140,10 +129,8 @@ func secretsOf(protobuf []byte) (secrets [][]byte) {
 	if proto.Unmarshal(protobuf, &m) != nil {
 		return nil
 	}
-	outer := m.GetMessageContextInfo().GetMessageSecret()
-	inner := (&events.Message{RawMessage: &m}).UnwrapRaw().Message.GetMessageContextInfo().GetMessageSecret()
-	for _, secret := range [][]byte{inner, outer} {
-		if len(secret) > 0 {
+	for _, c := range open(&m).around {
+		if secret := c.GetMessageSecret(); len(secret) > 0 {
 			secrets = append(secrets, secret)
 		}
 	}
@@ -153,23 +140,24 @@ func secretsOf(protobuf []byte) (secrets [][]byte) {
 // unseal reads what was encrypted in r, of which kind and target are read. From then on
 // r is what it would be had that come in the clear. What makes no sense leaves it as it
 // is: sealed.
-func (t Reader) unseal(r *record.Received, s seal, plain []byte, o Original) {
+func (r *reading) unseal(s seal, plain []byte, o Original) {
 	switch s.kind {
 	case record.Vote:
-		voted(r, plain, o)
+		r.vote(plain, o)
 		return
 	case record.Response:
-		responded(r, plain)
+		r.response(plain)
 		return
 	}
 	m := inTheClear(s, plain)
 	if m == nil {
 		return
 	}
-	clear := Reader{Other: t.Other} // what is sealed within stays so
-	c, is := clear.read(Envelope{Group: r.Group, ID: r.ID, Sender: r.Sender, Sent: r.Sent}, m)
-	if is && c.Kind == r.Kind && c.Type != record.Sealed {
-		r.Type, r.Text, r.Details, r.File, r.Emoji, r.Mentions = c.Type, c.Text, c.Details, c.File, c.Emoji, c.Mentions
+	hideOnce(m.ProtoReflect(), false)
+	reader := *r
+	reader.Original = nil // what is sealed within stays so
+	if c := reader.within(m); c.Kind == r.Kind && c.Type != record.Sealed {
+		r.Type, r.Text, r.details, r.File, r.Emoji, r.Mentions = c.Type, c.Text, c.details, c.File, c.Emoji, c.Mentions
 	}
 }
 
@@ -189,20 +177,23 @@ func inTheClear(s seal, plain []byte) *waE2E.Message {
 	if proto.Unmarshal(plain, &m) != nil {
 		return nil
 	}
-	unwrapped := (&events.Message{RawMessage: &m}).UnwrapRaw().Message
-	switch {
-	case s.kind == record.Message && m.GetCommentMessage() != nil:
-		m.CommentMessage.TargetMessageKey = s.of
-		return &m
-	case s.kind == record.Message:
+	for _, p := range open(&m).parts {
+		switch content := p.value.(type) {
+		case *waE2E.CommentMessage:
+			content.TargetMessageKey = s.of
+			return &m
+		case *waE2E.PollAddOptionMessage:
+			content.PollCreationMessageKey = s.of
+			return &m
+		case *waE2E.ProtocolMessage:
+			content.Key = s.of
+			return &m
+		}
+	}
+	switch s.kind { // the content alone
+	case record.Message:
 		return &waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: &m, TargetMessageKey: s.of}}
-	case s.kind == record.Option && unwrapped.GetPollAddOptionMessage() != nil:
-		unwrapped.PollAddOptionMessage.PollCreationMessageKey = s.of
-		return unwrapped
-	case s.kind == record.Edit && unwrapped.GetProtocolMessage() != nil:
-		unwrapped.ProtocolMessage.Key = s.of
-		return unwrapped
-	case s.kind == record.Edit: // the new content alone
+	case record.Edit:
 		return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 			Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: s.of, EditedMessage: &m,
 		}}
@@ -210,9 +201,9 @@ func inTheClear(s seal, plain []byte) *waE2E.Message {
 	return nil
 }
 
-// voted reads a vote. It names options by the digests of their names, so that the poll
+// vote reads a vote. It names options by the digests of their names, so that the poll
 // is needed to tell which they are.
-func voted(r *record.Received, plain []byte, o Original) {
+func (r *reading) vote(plain []byte, o Original) {
 	var vote waE2E.PollVoteMessage
 	if proto.Unmarshal(plain, &vote) != nil || len(vote.SelectedOptions) == 0 && len(vote.ProtoReflect().GetUnknown()) > 0 {
 		return
@@ -221,7 +212,6 @@ func voted(r *record.Received, plain []byte, o Original) {
 	if len(vote.SelectedOptions) == 0 {
 		r.Type = record.Withdrawn
 	}
-	var d record.Details
 	known := make(map[string]bool) // digests, whether they are those of an option
 	for _, digest := range vote.SelectedOptions {
 		known[string(digest)] = false
@@ -230,11 +220,10 @@ func voted(r *record.Received, plain []byte, o Original) {
 		digest := sha256.Sum256([]byte(name))
 		if told, chosen := known[string(digest[:])]; chosen && !told {
 			known[string(digest[:])] = true
-			d.Chosen = append(d.Chosen, Valid(name))
+			r.details.Chosen = append(r.details.Chosen, Valid(name))
 		}
 	}
-	d.Unknown = len(known) - len(d.Chosen)
-	r.Details = d.Encode()
+	r.details.Unknown = len(known) - len(r.details.Chosen)
 }
 
 // optionsOf returns the names of the options of the poll that a message is.
@@ -243,22 +232,18 @@ func optionsOf(protobuf []byte) (names []string) {
 	if proto.Unmarshal(protobuf, &m) != nil {
 		return nil
 	}
-	var walk func(m protoreflect.Message)
-	walk = func(m protoreflect.Message) {
-		if poll, is := m.Interface().(*waE2E.PollCreationMessage); is {
+	for _, p := range open(&m).parts { // in whichever of the forms there are, and wrapped however
+		if poll, is := p.value.(*waE2E.PollCreationMessage); is {
 			for _, option := range poll.GetOptions() {
 				names = append(names, option.GetOptionName())
 			}
-			return
 		}
-		eachWithin(m, func(_ protoreflect.FieldDescriptor, within protoreflect.Message) { walk(within) })
 	}
-	walk(m.ProtoReflect()) // in whichever of the forms there are, and wrapped however
 	return names
 }
 
-// responded reads whether somebody comes to an event.
-func responded(r *record.Received, plain []byte) {
+// response reads whether somebody comes to an event.
+func (r *reading) response(plain []byte) {
 	var response waE2E.EventResponseMessage
 	if proto.Unmarshal(plain, &response) != nil {
 		return
@@ -273,5 +258,5 @@ func responded(r *record.Received, plain []byte) {
 	default:
 		return // a later version may know it
 	}
-	r.Details = record.Details{Guests: max(int(response.GetExtraGuestCount()), 0)}.Encode()
+	r.details.Guests = max(int(response.GetExtraGuestCount()), 0)
 }

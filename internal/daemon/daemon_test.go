@@ -51,7 +51,7 @@ func TestAnOrdinaryEvening(t *testing.T) {
 	if rs := records[answer.ID()]; len(rs) != 1 || rs[0].ReplyTo != records[rail.ID()][0].Seq {
 		t.Errorf("the reply is %+v", rs)
 	}
-	if rs := records[poll.ID()]; len(rs) != 1 || rs[0].Kind != record.Unsupported || !strings.HasPrefix(string(rs[0].Type), "pollCreationMessage") {
+	if rs := records[poll.ID()]; len(rs) != 1 || rs[0].Kind != record.Message || rs[0].Type != record.Poll {
 		t.Errorf("the poll is %+v", rs)
 	}
 	var changes []record.Type

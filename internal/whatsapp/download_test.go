@@ -47,7 +47,7 @@ func TestDownload(t *testing.T) {
 		if err := fetch(r); err != nil {
 			t.Errorf("file %d: %v", i, err)
 		}
-		if sum := sha256.Sum256(got.Bytes()); !bytes.Equal(sum[:], r.File.Sealed) || r.Type != []record.Type{record.Video, record.Audio, record.Image, record.Document}[i] {
+		if sum := sha256.Sum256(got.Bytes()); !bytes.Equal(sum[:], r.File.Sealed) || r.Type != []record.Type{record.Video, record.Voice, record.Image, record.Document}[i] {
 			t.Errorf("file %d, %s: %d bytes", i, r.Type, got.Len())
 		}
 	}

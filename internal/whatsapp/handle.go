@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"muniment/internal/content"
 	"muniment/internal/record"
 )
 
@@ -40,18 +41,12 @@ type listener struct {
 	base     context.Context
 	abort    context.CancelFunc
 
-	again   chan struct{}              // something must be delivered again
-	refresh chan struct{}              // the lists of participants must be asked for
-	owed    []missing                  // with turn: reported in vain so far
-	present map[string]record.Received // last list of participants, by group
+	again   chan struct{}                 // something must be delivered again
+	refresh chan struct{}                 // the lists of participants must be asked for
+	owed    []func(context.Context) error // with turn: reported in vain so far
+	present map[string]record.Received    // last list of participants, by group
 
 	link link
-}
-
-type missing struct {
-	group string
-	ref   record.Ref
-	cause string
 }
 
 // handle reports whether evt was dealt with; if not, whatsmeow does not tell
@@ -137,6 +132,9 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 			}
 		}
 	case *events.UndecryptableMessage:
+		if evt.UnavailableType == events.UnavailableTypeViewOnce {
+			return l.once(ctx, evt.Info)
+		}
 		return l.miss(ctx, evt.Info, undecryptable(evt))
 	case *events.FBMessage:
 		return l.miss(ctx, evt.Info, "it came in a form that WhatsApp's own apps do not use")
@@ -153,32 +151,44 @@ func (l *listener) hand(ctx context.Context, r record.Received, is bool) error {
 	return l.hooks.Capture(ctx, r)
 }
 
-// miss notes a message that cannot be read. whatsmeow ignores our answer, so
-// that a failure is kept and reported before the next event.
+// miss notes a message that cannot be read.
 func (l *listener) miss(ctx context.Context, info types.MessageInfo, cause string) error {
-	l.hooks.Received()
 	if !l.t.listed(info.Chat) {
-		return l.hooks.Skip(ctx)
+		return l.hand(ctx, record.Received{}, false)
 	}
-	m := missing{
-		group: info.Chat.String(),
-		ref:   record.Ref{ID: info.ID, Sender: l.t.address(info.Sender, info.SenderAlt, info.Chat)},
-		cause: cause,
+	e := l.t.envelope(info)
+	return l.report(ctx, func(ctx context.Context) error {
+		return l.hooks.Missing(ctx, e.Group, record.Ref{ID: e.ID, Sender: e.Sender}, cause)
+	})
+}
+
+// once notes a message that was sent to be viewed once. Linked devices are only told
+// that there was one, and nothing is missing with that.
+func (l *listener) once(ctx context.Context, info types.MessageInfo) error {
+	if !l.t.listed(info.Chat) {
+		return l.hand(ctx, record.Received{}, false)
 	}
-	if err := l.hooks.Missing(ctx, m.group, m.ref, m.cause); err != nil {
-		l.owed = append(l.owed, m)
-		return err
+	r := content.NotDelivered(l.t.envelope(info))
+	return l.report(ctx, func(ctx context.Context) error { return l.hooks.Capture(ctx, r) })
+}
+
+// report calls a hook for a message that WhatsApp does not deliver again, and of which
+// whatsmeow ignores our answer: a failure is kept, and reported before the next event.
+func (l *listener) report(ctx context.Context, call func(context.Context) error) error {
+	l.hooks.Received()
+	err := call(ctx)
+	if err != nil {
+		l.owed = append(l.owed, call)
 	}
-	return nil
+	return err
 }
 
 // reportOwed reports what could not be reported before; it counts as received
 // once more, as a message does that is delivered again.
 func (l *listener) reportOwed(ctx context.Context) {
 	for len(l.owed) > 0 {
-		m := l.owed[0]
 		l.hooks.Received()
-		if err := l.hooks.Missing(ctx, m.group, m.ref, m.cause); err != nil {
+		if err := l.owed[0](ctx); err != nil {
 			return
 		}
 		l.owed = l.owed[1:]
@@ -229,8 +239,6 @@ func ask(c chan struct{}) {
 // undecryptable says in plain words why a message could not be read.
 func undecryptable(evt *events.UndecryptableMessage) string {
 	switch {
-	case evt.UnavailableType == events.UnavailableTypeViewOnce:
-		return "it was sent to be viewed once, which WhatsApp shows on phones only"
 	case evt.IsUnavailable:
 		return "WhatsApp delivered it without its content"
 	case evt.DecryptFailMode == events.DecryptFailHide:

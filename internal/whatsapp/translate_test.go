@@ -245,7 +245,6 @@ func TestUndecryptableCauses(t *testing.T) {
 		{},
 		{DecryptFailMode: events.DecryptFailHide},
 		{IsUnavailable: true},
-		{IsUnavailable: true, UnavailableType: events.UnavailableTypeViewOnce},
 	} {
 		cause := undecryptable(evt)
 		if cause == "" || seen[cause] {

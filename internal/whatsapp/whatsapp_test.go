@@ -167,7 +167,8 @@ func TestCapture(t *testing.T) {
 				r(record.Participants, record.Left, cat, record.Received{Participants: plainly(cat)}),
 				r(record.Participants, record.Added, council, record.Received{Own: true, Participants: plainly(cat)}),
 				r(record.Participants, record.Removed, council, record.Received{Own: true, Participants: plainly(cat)}),
-				r(record.Unsupported, "pollCreationMessageV3", ann, record.Received{ID: poll.ID(), PushName: "Ann Brook"}),
+				r(record.Message, record.Poll, ann, record.Received{ID: poll.ID(), PushName: "Ann Brook", Text: "When?\nNow\nLater",
+					Details: record.Details{Poll: &record.Ballot{Question: "When?", Options: []string{"Now", "Later"}, Choose: 1}}.Encode()}),
 				r(record.Message, record.Image, bo, record.Received{ID: photo.ID(), PushName: "Bo Nott", Text: "The bridge", File: file(photo, "", "image/jpeg")}),
 				r(record.Message, record.Document, ann, record.Received{ID: minutes.ID(), PushName: "Ann Brook", Text: "March",
 					File: file(minutes, "Minutes.pdf", "application/pdf")}),
@@ -460,6 +461,38 @@ func TestUndecryptableMessageIsMissingUntilItComes(t *testing.T) {
 	w.settled()
 	m.balance()
 	w.receiveOnly("Garbled", "Nobody's")
+}
+
+// WhatsApp keeps from linked devices what is to be viewed once: that it was sent is all
+// that there is to have, and nothing is missing.
+func TestViewOnceIsARecord(t *testing.T) {
+	w := newWorld(t)
+	s := w.linked()
+	m := newMemory(t)
+	m.refuse = func(_ record.Received, nth int) error {
+		if nth == 1 {
+			return errDisk
+		}
+		return nil
+	}
+	w.run(s, m)
+	w.ready(m)
+	sent := w.ann.Once().SendsImage([]byte("jpeg"), "Only for you")
+	w.cat.In(w.works).Once().SendsImage([]byte("jpeg"), "Nobody's business")
+	w.bo.Says("What was that?") // what could not be captured is, before the next event
+	rs := m.awaitRecords(2)
+	want := record.Received{Kind: record.Message, Type: record.ViewOnce, Group: w.group.JID().String(), ID: sent.ID(), PushName: "Ann Brook",
+		Sender: record.Address{JID: w.ann.LID().String(), Alt: w.ann.JID().String()}}
+	if diff := cmp.Diff(want, rs[0], cmpopts.IgnoreFields(record.Received{}, "Sent")); diff != "" || rs[0].Sent.IsZero() {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	m.await("the other to be skipped", func() bool { return m.skipped > 0 })
+	if len(m.missing) > 0 {
+		t.Errorf("missing: %+v", m.missing)
+	}
+	w.settled()
+	m.balance()
+	w.receiveOnly("Only for you", "Nobody's")
 }
 
 func TestLostLinkIsToldAndDoesNotEndRun(t *testing.T) {

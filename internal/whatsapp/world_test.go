@@ -174,6 +174,13 @@ func (w *world) receiveOnly(texts ...string) {
 	}
 }
 
+// A missing is what was said of a message that cannot be read.
+type missing struct {
+	group string
+	ref   record.Ref
+	cause string
+}
+
 // A memory is the other side of the hooks: an archive that forgets.
 type memory struct {
 	t *testing.T
