@@ -54,6 +54,7 @@ type Destruction struct {
 // Destroyed is what the run must look for afterwards, and must not keep.
 type Destroyed struct {
 	Seq   record.Seq
+	Group string // JID
 	ID    string
 	Salts [][]byte // of the record and of the quotations that went with it
 	// PushName is the sender's own name for himself, unless he is the council:
@@ -83,7 +84,7 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND `+isDue+`)))
 			AND `+isDue+` AND `+rootOf("record")+` NOT IN (`+
 		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE r.seq IN (SELECT value FROM json_each(?3))", inForce)+`)
-		RETURNING seq, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at, details`,
+		RETURNING seq, group_jid, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at, details`,
 		d.On, a.schedule.MessageYears, toJSON(seqs))
 	if err != nil {
 		return nil, fmt.Errorf("destroy records: %w", err)
@@ -131,7 +132,7 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		var own, hasFile bool
 		var salt []byte
 		var textAt sql.NullInt64
-		if err := rows.Scan(&g.Seq, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
+		if err := rows.Scan(&g.Seq, &g.Group, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
 			&text, &g.protobuf, &salt, &fileName, &hasFile, &textAt, &details); err != nil {
 			return nil, err
 		}

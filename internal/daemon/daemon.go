@@ -179,7 +179,9 @@ func (d *Daemon) wire(ctx context.Context) error {
 		return err
 	}
 	d.forward = make(map[string]forward.Rules)
+	names := make(map[string]string)
 	for _, g := range c.Groups {
+		names[g.JID] = g.Name
 		d.forward[g.JID] = forward.Rules{
 			Marks: record.Marks(g.Mark.Emoji), Roles: g.Mark.Roles, Settle: g.Mark.Settle,
 			Choice: record.Rule{Pause: g.Mark.Pause, AtMost: g.Mark.AtMost},
@@ -192,7 +194,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	}
 	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now, Download: d.download}
 	d.disposal = &disposal.Disposal{
-		DB: d.db, Archive: d.archive, Vault: d.vault, Key: d.key, Log: d.log, Now: d.now,
+		DB: d.db, Archive: d.archive, Vault: d.vault, Groups: names, Key: d.key, Log: d.log, Now: d.now,
 		Policy: disposal.Policy{
 			Approval: disposal.Approval(c.Disposal.Approval), Minute: c.Disposal.ApprovalMinute,
 			NoticeDays: c.Disposal.NoticeDays, From: c.Mail.From, To: c.Mail.Clerk,

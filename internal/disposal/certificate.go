@@ -48,6 +48,7 @@ type Certificate struct {
 	SentFrom retention.Date `json:"sent_from"`
 	SentTo   retention.Date `json:"sent_to"`
 
+	Groups     []GroupRecords `json:"groups"` // of which the records were
 	Destroyed  []archive.Stub `json:"destroyed"`
 	Media      int            `json:"files_destroyed"` // photos, documents and so on, of these records
 	Kept       int            `json:"kept_on_hold"`    // stood on the list and were on hold, at some time since it was drawn up
@@ -61,6 +62,12 @@ type Certificate struct {
 	FoundBefore int           `json:"fragments_found_before_interruption"`
 	Emails      []EmailedCopy `json:"emailed_copies"`
 	Checkpoint  string        `json:"checkpoint"` // signed; it covers the journal's account of this run
+}
+
+// GroupRecords are the records of one group, in order of number.
+type GroupRecords struct {
+	Group   string       `json:"group"` // in a certificate its name, empty if it was not listed any more; in a notice its JID
+	Records []record.Seq `json:"records"`
 }
 
 // EmailedCopy is an email that holds destroyed records. It lies in the council's
@@ -120,6 +127,11 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 		}
 	}
 	c.Rule = strings.Join(rules, "; ")
+	groups, err := groupsOf(tx, r.id)
+	if err != nil {
+		return "", err
+	}
+	c.Groups = byGroup(groups)
 	if c.Emails, err = emailedCopies(tx, c.Destroyed); err != nil {
 		return "", err
 	}
@@ -140,6 +152,15 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, s search) (string, 
 	c.Checkpoint = checkpoint.Note
 	b, err := json.Marshal(c)
 	return string(b), err
+}
+
+// byGroup puts records in the order of their groups and of their numbers.
+func byGroup(records map[string][]record.Seq) []GroupRecords {
+	all := []GroupRecords{} // in JSON, none is a list too
+	for _, group := range slices.Sorted(maps.Keys(records)) {
+		all = append(all, GroupRecords{group, slices.Sorted(slices.Values(records[group]))})
+	}
+	return all
 }
 
 // emailedCopies returns the emails that were handed over with any of the stubs'
@@ -256,7 +277,7 @@ type Notice struct {
 	Reactions int
 	Changes   int // of who is in the group
 	Other     int
-	Groups    []string // JIDs
+	Groups    []GroupRecords
 }
 
 // Notice returns what is to be said of the list.
@@ -274,7 +295,7 @@ func (d *Disposal) Notice(tx *sqlite.Tx, list int64) (Notice, error) {
 	if err != nil {
 		return Notice{}, err
 	}
-	groups := make(map[string]bool)
+	groups := make(map[string][]record.Seq)
 	for _, r := range records {
 		switch r.Kind {
 		case record.Message:
@@ -290,10 +311,8 @@ func (d *Disposal) Notice(tx *sqlite.Tx, list int64) (Notice, error) {
 			n.From = r.SentOn
 		}
 		n.To = max(n.To, r.SentOn)
-		if !groups[r.Group] {
-			groups[r.Group] = true
-			n.Groups = append(n.Groups, r.Group)
-		}
+		groups[r.Group] = append(groups[r.Group], r.Seq)
 	}
+	n.Groups = byGroup(groups)
 	return n, nil
 }

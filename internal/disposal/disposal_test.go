@@ -32,6 +32,7 @@ import (
 
 const (
 	official = "120363000000000001@g.us"
+	officers = "120363000000000002@g.us"
 	culvert  = "The culvert at Mill Lane is blocked again, who will ring the county about it?"
 	fence    = "The fence of the allotments has blown down; Bo has the number of the contractor."
 )
@@ -99,6 +100,7 @@ func (c *council) restarts() {
 			return err
 		},
 		Vault:        &vault.Vault{Directory: filepath.Join(c.dir, "media"), DB: c.db, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return c.now }},
+		Groups:       map[string]string{official: "Example councillors", officers: "Officers who look after the allotments"},
 		ScrubSession: func(context.Context) error { return c.scrub },
 		Issuer: Issuer{Council: "Example Parish Council", PolicyTitle: "WhatsApp and Social Media Policy", PolicyAdopted: "1 May 2025",
 			PolicyMinute: "25/40", PolicySection: "5", Program: "muniment test", Host: "registry"},
@@ -118,7 +120,9 @@ func (c *council) write(f func(tx *sqlite.Tx) error) {
 
 func (c *council) captures(r record.Received) (k archive.Captured) {
 	c.Helper()
-	r.Group = official
+	if r.Group == "" {
+		r.Group = official
+	}
 	if r.Sent.IsZero() {
 		r.Sent = said
 	}
@@ -326,7 +330,7 @@ func TestSixYearsOn(t *testing.T) {
 		n, err := c.d.Notice(tx, 1)
 		n.List.DrawnUp = time.Time{}
 		want := Notice{List: List{ID: 1, DestroyOn: "2032-03-03", Records: 2}, Approval: Standing, Minute: "26/117",
-			From: "2026-03-02", To: "2026-03-02", Messages: 1, Reactions: 1, Groups: []string{official}}
+			From: "2026-03-02", To: "2026-03-02", Messages: 1, Reactions: 1, Groups: []GroupRecords{{official, []record.Seq{1, 2}}}}
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("notice (-want +got)\n%s", diff)
 		}
@@ -356,6 +360,34 @@ func TestSixYearsOn(t *testing.T) {
 	c.expectVerified()
 }
 
+// A list may hold records of several groups: notice and certificate say which, by name,
+// and somebody's words that are such a name are no residue.
+func TestRecordsOfSeveralGroups(t *testing.T) {
+	c := newCouncil(t)
+	in := func(group, id, text string) {
+		c.captures(record.Received{Kind: record.Message, Type: record.Text, Group: group, Sender: ann, ID: id, Text: text, Protobuf: []byte("\n" + text)})
+	}
+	in(officers, "A1", c.d.Groups[officers])
+	in(official, "A1", culvert)
+	in("120363000000000003@g.us", "A1", fence)
+	in(officers, "A2", "So do I.")
+	c.nightsUntil("2032-02-02")
+	c.write(func(tx *sqlite.Tx) error {
+		n, err := c.d.Notice(tx, 1)
+		want := []GroupRecords{{official, []record.Seq{2}}, {officers, []record.Seq{1, 4}}, {"120363000000000003@g.us", []record.Seq{3}}}
+		if diff := cmp.Diff(want, n.Groups); diff != "" {
+			t.Errorf("groups of the notice (-want +got)\n%s", diff)
+		}
+		return err
+	})
+	c.nightsUntil("2032-03-03")
+	want := []GroupRecords{{"", []record.Seq{3}}, {"Example councillors", []record.Seq{2}}, {c.d.Groups[officers], []record.Seq{1, 4}}}
+	if diff := cmp.Diff(want, c.certified(1).Groups); diff != "" {
+		t.Errorf("groups of the certificate (-want +got)\n%s", diff)
+	}
+	c.expectNoTrace(officers)
+}
+
 // expect checks what the certificate of TestSixYearsOn says.
 func (cert Certificate) expect(t *testing.T, c *council, newer record.Seq) {
 	t.Helper()
@@ -381,6 +413,7 @@ func (cert Certificate) expect(t *testing.T, c *council, newer record.Seq) {
 		NoticeOn: time.Date(2032, 2, 2, 3, 0, 0, 0, time.UTC), Started: night, Finished: night,
 		Class: "WA-MSG", Rule: "WA-MSG: 6 years from the date of the message",
 		SentFrom: "2026-03-02", SentTo: "2026-03-02", Searched: 3,
+		Groups: []GroupRecords{{"Example councillors", []record.Seq{1, 2, 4}}},
 		Emails: []EmailedCopy{}, // in JSON an empty list, not null
 	}
 	if diff := cmp.Diff(want, cert); diff != "" {

@@ -59,7 +59,8 @@ type Disposal struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 
-	Vault *vault.Vault // of the files that go with records
+	Vault  *vault.Vault      // of the files that go with records
+	Groups map[string]string // what the groups are called, by JID
 
 	// Directory is where every file lies that is searched after a run.
 	Directory string

@@ -3,8 +3,10 @@ package disposal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -195,6 +197,9 @@ func (d *Disposal) stepIn(tx *sqlite.Tx, l List, r running, seqs []record.Seq) (
 	if gone.files, err = vault.Forget(tx, went); err != nil {
 		return gone, err
 	}
+	if err := d.noteGroups(tx, r.id, gone.records); err != nil {
+		return gone, err
+	}
 	for _, seq := range went {
 		if _, err := tx.Exec("DELETE FROM disposal_item WHERE seq = ?", seq); err != nil {
 			return gone, fmt.Errorf("run %d: %w", r.id, err)
@@ -213,6 +218,39 @@ func (d *Disposal) stepIn(tx *sqlite.Tx, l List, r running, seqs []record.Seq) (
 	}
 	return gone, journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStep,
 		About: journal.About{"run": r.id, "records": went, "files": files}})
+}
+
+// noteGroups notes of which groups the destroyed records were, by the names of these:
+// an address may hold a telephone number, and this is kept for good.
+func (d *Disposal) noteGroups(tx *sqlite.Tx, run int64, gone []archive.Destroyed) error {
+	groups, err := groupsOf(tx, run)
+	if err != nil {
+		return err
+	}
+	for _, g := range gone {
+		groups[d.Groups[g.Group]] = append(groups[d.Groups[g.Group]], g.Seq)
+	}
+	b, err := json.Marshal(groups)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec("UPDATE disposal_run SET groups = ? WHERE id = ?", string(b), run); err != nil {
+		return fmt.Errorf("groups of run %d: %w", run, err)
+	}
+	return nil
+}
+
+// groupsOf returns which records a run has destroyed so far, by the names of their groups.
+func groupsOf(tx *sqlite.Tx, run int64) (map[string][]record.Seq, error) {
+	var text string
+	if err := tx.QueryRow("SELECT groups FROM disposal_run WHERE id = ?", run).Scan(&text); err != nil {
+		return nil, fmt.Errorf("groups of run %d: %w", run, err)
+	}
+	groups := make(map[string][]record.Seq)
+	if err := json.Unmarshal([]byte(text), &groups); err != nil {
+		return nil, fmt.Errorf("groups of run %d: %w", run, err)
+	}
+	return groups, nil
 }
 
 // goneForGood counts the files that were kept, of those forgotten, and that no record
@@ -385,14 +423,14 @@ func (d *Disposal) notHeld(ctx context.Context, residue [][]byte) (rest [][]byte
 // says reports whether policy, issuer or an earlier certificate holds fragment.
 func (d *Disposal) says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
 	p, i := d.Policy, d.Issuer
-	for _, s := range []string{p.Minute, p.From, p.To,
-		i.Council, i.PolicyTitle, i.PolicyAdopted, i.PolicyMinute, i.PolicySection, i.Program, i.Host} {
+	for _, s := range append([]string{p.Minute, p.From, p.To,
+		i.Council, i.PolicyTitle, i.PolicyAdopted, i.PolicyMinute, i.PolicySection, i.Program, i.Host}, slices.Collect(maps.Values(d.Groups))...) {
 		if strings.Contains(s, string(fragment)) {
 			return true, nil
 		}
 	}
 	if err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM disposal_run WHERE instr(CAST(authority || coalesce(certificate, '') AS BLOB), ?))`,
+		SELECT EXISTS (SELECT 1 FROM disposal_run WHERE instr(CAST(authority || groups || coalesce(certificate, '') AS BLOB), ?))`,
 		fragment).Scan(&says); err != nil {
 		return false, fmt.Errorf("search the certificates: %w", err)
 	}

@@ -19,7 +19,7 @@ func (w *Writer) Certificate(h Header, c disposal.Certificate) ([]byte, error) {
 		Subject: fmt.Sprintf("Certificate of destruction %d: WhatsApp records", c.Number),
 		Title:   fmt.Sprintf("Certificate of destruction %d", c.Number),
 	}
-	d.add(lead(c))
+	d.add(w.lead(c))
 	d.add(exceptions(c)...)
 	d.section("On whose authority", block{Facts: w.authority(c)})
 	d.section("When and by what", block{Facts: circumstances(c)})
@@ -28,7 +28,7 @@ func (w *Writer) Certificate(h Header, c disposal.Certificate) ([]byte, error) {
 	d.section("Emailed copies to delete by hand", copies(c)...)
 	d.section("What this certificate does not cover", beyond()...)
 	d.section("Proof of what is still kept", proof(c)...)
-	d.section("Annex: the records destroyed", annex(c.Destroyed)...)
+	d.section("Annex: the records destroyed", annex(c)...)
 	d.Footer = []string{"Please keep this certificate for good. It holds nothing of what the records said and names nobody in the group."}
 	msg, err := w.write(h, d)
 	if err != nil {
@@ -38,9 +38,14 @@ func (w *Writer) Certificate(h Header, c disposal.Certificate) ([]byte, error) {
 }
 
 // lead says how much was destroyed.
-func lead(c disposal.Certificate) block {
+func (w *Writer) lead(c disposal.Certificate) block {
+	var groups []string
+	for _, g := range c.Groups {
+		groups = append(groups, quotedGroup(g.Group))
+	}
+	of := w.official(groups)
 	if len(c.Destroyed) == 0 {
-		return paragraph("No record of the council’s WhatsApp group was destroyed.")
+		return paragraph("No record of the council’s %s was destroyed.", of)
 	}
 	with := ""
 	switch {
@@ -49,8 +54,8 @@ func lead(c disposal.Certificate) block {
 	case c.Media > 1:
 		with = fmt.Sprintf(" So were %s photos and other files that came with them.", saying.Number(int64(c.Media)))
 	}
-	return paragraph("%s of the council’s WhatsApp group, sent %s, %s destroyed at the end of the time for which the council keeps such records.%s",
-		saying.Count(len(c.Destroyed), "record"), between(c.SentFrom, c.SentTo), were(len(c.Destroyed)), with)
+	return paragraph("%s of the council’s %s, sent %s, %s destroyed at the end of the time for which the council keeps such records.%s",
+		saying.Count(len(c.Destroyed), "record"), of, between(c.SentFrom, c.SentTo), were(len(c.Destroyed)), with)
 }
 
 func were(n int) string {
@@ -199,21 +204,28 @@ func proof(c disposal.Certificate) []block {
 	}
 }
 
-func annex(stubs []archive.Stub) []block {
-	if len(stubs) == 0 {
+func annex(c disposal.Certificate) (bs []block) {
+	if len(c.Destroyed) == 0 {
 		return []block{paragraph("None.")}
 	}
-	rule := stubs[0].Rule
-	if slices.ContainsFunc(stubs, func(s archive.Stub) bool { return s.Rule != rule }) {
+	if len(c.Groups) > 1 {
+		var of []fact
+		for _, g := range c.Groups {
+			of = append(of, fact{quotedGroup(g.Group), recordNumbers(g.Records)})
+		}
+		bs = append(bs, block{Facts: of})
+	}
+	rule := c.Destroyed[0].Rule
+	if slices.ContainsFunc(c.Destroyed, func(s archive.Stub) bool { return s.Rule != rule }) {
 		t := &table{Columns: []string{"No.", "Sent on", "Place in ledger", "Rule"}}
-		for _, s := range stubs {
+		for _, s := range c.Destroyed {
 			t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf), saying.OneLine(s.Rule)})
 		}
-		return []block{{Table: t}}
+		return append(bs, block{Table: t})
 	}
 	t := &table{Columns: []string{"No.", "Sent on", "Place in ledger"}}
-	for _, s := range stubs {
+	for _, s := range c.Destroyed {
 		t.Rows = append(t.Rows, []string{fmt.Sprint(s.Seq), s.SentOn.Long(), fmt.Sprint(s.Leaf)})
 	}
-	return []block{paragraph("Each under the rule “%s”.", saying.OneLine(rule)), {Table: t}}
+	return append(bs, paragraph("Each under the rule “%s”.", saying.OneLine(rule)), block{Table: t})
 }

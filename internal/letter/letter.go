@@ -99,7 +99,12 @@ const demonstration = "This email was made by a demonstration of the program. " 
 // group returns what a group is called in letters: never by its JID, and not by
 // the name that it has in WhatsApp, which anybody in it can change.
 func (w *Writer) group(jid string) string {
-	if name := saying.OneLine(w.Groups[jid].Name); name != "" {
+	return quotedGroup(w.Groups[jid].Name)
+}
+
+// quotedGroup writes the name of a group; without one, it is not listed any more.
+func quotedGroup(name string) string {
+	if name = saying.OneLine(name); name != "" {
 		return "“" + name + "”"
 	}
 	return "(no longer in the program’s configuration)"

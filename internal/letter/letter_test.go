@@ -142,10 +142,17 @@ func TestNotice(t *testing.T) {
 		{"notice-standing", disposal.Policy{Approval: disposal.Standing, Minute: "24/037"}},
 		{"notice-each", disposal.Policy{Approval: disposal.Each}},
 		{"notice-unset", disposal.Policy{}},
+		{"notice-groups", disposal.Policy{Approval: disposal.Each}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := stormNight(t)
 			c := n.council
+			w := writer()
+			if tt.name == "notice-groups" {
+				w.Groups["120363041234567891@g.us"] = Group{Name: "Officers"}
+				c.takes(record.Received{Kind: record.Message, Type: record.Text, Group: "120363041234567891@g.us", Sender: jo.Address,
+					Sent: n.end, Text: "The office is shut on Friday."}, n.end)
+			}
 			c.capture(record.Received{Kind: record.Participants, Type: record.Joined, Sender: pat.Address,
 				Sent: n.end, Participants: []record.Participant{{Address: pat.Address}}})
 			now := at("2032-09-26 02:30")
@@ -162,7 +169,7 @@ func TestNotice(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				msg, err = writer().Notice(tx, header("disposal-notice.1", now), notice)
+				msg, err = w.Notice(tx, header("disposal-notice.1", now), notice)
 				return err
 			})
 			golden(t, tt.name, msg)
@@ -222,6 +229,25 @@ func TestCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "certificate-interrupted", msg)
+}
+
+// Where there are several groups, or another than the one there is now, notice and
+// certificate say which it was.
+func TestCertificateOfSeveralGroups(t *testing.T) {
+	c := certificate()
+	c.Groups = []disposal.GroupRecords{{Group: "", Records: []record.Seq{1102}}, {Group: "Officers", Records: []record.Seq{1101, 1103, 1104}}}
+	msg, err := writer().Certificate(header("disposal-certificate.2", at("2032-10-26 03:31")), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "certificate-groups", msg)
+	c.Groups = c.Groups[1:]
+	if msg, err = writer().Certificate(header("disposal-certificate.2", c.Finished), c); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(strings.Fields(parse(t, msg).text), " "); !strings.Contains(text, "4 records of the council’s WhatsApp group “Officers”, sent") {
+		t.Errorf("it does not say that it is of the officers:\n%s", text)
+	}
 }
 
 // A run that found everything on hold destroyed nothing and is certified all the same.

@@ -21,8 +21,8 @@ func (w *Writer) Notice(tx *sqlite.Tx, h Header, n disposal.Notice) ([]byte, err
 	}
 	title := "WhatsApp records due to be destroyed on " + n.List.DestroyOn.Long()
 	d := document{Subject: title, Title: title}
-	d.add(paragraph("By %s, %s of the council’s WhatsApp group will have been kept for the full time. %s",
-		n.List.DestroyOn.Long(), saying.Count(len(seqs), "record"), outcome(n)))
+	d.add(paragraph("By %s, %s of the council’s %s will have been kept for the full time. %s",
+		n.List.DestroyOn.Long(), saying.Count(len(seqs), "record"), w.official(w.named(n)), outcome(n)))
 	d.section("What they are", block{Facts: w.particulars(n, seqs)})
 	d.section("What you need to do", toDo(n)...)
 	d.section("Reasons to keep records longer", reasonsToKeep()...)
@@ -47,7 +47,11 @@ func outcome(n disposal.Notice) string {
 }
 
 func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
-	fs := []fact{{"Group", w.groups(n.Groups)}, {"Sent", between(n.From, n.To)}}
+	groups := "Group"
+	if len(n.Groups) > 1 {
+		groups = "Groups"
+	}
+	fs := []fact{{groups, saying.And(w.named(n))}, {"Sent", between(n.From, n.To)}}
 	for _, k := range []struct {
 		name string
 		n    int
@@ -61,19 +65,41 @@ func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
 			fs = append(fs, fact{k.name, saying.Number(int64(k.n))})
 		}
 	}
+	fs = append(fs, fact{"Record numbers", recordNumbers(seqs)})
+	for _, g := range n.Groups {
+		if len(n.Groups) > 1 {
+			fs = append(fs, fact{"Of these in " + w.group(g.Group), recordNumbers(g.Records)})
+		}
+	}
 	return append(fs,
-		fact{"Record numbers", recordNumbers(seqs)},
 		fact{"Disposal list", fmt.Sprintf("%d, drawn up on %s", n.List.ID, saying.Day(n.List.DrawnUp))},
 		fact{"Why", w.policy()},
 	)
 }
 
-func (w *Writer) groups(jids []string) string {
-	var names []string
-	for _, jid := range jids {
-		names = append(names, w.group(jid))
+// named returns what the groups of a notice are called.
+func (w *Writer) named(n disposal.Notice) (names []string) {
+	for _, g := range n.Groups {
+		names = append(names, w.group(g.Group))
 	}
-	return saying.And(names)
+	return names
+}
+
+// official names the groups that something is of, unless there is only one.
+func (w *Writer) official(groups []string) string {
+	only := len(w.Groups) == 1 && len(groups) < 2
+	for jid := range w.Groups {
+		only = only && (len(groups) == 0 || groups[0] == w.group(jid))
+	}
+	switch {
+	case only:
+		return "WhatsApp group"
+	case len(groups) == 1:
+		return "WhatsApp group " + groups[0]
+	case len(groups) == 0:
+		return "WhatsApp groups"
+	}
+	return "WhatsApp groups " + saying.And(groups)
 }
 
 // policy says under which rule records fall due.
