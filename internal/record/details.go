@@ -39,6 +39,10 @@ type Details struct {
 	Shared   int        `json:"shared,omitempty"`           // of a history: how many earlier messages
 	Reason   string     `json:"reason,omitempty"`           // of a change of participants: "invite" for an invite link, or as WhatsApp says
 	Version  string     `json:"previous_version,omitempty"` // of the participant list, before the change
+
+	// Settings are how a group was set up when WhatsApp gave the list of who is present,
+	// by the type of the record that would say so, which has the value as its text.
+	Settings map[Type]string `json:"settings,omitempty"`
 }
 
 // What a message can be of another; see [Details.Part].

@@ -110,7 +110,7 @@ const (
 	Removed    Type = "removed"    // by somebody else
 	Promoted   Type = "promoted"   // to admin of the group
 	Demoted    Type = "demoted"    // no longer admin
-	Renumbered Type = "renumbered" // the sender has this number now, and had that of the participant
+	Renumbered Type = "renumbered" // somebody has another number: the sender and the participant are the old address and the new, or the new and the old
 	Present    Type = "present"    // the whole list, as WhatsApp gave it when we asked
 
 	Subject     Type = "subject" // the group's name in WhatsApp
