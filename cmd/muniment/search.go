@@ -456,8 +456,8 @@ func (fs findings) incomplete() string {
 func missing(tx *sqlite.Tx, q archive.Query) ([]archive.Gap, error) {
 	gaps, err := archive.Gaps(tx)
 	return slices.DeleteFunc(gaps, func(g archive.Gap) bool {
-		made := !g.Closed.IsZero() && (g.Kind == archive.NotConnected || g.Kind == archive.NotDecrypted)
-		return made || q.Before != "" && !g.Opened.Before(q.Before.Start()) ||
+		made := !g.Closed.IsZero() && g.Kind.Heals()
+		return made || g.Kind == archive.ListBroken || q.Before != "" && !g.Opened.Before(q.Before.Start()) ||
 			q.After != "" && !g.Closed.IsZero() && g.Closed.Before(q.After.Start())
 	}), err
 }

@@ -22,7 +22,15 @@ const (
 	NotLinked    GapKind = "not linked"    // a time; what was sent is missing for good
 	NotDecrypted GapKind = "not decrypted" // a message
 	Abandoned    GapKind = "abandoned"     // decrypted, never captured, never sent again
+
+	// Of one group:
+	ListBroken GapKind = "list of participants" // a time; who came and went was not told, and the list was asked for
+	NotInGroup GapKind = "not in the group"     // a time; what was sent is missing for good
 )
+
+// Heals reports whether what was missing is here once a gap of the kind is closed. Of
+// the others something stays missing.
+func (k GapKind) Heals() bool { return k == NotConnected || k == NotDecrypted || k == ListBroken }
 
 // Gap is a time, or a message, known to be missing.
 type Gap struct {
@@ -79,19 +87,30 @@ func (a *Archive) healGap(tx *sqlite.Tx, now time.Time, r record.Received, sende
 // OpenGap notes that from since on nothing is received, or that something is
 // lost. A gap of the same kind that is open stays the one it is.
 func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) error {
-	var open bool
-	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM gap WHERE kind = ? AND closed_at IS NULL)", kind).Scan(&open); err != nil {
-		return fmt.Errorf("open gap: %w", err)
+	_, err := OpenGroupGap(tx, now, since, kind, "", cause)
+	return err
+}
+
+// OpenGroupGap notes the same of one group, and reports whether that is news.
+func OpenGroupGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, group, cause string) (news bool, err error) {
+	open, err := isOpen(tx, kind, group)
+	if err != nil || open && kind != Abandoned {
+		return false, err
 	}
-	if open && (kind == NotConnected || kind == NotLinked) {
-		return nil
+	if _, err := tx.Exec("INSERT INTO gap (kind, group_jid, opened_at, cause) VALUES (?, ?, ?, ?)",
+		kind, group, sqlite.FormatTime(since), cause); err != nil {
+		return false, fmt.Errorf("open gap: %w", err)
 	}
-	if _, err := tx.Exec("INSERT INTO gap (kind, group_jid, opened_at, cause) VALUES (?, '', ?, ?)",
-		kind, sqlite.FormatTime(since), cause); err != nil {
-		return fmt.Errorf("open gap: %w", err)
-	}
-	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(kind),
+	return true, journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(kind),
 		About: journal.About{"since": sqlite.FormatTime(since), "cause": cause}})
+}
+
+func isOpen(tx *sqlite.Tx, kind GapKind, group string) (open bool, err error) {
+	err = tx.QueryRow("SELECT EXISTS (SELECT 1 FROM gap WHERE kind = ? AND group_jid = ? AND closed_at IS NULL)", kind, group).Scan(&open)
+	if err != nil {
+		return false, fmt.Errorf("open gap: %w", err)
+	}
+	return open, nil
 }
 
 // CloseGap notes that we are connected again: no more is missed, and what was
@@ -99,6 +118,12 @@ func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) er
 // missing, as the gap's kind says.
 func CloseGap(tx *sqlite.Tx, now time.Time) error {
 	return errors.Join(closeGaps(tx, now, NotConnected, "1"), closeGaps(tx, now, NotLinked, "1"))
+}
+
+// CloseGroupGap notes that what was opened by [OpenGroupGap] is over; there may be
+// nothing open.
+func CloseGroupGap(tx *sqlite.Tx, now time.Time, kind GapKind, group string) error {
+	return closeGaps(tx, now, kind, "group_jid = ?1", group)
 }
 
 func closeGaps(tx *sqlite.Tx, now time.Time, kind GapKind, which string, args ...any) error {

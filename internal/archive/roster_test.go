@@ -167,3 +167,73 @@ func TestRosterOfAGroupWithoutAList(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+func TestChangesOfTheRoster(t *testing.T) {
+	o := newOffice(t)
+	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	admin := record.Participant{Address: ann, Admin: true}
+	invited := func(r record.Received) record.Received {
+		r.Kind, r.Type, r.Group, r.Details = record.Participants, record.Joined, official, record.Details{Reason: "invite", Version: "1"}.Encode()
+		return r
+	}
+	newNumber, oldNumber := record.Address{JID: "447700900555@s.whatsapp.net"}, record.Address{JID: "447700900105@s.whatsapp.net"}
+	stranger := record.Address{JID: "447700900556@s.whatsapp.net"}
+
+	o.moves(day(1), record.Present, ann, admin, those(bo)[0], those(oldNumber)[0])
+	first := o.captures(invited(record.Received{Sender: cy, Sent: day(2), Participants: those(cy)})).Seq
+	o.moves(day(3), record.Added, ann, those(dee, stranger)...)
+	o.moves(day(4), record.Promoted, ann, those(bo)...)
+	o.moves(day(5), record.Removed, nobody, those(dee)...)
+	o.moves(day(6), record.Left, cy, those(cy)...)
+	// WhatsApp names the old number and the new one, in either order.
+	o.moves(day(7), record.Renumbered, oldNumber, those(newNumber)...)
+	o.write(func(tx *sqlite.Tx) error { return people.Renumbered(tx, o.now, oldNumber, newNumber) })
+	o.moves(day(8), record.Renumbered, dee, those(stranger)...) // two LIDs, or nobody knows: not known to be one
+	o.moves(day(20), record.Present, ann, those(ann, cy, dee, newNumber)...)
+	o.moves(day(30), record.Left, ann, those(ann)...)
+	o.captures(record.Received{Kind: record.Participants, Type: record.Left, Group: "other@g.us", Sender: ann, Sent: day(9), Participants: those(ann)})
+
+	a, b, c, d, e, s := o.is(ann), o.is(bo), o.is(cy), o.is(dee), o.is(newNumber), o.is(stranger)
+	if e != o.is(oldNumber) {
+		t.Fatal("two numbers of one person are two people")
+	}
+	found := func(typ record.Type, who ...people.ID) Change {
+		return Change{Seq: first + 7, At: day(20), Type: typ, Found: true, Who: who}
+	}
+	want := []Change{
+		{Seq: first, At: day(2), Type: record.Joined, Who: []people.ID{c}, Reason: "invite"},
+		{Seq: first + 1, At: day(3), Type: record.Added, Who: []people.ID{d, s}, By: a},
+		{Seq: first + 2, At: day(4), Type: record.Promoted, Who: []people.ID{b}, By: a},
+		{Seq: first + 3, At: day(5), Type: record.Removed, Who: []people.ID{d}},
+		{Seq: first + 4, At: day(6), Type: record.Left, Who: []people.ID{c}},
+		{Seq: first + 5, At: day(7), Type: record.Renumbered, Who: []people.ID{e}},
+		{Seq: first + 6, At: day(8), Type: record.Renumbered, Who: []people.ID{d}, Was: s},
+		found(record.Joined, c), found(record.Left, b), found(record.Demoted, a),
+	}
+	changes := func(from, before time.Time) (got []Change) {
+		o.write(func(tx *sqlite.Tx) (err error) { got, err = Changes(tx, official, from, before); return err })
+		return got
+	}
+	if diff := cmp.Diff(want, changes(time.Time{}, day(30))); diff != "" {
+		t.Errorf("changes (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(want[2:4], changes(day(4), day(6))); diff != "" {
+		t.Errorf("changes of two days (-want +got)\n%s", diff)
+	}
+	if got := changes(time.Time{}, day(1)); got != nil {
+		t.Errorf("before there was anything: %v", got)
+	}
+	o.write(func(tx *sqlite.Tx) error {
+		r, err := RosterAt(tx, official, day(10))
+		want := Enrolled{Person: d, How: record.Renumbered, Seen: day(8)}
+		for _, in := range r.In {
+			if in.Person == d && in != want {
+				t.Errorf("in the place of another: %+v", in)
+			}
+		}
+		if len(r.In) != 4 || len(r.Gone) != 2 {
+			t.Errorf("roster after ten days: %+v", r)
+		}
+		return err
+	})
+}

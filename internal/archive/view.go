@@ -138,7 +138,7 @@ func Some(tx *sqlite.Tx, seqs []record.Seq) ([]Record, error) {
 // kept; zero if none is.
 func LastList(tx *sqlite.Tx, group string) (time.Time, error) {
 	var last string
-	if err := tx.QueryRow("SELECT coalesce(max(sent), '') FROM record WHERE kind = 'participants' AND type = 'present' AND group_jid = ?", group).Scan(&last); err != nil {
+	if err := tx.QueryRow("SELECT coalesce(max(sent), '') FROM record WHERE "+isChange+" AND kind = 'participants' AND type = 'present' AND +group_jid = ?", group).Scan(&last); err != nil {
 		return time.Time{}, fmt.Errorf("last list of participants: %w", err)
 	}
 	return sqlite.ParseTime(last)

@@ -109,6 +109,16 @@ func (r *weekly) groupsOf(l openList) string {
 // brief is how long an interruption may be to be counted and not told.
 const brief = 10 * time.Minute
 
+// notInGroup tells of a time when the council's account was not in a group.
+func (r *weekly) notInGroup(g archive.Gap) string {
+	if g.Closed.IsZero() {
+		return fmt.Sprintf("The council’s account has not been in the group %s since %s. Messages sent since then are missing from this record.",
+			r.w.group(g.Group), saying.Moment(g.Opened))
+	}
+	return fmt.Sprintf("The council’s account was not in the group %s from %s to %s. Messages sent then are missing from this record.",
+		r.w.group(g.Group), saying.Moment(g.Opened), saying.Moment(g.Closed))
+}
+
 // missing tells what is known to be missing, or may be.
 func (r *weekly) missing() (bs []block) {
 	var lost, later []string
@@ -125,6 +135,13 @@ func (r *weekly) missing() (bs []block) {
 			older = append(older, g)
 		case g.Kind == archive.NotDecrypted:
 			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read. It is missing from this record.", saying.Moment(g.Opened), r.in(g.Group)))
+		case g.Kind == archive.NotInGroup:
+			lost = append(lost, r.notInGroup(g))
+		case g.Kind == archive.ListBroken && ongoing:
+			lost = append(lost, fmt.Sprintf("WhatsApp has not told who is in the group %s since %s. It is being asked.", r.w.group(g.Group), saying.Moment(g.Opened)))
+		case g.Kind == archive.ListBroken:
+			lost = append(lost, fmt.Sprintf("Between %s and %s who is in the group %s changed, and WhatsApp did not tell how. Since then the list is right.",
+				saying.Moment(g.Opened), saying.Moment(g.Closed), r.w.group(g.Group)))
 		case ongoing:
 			lost = append(lost, fmt.Sprintf("The system has not been connected since %s. Messages sent since then may be missing from this record.", saying.Moment(g.Opened)))
 		case g.Kind == archive.NotLinked:

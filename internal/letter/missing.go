@@ -31,6 +31,11 @@ func (r reading) missing() (bs []block) {
 				bs = append(bs, block{Callout: fmt.Sprintf("The system was not connected from %s to %s. "+
 					"Messages sent then may be missing from this record.", saying.Moment(opened), saying.Moment(closed))})
 			}
+		case archive.NotInGroup:
+			if g.Group == r.group() && opened.Before(closed) && within(opened, closed, from, to) {
+				bs = append(bs, block{Callout: fmt.Sprintf("The council’s account was not in the group from %s to %s. "+
+					"Messages sent then are missing from this record.", saying.Moment(opened), saying.Moment(closed))})
+			}
 		case archive.Abandoned: // it is found a day late at most
 			if since := opened.AddDate(0, 0, -1); within(since, opened, from, to) {
 				bs = append(bs, block{Callout: fmt.Sprintf("Messages that arrived between %s and %s were not recorded. "+
