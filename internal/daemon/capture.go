@@ -25,6 +25,7 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 			return d.counted(ctx, archive.WasOutOfScope, func(*sqlite.Tx) error { return nil })
 		},
 		Missing:      d.missing,
+		Outside:      d.outside,
 		Connected:    d.connected,
 		Disconnected: d.disconnected,
 		LinkLost:     d.linkLost,
@@ -36,11 +37,12 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 // When it returns nil, all of it is on disk, and only then may the message be
 // acknowledged to WhatsApp. It may be called again with the same record.
 func (d *Daemon) capture(ctx context.Context, r record.Received) error {
-	outcome := archive.WasDuplicate
+	outcome, askList := archive.WasDuplicate, false
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		fresh, err := d.captureIn(tx, r)
-		if fresh {
+		if err == nil && fresh {
 			outcome = archive.WasCaptured
+			askList, err = d.moved(tx, r)
 		}
 		return errors.Join(err, archive.Count(tx, d.intake, d.received.Load(), outcome))
 	})
@@ -53,6 +55,9 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	if r.File != nil {
 		d.vault.Wake()
 	}
+	if askList {
+		d.session.AskList(r.Group)
+	}
 	d.log.Info("record received", "what", r, "outcome", outcome)
 	return nil
 }
@@ -60,7 +65,7 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 // captureIn captures r within tx and reports whether it is new.
 func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err error) {
 	if r.Kind == record.Participants && r.Type == record.Present {
-		if says, err := d.saysNothing(tx, r); err != nil || says {
+		if nothing, err := d.listed(tx, r); err != nil || nothing {
 			return false, err
 		}
 	}
@@ -83,20 +88,6 @@ func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err er
 		err = vault.Want(tx, d.now(), c.Seq, r.FileType(), *r.File)
 	}
 	return true, err
-}
-
-// listAgain is after how long a list of all who are in the group is kept anew, even
-// if it says nothing new: who was in the group is told by the lists and changes that
-// are kept, and the first of these is destroyed some day.
-const listAgain = 365 * 24 * time.Hour
-
-// saysNothing reports whether r, a list of all present, need not be kept.
-func (d *Daemon) saysNothing(tx *sqlite.Tx, r record.Received) (bool, error) {
-	last, err := archive.LastList(tx, r.Group)
-	if err != nil || last.IsZero() || r.Sent.Sub(last) > listAgain {
-		return false, err
-	}
-	return people.Known(tx, d.now(), r)
 }
 
 // download fetches a file, as WhatsApp keeps it.

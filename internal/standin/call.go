@@ -24,6 +24,9 @@ func (v Voice) Calls(video bool) *Call {
 	return c
 }
 
+// ID is the call's, which every notice of it bears.
+func (c *Call) ID() string { return c.id }
+
 // Rings has the linked device be rung as phones are.
 func (c *Call) Rings() {
 	defer c.by.lock().Unlock()

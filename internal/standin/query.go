@@ -45,7 +45,7 @@ func (c *connection) answer(query *waBinary.Node) waBinary.Node {
 		c.server.mu.Unlock()
 	}
 	if code != 0 {
-		text := map[int]string{400: "bad-request", 403: "forbidden", 404: "item-not-found", 501: "feature-not-implemented"}[code]
+		text := map[int]string{400: "bad-request", 403: "forbidden", 404: "item-not-found", 501: "feature-not-implemented", 503: "service-unavailable"}[code]
 		answer.Attrs["type"] = "error"
 		answer.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": code, "text": text}}}
 	}
@@ -122,8 +122,20 @@ func (c *connection) giveMediaHosts(*waBinary.Node) ([]waBinary.Node, int) {
 	}}, 0
 }
 
+// Busy makes the server give no answer to the next n questions about a group, but that it
+// is busy.
+func (s *Server) Busy(n int) {
+	s.mu.Lock()
+	s.busy = n
+	s.mu.Unlock()
+}
+
 // describeGroup describes a group to whom is in it.
 func (c *connection) describeGroup(query *waBinary.Node) ([]waBinary.Node, int) {
+	if c.server.busy > 0 {
+		c.server.busy--
+		return nil, 503
+	}
 	for _, g := range c.server.groups {
 		if g.jid == query.Attrs["to"] {
 			if g.participant(c.linked.account) == nil {

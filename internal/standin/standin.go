@@ -89,6 +89,7 @@ type Server struct {
 	companion  *companion
 	devices    uint16 // device number given last
 	refusal    int
+	busy       int // questions about groups to be left without an answer
 	dropAfter  int
 	mediaFault mediaFault
 	mediaHosts []string

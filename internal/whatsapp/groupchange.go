@@ -1,13 +1,14 @@
 package whatsapp
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -19,6 +20,9 @@ import (
 // group makes records of a change of a group: one for those who came, one for
 // those who went, and one for every other change, of which WhatsApp sends one at
 // a time. There are none if the group is not listed, and at least one if it is.
+//
+// What whatsmeow cannot parse, because an attribute that it expects is not there, it
+// acknowledges without an event; see [unparsed].
 func (t translator) group(evt *events.GroupInfo) (rs []record.Received) {
 	if !t.listed(evt.JID) {
 		return nil
@@ -38,21 +42,25 @@ func (t translator) group(evt *events.GroupInfo) (rs []record.Received) {
 		Sent:    evt.Timestamp.UTC(),
 		Version: evt.ParticipantVersionID,
 	}
+	before := record.Details{Version: evt.PrevParticipantVersionID}
 	if len(evt.Join) > 0 {
 		r := t.movement(base, evt.Join, actor.IsEmpty(), record.Joined, record.Added)
 		if evt.JoinReason == "invite" {
 			r.Type = record.Joined
 		}
+		came := before
+		came.Reason = content.Valid(evt.JoinReason)
+		r.Details = came.Encode()
 		rs = append(rs, r)
 	}
 	if len(evt.Leave) > 0 {
-		rs = append(rs, t.movement(base, evt.Leave, actor.IsEmpty(), record.Left, record.Removed))
+		r := t.movement(base, evt.Leave, actor.IsEmpty(), record.Left, record.Removed)
+		r.Details = before.Encode()
+		rs = append(rs, r)
 	}
 	for _, c := range t.changes(evt) {
-		rs = append(rs, change(base, c))
-	}
-	if len(rs) == 0 {
-		rs = append(rs, change(base, groupChange{Type: "group_change"}))
+		c.Group, c.Actor, c.At, c.Version, c.Before = base.Group, by, base.Sent.Unix(), base.Version, before.Version
+		rs = append(rs, t.change(c))
 	}
 	return rs
 }
@@ -72,98 +80,32 @@ func (t translator) movement(r record.Received, who []types.JID, nobody bool, se
 
 func (t translator) participants(jids []types.JID, group string) (ps []record.Participant) {
 	for _, jid := range jids {
-		a := t.address(jid, types.EmptyJID, types.EmptyJID)
-		if a.JID != "" && a.JID != group {
-			ps = append(ps, record.Participant{Address: a})
-		}
+		ps = t.participant(ps, jid, types.EmptyJID, group)
 	}
 	return ps
 }
 
-// A groupChange is what is kept of a change as it was delivered: the record's
-// Protobuf holds it as JSON, since WhatsApp's notifications are no protobufs.
-type groupChange struct {
-	Type         record.Type          `json:"type"`
-	Group        string               `json:"group"`
-	Actor        record.Address       `json:"actor"`
-	At           time.Time            `json:"at"`
-	Participants []record.Participant `json:"participants,omitempty"` // promoted, demoted
-	Version      string               `json:"version,omitempty"`      // of the participant list
-	Change       any                  `json:"change,omitempty"`       // the part of events.GroupInfo
-
-	read record.Received // kind, type, text and participants, if it can be read
+// participant adds somebody to ps, if it is somebody.
+func (t translator) participant(ps []record.Participant, jid, alt types.JID, group string) []record.Participant {
+	if a := t.address(jid, alt, types.EmptyJID); a.JID != "" && a.JID != group {
+		ps = append(ps, record.Participant{Address: a})
+	}
+	return ps
 }
 
-// changes returns the changes other than people's coming and going. Their types
-// are stable: records bear them, or their IDs.
-func (t translator) changes(evt *events.GroupInfo) (cs []groupChange) {
-	add := func(is bool, name record.Type, what any) {
-		if is {
-			cs = append(cs, groupChange{Type: name, Change: what})
-		}
+// change makes the record of a change. It is read from what is kept of it.
+func (t translator) change(c content.Change) record.Received {
+	r, err := content.ReadChange(c.Encode())
+	if err != nil {
+		panic(fmt.Sprintf("whatsapp: %v", err)) // it was written just now
 	}
-	read := func(name, typ record.Type, what any, text string) {
-		cs = append(cs, groupChange{Type: name, Change: what,
-			read: record.Received{Kind: record.Group, Type: typ, Text: content.Valid(text)}})
-	}
-	rank := func(name, typ record.Type, jids []types.JID) {
-		if len(jids) == 0 {
-			return
-		}
-		c := groupChange{Type: name, Participants: t.participants(jids, evt.JID.String())}
-		if c.Participants != nil {
-			c.read = record.Received{Kind: record.Participants, Type: typ, Participants: c.Participants}
-		}
-		cs = append(cs, c)
-	}
-	if evt.Name != nil {
-		read("group_subject", record.Subject, evt.Name, evt.Name.Name)
-	}
-	if evt.Topic != nil {
-		read("group_description", record.Description, evt.Topic, evt.Topic.Topic)
-	}
-	add(evt.Locked != nil, "group_locked", evt.Locked)
-	add(evt.Announce != nil, "group_announce", evt.Announce)
-	if e := evt.Ephemeral; e != nil {
-		seconds := e.DisappearingTimer
-		if !e.IsEphemeral {
-			seconds = 0
-		}
-		read("group_ephemeral", record.Timer, e, strconv.FormatUint(uint64(seconds), 10))
-	}
-	add(evt.MembershipApprovalMode != nil, "group_membership_approval", evt.MembershipApprovalMode)
-	add(evt.Delete != nil, "group_deleted", evt.Delete)
-	add(evt.Link != nil, "group_linked", evt.Link)
-	add(evt.Unlink != nil, "group_unlinked", evt.Unlink)
-	add(evt.NewInviteLink != nil, "group_invite_link", evt.NewInviteLink)
-	add(evt.Suspended, "group_suspended", true)
-	add(evt.Unsuspended, "group_unsuspended", true)
-	rank("group_promote", record.Promoted, evt.Promote)
-	rank("group_demote", record.Demoted, evt.Demote)
-	for _, node := range evt.UnknownChanges {
-		if node != nil {
-			cs = append(cs, groupChange{Type: "group_" + record.Type(plainName(node.Tag)), Change: stanza(*node)})
-		}
-	}
-	return cs
-}
-
-// change makes the record of a change, unsupported if it is not read. Group
-// notifications carry no ID that whatsmeow passes on, so it is made of what the
-// change says.
-func change(r record.Received, c groupChange) record.Received {
-	c.Group, c.Actor, c.At, c.Version = r.Group, r.Sender, r.Sent, r.Version
-	b, err := json.Marshal(c)
-	if err != nil { // a year beyond 9999 in what WhatsApp sent
-		c.Change, c.At = fmt.Sprintf("%+v", c.Change), time.Time{}
-		b, _ = json.Marshal(c)
-	}
-	r.Kind, r.Type, r.Protobuf = record.Unsupported, c.Type, b
-	if c.read.Kind != "" {
-		r.Kind, r.Type, r.Text, r.Participants = c.read.Kind, c.read.Type, c.read.Text, c.read.Participants
-	}
-	r.ID = fmt.Sprintf("group:%s:%d:%s", c.Type, r.Sent.Unix(), digest(b))
+	r.Own = t.own[r.Sender.JID]
 	return r
+}
+
+// names reports whether the council's own account is among those whom r names.
+func (t translator) names(r record.Received) bool {
+	return slices.ContainsFunc(r.Participants, func(p record.Participant) bool { return t.own[p.JID] || t.own[p.Alt] })
 }
 
 // picture makes the record of a new or removed picture of a group.
@@ -171,59 +113,148 @@ func (t translator) picture(evt *events.Picture) (r record.Received, is bool) {
 	if !t.listed(evt.JID) {
 		return record.Received{}, false
 	}
-	by := t.address(evt.Author, types.EmptyJID, evt.JID)
-	return change(record.Received{
-		Group:  evt.JID.String(),
-		Sender: by,
-		Own:    t.own[by.JID],
-		Sent:   evt.Timestamp.UTC(),
-	}, groupChange{Type: "group_picture", Change: map[string]any{"removed": evt.Remove, "id": evt.PictureID}}), true
-}
-
-// present makes the record of who is in a group, as WhatsApp gave it when we
-// asked; sender is who asked, the council's own account.
-func present(group string, sender record.Address, who []record.Participant, version string, at time.Time) record.Received {
-	return record.Received{
-		Kind: record.Participants, Type: record.Present, Group: group, Sender: sender, Own: true,
-		Sent: at.UTC(), Participants: who, Version: version,
+	s := content.Stanza{Tag: "picture"}
+	if !evt.Remove {
+		s.Attrs = map[string]string{"id": content.Valid(evt.PictureID)}
 	}
+	return t.change(content.Change{
+		Group: evt.JID.String(), Actor: t.address(evt.Author, types.EmptyJID, evt.JID), At: evt.Timestamp.Unix(), Stanza: s,
+	}), true
 }
 
-// stanza renders a part of WhatsApp's that whatsmeow does not read.
-func stanza(n waBinary.Node) map[string]any {
-	m := map[string]any{"tag": content.Valid(n.Tag)}
-	if len(n.Attrs) > 0 {
-		attrs := make(map[string]string, len(n.Attrs))
-		for k, v := range n.Attrs {
-			attrs[content.Valid(k)] = content.Valid(fmt.Sprint(v))
+// changes returns the changes other than people's coming and going, in WhatsApp's words:
+// what whatsmeow has parsed, put back as it came. There is one at least, unless people
+// came or went.
+func (t translator) changes(evt *events.GroupInfo) (all []content.Change) {
+	add := func(tag string, attrs ...string) *content.Change {
+		all = append(all, content.Change{Stanza: content.Stanza{Tag: tag, Attrs: attributes(attrs...)}})
+		return &all[len(all)-1]
+	}
+	either := func(is bool, tag, other string, attrs ...string) {
+		if !is {
+			tag = other
 		}
-		m["attrs"] = attrs
+		add(tag, attrs...)
+	}
+	rank := func(tag string, who []types.JID) {
+		if len(who) > 0 {
+			add(tag).Participants = t.participants(who, evt.JID.String())
+		}
+	}
+	if n := evt.Name; n != nil {
+		add("subject", "subject", n.Name, "s_t", unix(n.NameSetAt), "s_o", n.NameSetBy.String(), "s_o_pn", n.NameSetByPN.String())
+	}
+	if d := evt.Topic; d != nil {
+		add("description", "id", d.TopicID).Stanza.Text = content.Valid(d.Topic)
+	}
+	if evt.Locked != nil {
+		either(evt.Locked.IsLocked, "locked", "unlocked")
+	}
+	if evt.Announce != nil {
+		either(evt.Announce.IsAnnounce, "announcement", "not_announcement", "v_id", evt.Announce.AnnounceVersionID)
+	}
+	if e := evt.Ephemeral; e != nil {
+		if e.IsEphemeral {
+			add("ephemeral", "expiration", strconv.FormatUint(uint64(e.DisappearingTimer), 10))
+		} else {
+			add("not_ephemeral")
+		}
+	}
+	if evt.MembershipApprovalMode != nil {
+		add("membership_approval_mode") // on or off, whatsmeow does not say
+	}
+	if evt.Delete != nil {
+		add("delete", "reason", evt.Delete.DeleteReason)
+	}
+	if l := evt.Link; l != nil {
+		add("link", "link_type", string(l.Type)).Stanza.Children = linked(l)
+	}
+	if l := evt.Unlink; l != nil {
+		add("unlink", "unlink_type", string(l.Type), "unlink_reason", string(l.UnlinkReason)).Stanza.Children = linked(l)
+	}
+	if evt.NewInviteLink != nil {
+		add("invite", "code", strings.TrimPrefix(*evt.NewInviteLink, whatsmeow.InviteLinkPrefix))
+	}
+	if evt.Suspended {
+		add("suspended")
+	}
+	if evt.Unsuspended {
+		add("unsuspended")
+	}
+	rank("promote", evt.Promote)
+	rank("demote", evt.Demote)
+	for _, node := range evt.UnknownChanges {
+		if node != nil {
+			all = append(all, content.Change{Stanza: asStanza(*node), Participants: t.named(*node, evt.JID.String())})
+		}
+	}
+	if len(all) == 0 && len(evt.Join) == 0 && len(evt.Leave) == 0 {
+		add("change")
+	}
+	return all
+}
+
+func linked(l *types.GroupLinkChange) []content.Stanza {
+	return []content.Stanza{{Tag: "group", Attrs: attributes("jid", l.Group.JID.String(), "subject", l.Group.Name, "s_t", unix(l.Group.NameSetAt))}}
+}
+
+// attributes makes attributes of names and values; those without a value are left out.
+func attributes(pairs ...string) (attrs map[string]string) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			if attrs == nil {
+				attrs = make(map[string]string)
+			}
+			attrs[pairs[i]] = content.Valid(pairs[i+1])
+		}
+	}
+	return attrs
+}
+
+func unix(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(t.Unix(), 10)
+}
+
+// named returns whom a change names that whatsmeow does not read.
+func (t translator) named(n waBinary.Node, group string) (who []record.Participant) {
+	for _, child := range n.GetChildren() {
+		if jid, is := child.Attrs["jid"].(types.JID); is && child.Tag == "participant" {
+			other := "lid"
+			if jid.Server == types.HiddenUserServer {
+				other = "phone_number"
+			}
+			alt, _ := child.Attrs[other].(types.JID)
+			who = t.participant(who, jid, alt, group)
+		}
+	}
+	return who
+}
+
+// asStanza renders a change that whatsmeow does not read.
+func asStanza(n waBinary.Node) content.Stanza {
+	s := content.Stanza{Tag: content.Valid(n.Tag)}
+	for k, v := range n.Attrs {
+		if s.Attrs == nil {
+			s.Attrs = make(map[string]string, len(n.Attrs))
+		}
+		s.Attrs[content.Valid(k)] = content.Valid(fmt.Sprint(v))
 	}
 	switch inner := n.Content.(type) {
 	case []waBinary.Node:
-		var children []map[string]any
 		for _, child := range inner {
-			children = append(children, stanza(child))
+			s.Children = append(s.Children, asStanza(child))
 		}
-		m["content"] = children
 	case []byte:
-		m["content"] = slices.Clone(inner)
-	case string:
-		m["content"] = content.Valid(inner)
-	}
-	return m
-}
-
-// plainName makes the name of a stanza fit to be a type.
-func plainName(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '_':
-			return r
-		case r == '-' || r == ':':
-			return '_'
+		if utf8.Valid(inner) {
+			s.Text = string(inner)
+		} else {
+			s.Bytes = inner
 		}
-		return -1
-	}, strings.ToLower(s))
-	return s[:min(len(s), 40)]
+	case string:
+		s.Text = content.Valid(inner)
+	}
+	return s
 }

@@ -41,10 +41,11 @@ type listener struct {
 	base     context.Context
 	abort    context.CancelFunc
 
-	again   chan struct{}                 // something must be delivered again
-	refresh chan struct{}                 // the lists of participants must be asked for
-	owed    []func(context.Context) error // with turn: reported in vain so far
-	present map[string]record.Received    // last list of participants, by group
+	again chan struct{}                 // something must be delivered again
+	owed  []func(context.Context) error // with turn: reported in vain so far
+
+	lists   lists                      // of participants, that are to be asked for
+	present map[string]record.Received // the last list of each group; of askLists
 
 	link link
 }
@@ -69,7 +70,8 @@ func (l *listener) handle(evt any) (ok bool) {
 		if l.stopping.Load() || !l.begin() {
 			return false
 		}
-	case *events.UndecryptableMessage, *events.FBMessage:
+	case *events.UndecryptableMessage, *events.FBMessage,
+		*events.CallOffer, *events.CallOfferNotice, *events.CallTerminate:
 		// It is acknowledged already, or will be whatever we say.
 		if !l.begin() {
 			return false
@@ -81,7 +83,7 @@ func (l *listener) handle(evt any) (ok bool) {
 	defer l.end()
 	ctx, cancel := context.WithTimeout(l.base, captureTimeout)
 	defer cancel()
-	l.reportOwed(ctx)
+	l.settle(ctx)
 	if err := l.deal(ctx, evt); err != nil {
 		l.log.Error("event not captured, not acknowledged", "err", err)
 		ask(l.again)
@@ -119,18 +121,16 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 		return l.hand(ctx, r, is)
 	case *events.Picture:
 		if r, is := l.t.picture(evt); is {
-			return l.hand(ctx, r, is)
+			return l.report(ctx, func(ctx context.Context) error { return l.hooks.Capture(ctx, r) })
 		}
 	case *events.GroupInfo:
-		rs := l.t.group(evt)
-		if len(rs) == 0 {
-			return l.hand(ctx, record.Received{}, false)
-		}
-		for _, r := range rs {
-			if err := l.hand(ctx, r, true); err != nil {
-				return err
-			}
-		}
+		return l.change(ctx, evt)
+	case *events.CallOffer:
+		return l.call(ctx, evt.BasicCallMeta, mediaOf(evt.Data))
+	case *events.CallOfferNotice:
+		return l.call(ctx, evt.BasicCallMeta, evt.Media)
+	case *events.CallTerminate:
+		return l.call(ctx, evt.BasicCallMeta, mediaOf(evt.Data))
 	case *events.UndecryptableMessage:
 		if evt.UnavailableType == events.UnavailableTypeViewOnce {
 			return l.once(ctx, evt.Info)
@@ -149,6 +149,48 @@ func (l *listener) hand(ctx context.Context, r record.Received, is bool) error {
 		return l.hooks.Skip(ctx)
 	}
 	return l.hooks.Capture(ctx, r)
+}
+
+// change hands over what became of a group, and asks for the list of participants where
+// that tells more: the notice may say that the council's account went or came back, or not
+// what it was that changed.
+func (l *listener) change(ctx context.Context, evt *events.GroupInfo) error {
+	rs := l.t.group(evt)
+	if len(rs) == 0 {
+		return l.hand(ctx, record.Received{}, false)
+	}
+	for _, r := range rs {
+		if err := l.hand(ctx, r, true); err != nil {
+			return err
+		}
+		switch {
+		case r.Kind == record.Group && r.Type == record.Approval && r.Text == "", r.Type == record.Renumbered:
+			l.lists.want(listPause, true, r.Group)
+		case r.Kind != record.Participants || !l.t.names(r):
+		case r.Type == record.Removed || r.Type == record.Left:
+			cause := "The council's account was removed from the group."
+			if r.Type == record.Left {
+				cause = "The council's account has left the group."
+			}
+			if err := l.hooks.Outside(ctx, r.Group, r.Sent, cause); err != nil {
+				return err
+			}
+			l.lists.want(listPause, true, r.Group)
+		case r.Type == record.Added || r.Type == record.Joined:
+			l.lists.want(listPause, true, r.Group)
+		}
+	}
+	return nil
+}
+
+// call hands over that there was a call. All that is told of one is one record: the first
+// notice of it that comes, be it only the one that it is over.
+func (l *listener) call(ctx context.Context, m types.BasicCallMeta, media string) error {
+	r, is := l.t.call(m, media)
+	if !is {
+		return l.hand(ctx, r, false)
+	}
+	return l.report(ctx, func(ctx context.Context) error { return l.hooks.Capture(ctx, r) })
 }
 
 // miss notes a message that cannot be read.
@@ -183,9 +225,9 @@ func (l *listener) report(ctx context.Context, call func(context.Context) error)
 	return err
 }
 
-// reportOwed reports what could not be reported before; it counts as received
-// once more, as a message does that is delivered again.
-func (l *listener) reportOwed(ctx context.Context) {
+// settle reports what could not be reported before; it counts as received once more, as
+// a message does that is delivered again.
+func (l *listener) settle(ctx context.Context) {
 	for len(l.owed) > 0 {
 		l.hooks.Received()
 		if err := l.owed[0](ctx); err != nil {
@@ -198,22 +240,27 @@ func (l *listener) reportOwed(ctx context.Context) {
 // note takes in what is no message and no change of a group.
 //
 // What is not named here is ignored on purpose: receipts, presence and typing
-// (others'; we send none), calls, push names and business names (each message
-// brings its sender's), contacts, chat settings and all else of the app state
-// (not of the group, and in part of other chats), privacy settings, channels,
-// history (nothing is downloaded), media retries (nothing is asked for), changes
-// of identity (the message that follows tells), the preview and the end of the
-// offline queue. Being added to a group anew brings its participants only.
+// (others'; we send none), who takes part in a call and how it is connected, push
+// names and business names (each message brings its sender's), contacts, chat
+// settings and all else of the app state (not of the group, and in part of other
+// chats), privacy settings, channels, history (nothing is downloaded), media retries
+// (nothing is asked for), changes of identity (the message that follows tells), the
+// preview of the offline queue. Being added to a group anew brings its participants
+// only: WhatsApp does not say when it was.
 func (l *listener) note(evt any) {
 	switch evt := evt.(type) {
 	case *events.Connected:
 		l.link.connected()
-		ask(l.refresh)
+		l.lists.want(queuePatience, false, l.session.options.Groups...)
+	case *events.OfflineSyncCompleted:
+		// What was queued while we were away is in the archive, and who came and went.
+		l.lists.want(0, false, l.session.options.Groups...)
 	case *events.JoinedGroup:
 		if l.t.listed(evt.JID) {
-			ask(l.refresh)
+			l.lists.want(listPause, true, evt.JID.String())
 		}
 	case *events.Disconnected:
+		l.lists.later()
 		l.link.disconnected(interrupted)
 	case *events.KeepAliveTimeout:
 		l.link.unanswered(evt.LastSuccess)

@@ -15,7 +15,14 @@ type whatsmeowLog struct {
 	log   *slog.Logger
 	part  string
 	quiet *atomic.Bool
+
+	dropped func() // what to do when a notice of a change of a group was dropped; nil: nothing
 }
+
+// unparsed is what whatsmeow says of a notice of a change of a group in which something
+// is missing that it expects. It acknowledges it and drops it, and this is all that is
+// ever heard of it.
+const unparsed = "Failed to parse group notification: %v"
 
 func (l whatsmeowLog) Warnf(format string, _ ...any) {
 	if !l.quiet.Load() {
@@ -24,6 +31,9 @@ func (l whatsmeowLog) Warnf(format string, _ ...any) {
 }
 
 func (l whatsmeowLog) Errorf(format string, _ ...any) {
+	if format == unparsed && l.dropped != nil {
+		l.dropped()
+	}
 	if !l.quiet.Load() {
 		l.log.Error("whatsmeow reported an error", "part", l.part, "of", format)
 	}

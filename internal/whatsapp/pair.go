@@ -36,7 +36,7 @@ type visit struct {
 func (s *Session) visit() *visit {
 	v := &visit{connected: make(chan struct{}, 1), lost: make(chan string, 1)}
 	var quiet *atomic.Bool
-	v.client, quiet = s.client()
+	v.client, quiet = s.client(nil)
 	quiet.Store(true)
 	v.client.AddEventHandlerWithSuccessStatus(v.handle)
 	return v

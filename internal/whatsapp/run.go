@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -26,11 +25,6 @@ const (
 	grace = 3 * time.Second
 	// queryTimeout bounds a question to WhatsApp.
 	queryTimeout = 30 * time.Second
-	// refreshPause is how long after a reconnection we ask who is in the groups.
-	refreshPause = 2 * time.Second
-	// presentAgain is when an unchanged list of participants is recorded once
-	// more: a connection that comes and goes must not fill the archive.
-	presentAgain = time.Hour
 )
 
 // Run connects and captures until ctx is done, and then returns nil. A lost
@@ -73,10 +67,11 @@ func (s *Session) listen(ctx context.Context, h Hooks) *listener {
 		turn:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		again:   make(chan struct{}, 1),
-		refresh: make(chan struct{}, 1),
+		lists:   lists{nudge: make(chan struct{}, 1)},
 		present: make(map[string]record.Received),
 	}
-	l.client, l.quiet = s.client()
+	// What of a group's changes was lost, its list tells.
+	l.client, l.quiet = s.client(func() { l.lists.want(listPause, true, s.options.Groups...) })
 	own := map[string]bool{l.self.JID: true}
 	if lid := s.device.GetLID(); !lid.IsEmpty() {
 		l.self = record.Address{JID: lid.ToNonAD().String(), Alt: l.self.JID}
@@ -120,9 +115,8 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 	defer ticker.Stop()
 	var redeliver <-chan time.Time
 	var retries backoff
-	var askAt <-chan time.Time // when to ask for the lists of participants
+	var askAt <-chan time.Time // when to ask for lists of participants
 	var asked sync.Mutex       // held while that is under way
-	var pause time.Duration    // at first none
 	for {
 		select {
 		case <-ctx.Done():
@@ -141,17 +135,20 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 		case <-redeliver:
 			redeliver = nil
 			background.Go(l.guarded(l.client.ResetConnection))
-		case <-l.refresh:
-			// What was queued while we were away comes first.
-			askAt, pause = time.After(pause), refreshPause
+		case <-l.lists.nudge:
+			askAt = l.lists.wait()
 		case <-askAt:
-			if askAt = nil; l.link.isUp() {
-				background.Go(l.guarded(func() {
-					asked.Lock()
-					defer asked.Unlock()
-					l.askParticipants(connection)
-				}))
+			if askAt = nil; !l.link.isUp() { // not yet, or no more
+				if l.lists.wait() != nil {
+					askAt = time.After(settling)
+				}
+				continue
 			}
+			background.Go(l.guarded(func() {
+				asked.Lock()
+				defer asked.Unlock()
+				l.askLists(connection)
+			}))
 		}
 	}
 }
@@ -225,9 +222,9 @@ func (l *listener) verify(ctx context.Context) {
 		l.link.disconnected(interrupted)
 	case !l.link.isUp() && connected && l.client.IsLoggedIn():
 		// IsLoggedIn says whether we ever were: an answer proves it.
-		if _, _, err := l.participants(ctx, l.session.options.Groups[0]); err == nil {
+		if _, err := l.askGroup(ctx, l.session.options.Groups[0]); err == nil || notThere(err) != "" {
 			l.link.connected()
-			ask(l.refresh)
+			l.lists.want(0, false, l.session.options.Groups...)
 		}
 	}
 }
@@ -249,58 +246,6 @@ func (l *listener) stop(cut context.CancelFunc) {
 	l.link.wait()
 }
 
-// askParticipants asks who is in each listed group, and captures the answer,
-// unless it is what was answered within the hour. One call at a time.
-func (l *listener) askParticipants(ctx context.Context) {
-	for _, group := range l.session.options.Groups {
-		who, version, err := l.participants(ctx, group)
-		if err == nil {
-			r := present(group, l.self, who, version, l.session.options.Now())
-			last := l.present[group]
-			if slices.Equal(last.Participants, r.Participants) && r.Sent.Sub(last.Sent) < presentAgain {
-				continue
-			}
-			if err = l.capturePresent(r); err == nil {
-				l.present[group] = r
-			}
-		}
-		if err != nil && !l.stopping.Load() {
-			l.log.Warn("participants of a listed group not recorded", "err", err)
-		}
-	}
-}
-
-func (l *listener) capturePresent(r record.Received) error {
-	if l.stopping.Load() || !l.begin() {
-		return ErrNotConnected
-	}
-	defer l.end()
-	ctx, cancel := context.WithTimeout(l.base, captureTimeout)
-	defer cancel()
-	return l.hand(ctx, r, true)
-}
-
-func (l *listener) participants(ctx context.Context, group string) (who []record.Participant, version string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	jid, err := types.ParseJID(group)
-	if err != nil {
-		return nil, "", errors.New("not the address of a group")
-	}
-	info, err := l.client.GetGroupInfo(ctx, jid)
-	if err != nil {
-		return nil, "", fmt.Errorf("ask who is in a group: %w", plain(err))
-	}
-	for _, p := range info.Participants {
-		other := p.LID
-		if p.JID.Server == types.HiddenUserServer {
-			other = p.PhoneNumber
-		}
-		who = append(who, record.Participant{Address: l.t.address(p.JID, other, jid), Admin: p.IsAdmin || p.IsSuperAdmin})
-	}
-	return who, info.ParticipantVersionID, nil
-}
-
 // Participants lists who is in a group now, each by both addresses where
 // WhatsApp tells them, and who its admins are. It needs Run to be connected.
 func (s *Session) Participants(ctx context.Context, group string) ([]record.Participant, error) {
@@ -308,8 +253,8 @@ func (s *Session) Participants(ctx context.Context, group string) ([]record.Part
 	if l == nil || !l.link.isUp() {
 		return nil, ErrNotConnected
 	}
-	who, _, err := l.participants(ctx, group)
-	return who, err
+	g, err := l.askGroup(ctx, group)
+	return g.who, err
 }
 
 // Alive returns an error if events are stuck, or if the session neither hears

@@ -2,12 +2,10 @@ package whatsapp
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waWeb"
@@ -141,7 +139,11 @@ func TestTranslateGroupChange(t *testing.T) {
 		{"added", by(&boLID, func(e *events.GroupInfo) { e.Join = []types.JID{annLID, catLID} }), []record.Received{moved(record.Added, bo, ann, cat)}},
 		{"joined by oneself", by(&boLID, func(e *events.GroupInfo) { e.Join = []types.JID{boLID} }), []record.Received{moved(record.Joined, bo, bo)}},
 		{"joined by oneself, under the other address", by(&boPN, func(e *events.GroupInfo) { e.Join = []types.JID{boLID} }), []record.Received{moved(record.Joined, bo, bo)}},
-		{"joined by link", by(nil, func(e *events.GroupInfo) { e.Join, e.JoinReason = []types.JID{catLID, annLID}, "invite" }), []record.Received{moved(record.Joined, group, cat, ann)}},
+		{"joined by link", by(nil, func(e *events.GroupInfo) { e.Join, e.JoinReason = []types.JID{catLID, annLID}, "invite" }),
+			[]record.Received{withDetails(moved(record.Joined, group, cat, ann), `{"reason":"invite"}`)}},
+		{"added for another reason, and the version before", by(&boLID, func(e *events.GroupInfo) {
+			e.Join, e.JoinReason, e.PrevParticipantVersionID = []types.JID{catLID}, "linked_group_join\xff", "6"
+		}), []record.Received{withDetails(moved(record.Added, bo, cat), `{"reason":"linked_group_join`+"\uFFFD"+`","previous_version":"6"}`)}},
 		{"joined, nobody says how", by(nil, func(e *events.GroupInfo) { e.Join = []types.JID{annLID} }), []record.Received{moved(record.Joined, ann, ann)}},
 		{"left", by(&annLID, func(e *events.GroupInfo) { e.Leave = []types.JID{annLID} }), []record.Received{moved(record.Left, ann, ann)}},
 		{"removed", by(&boLID, func(e *events.GroupInfo) { e.Leave = []types.JID{catLID} }), []record.Received{moved(record.Removed, bo, cat)}},
@@ -173,70 +175,17 @@ func TestTranslateGroupChange(t *testing.T) {
 	}
 }
 
+func withDetails(r record.Received, details string) record.Received {
+	r.Details = details
+	return r
+}
+
 // plainly lists people who are no admins.
 func plainly(who ...record.Address) (ps []record.Participant) {
 	for _, a := range who {
 		ps = append(ps, record.Participant{Address: a})
 	}
 	return ps
-}
-
-func TestGroupChangesAreKept(t *testing.T) {
-	link := "https://chat.whatsapp.com/x"
-	evt := &events.GroupInfo{
-		JID: official, Sender: &boLID, SenderPN: &boPN, Timestamp: noon,
-		Name: &types.GroupName{Name: "New name"}, Topic: &types.GroupTopic{Topic: "About"}, Locked: &types.GroupLocked{IsLocked: true},
-		Announce: &types.GroupAnnounce{}, Ephemeral: &types.GroupEphemeral{}, MembershipApprovalMode: &types.GroupMembershipApprovalMode{},
-		Delete: &types.GroupDelete{}, Link: &types.GroupLinkChange{}, Unlink: &types.GroupLinkChange{}, NewInviteLink: &link,
-		Promote: []types.JID{annLID}, Demote: []types.JID{catLID}, Suspended: true, Unsuspended: true,
-		UnknownChanges: []*waBinary.Node{{
-			Tag: "Member-Add_mode\n", Attrs: waBinary.Attrs{"b": 2, "a": boLID},
-			Content: []waBinary.Node{{Tag: "x", Content: []byte("all")}, {Tag: "y", Content: "text"}},
-		}},
-	}
-	rs := testTranslator().group(evt)
-	var types []string
-	seen := make(map[string]bool)
-	for _, r := range rs {
-		parts := strings.Split(r.ID, ":")
-		if r.Sender != bo || len(r.Protobuf) == 0 || seen[r.ID] || len(parts) != 4 || parts[0] != "group" || parts[2] != "1800000000" {
-			t.Fatalf("%s: %+v", r.Type, r)
-		}
-		if r.Kind == record.Unsupported && string(r.Type) != parts[1] {
-			t.Errorf("type %s, but ID %s", r.Type, r.ID)
-		}
-		types = append(types, parts[1])
-		seen[r.ID] = true
-	}
-	want := strings.Fields(`group_subject group_description group_locked group_announce group_ephemeral
-		group_membership_approval group_deleted group_linked group_unlinked group_invite_link group_suspended
-		group_unsuspended group_promote group_demote group_member_add_mode`)
-	if diff := cmp.Diff(want, types); diff != "" {
-		t.Errorf("types (-want +got):\n%s", diff)
-	}
-	const json = `{"type":"group_member_add_mode","group":"120363000000000001@g.us",` +
-		`"actor":{"jid":"1002@lid","alt":"447700900102@s.whatsapp.net"},"at":"2027-01-15T08:00:00Z",` +
-		`"change":{"attrs":{"a":"1002@lid","b":"2"},"content":[{"content":"YWxs","tag":"x"},{"content":"text","tag":"y"}],"tag":"Member-Add_mode\n"}}`
-	if got := string(rs[len(rs)-1].Protobuf); got != json {
-		t.Errorf("kept %s\nwant %s", got, json)
-	}
-	if diff := cmp.Diff(rs, testTranslator().group(evt)); diff != "" {
-		t.Errorf("the same again is not the same:\n%s", diff)
-	}
-	bare := testTranslator().group(&events.GroupInfo{JID: official, Timestamp: noon})
-	if len(bare) != 1 || bare[0].Type != "group_change" || bare[0].Sender.JID != official.String() {
-		t.Errorf("a change that says nothing: %+v", bare)
-	}
-}
-
-func TestTranslatePicture(t *testing.T) {
-	r, is := testTranslator().picture(&events.Picture{JID: official, Author: boLID, Timestamp: noon, PictureID: "p"})
-	if !is || r.Type != "group_picture" || r.Sender != bo || r.ID == "" {
-		t.Errorf("%v %+v", is, r)
-	}
-	if _, is := testTranslator().picture(&events.Picture{JID: boPN}); is {
-		t.Error("a person's picture is a record")
-	}
 }
 
 func TestUndecryptableCauses(t *testing.T) {

@@ -53,6 +53,10 @@ type Hooks struct {
 	// Missing commits that a message of a listed group cannot be read. It may
 	// come more than once for a message, and the message may come after all.
 	Missing func(ctx context.Context, group string, ref record.Ref, cause string) error
+	// Outside commits that the council's account is not in a listed group, and since
+	// when; zero if WhatsApp does not say. It may come more than once. The next list of
+	// participants tells that it is back.
+	Outside func(ctx context.Context, group string, since time.Time, cause string) error
 
 	// The state of the link; called when it changes. Causes are sentences for
 	// the clerk or the sysadmin and identify nobody. After LinkLost nothing
@@ -95,6 +99,7 @@ type Session struct {
 	// whatsmeow waits two seconds longer after each attempt, without end.
 	patience time.Duration
 	stall    time.Duration // how long a download may go without a byte
+	askAgain time.Duration // when a list of participants is asked for again, if WhatsApp did not answer
 }
 
 // Open opens the session, or creates one that is not linked.
@@ -118,7 +123,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, db: db, patience: time.Minute, stall: stallLimit}
+	s := &Session{options: o, db: db, patience: time.Minute, stall: stallLimit, askAgain: 5 * time.Minute}
 	if err := s.load(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open session: %w", err)
@@ -167,10 +172,11 @@ func (s *Session) Linked() bool { return s.container.linked.Load() }
 // means nothing: the first retry asks our own phone anyway (retry.go).
 //
 // Once quiet is set, its complaints are not logged any more: they are about the
-// end of the connection.
-func (s *Session) client() (c *whatsmeow.Client, quiet *atomic.Bool) {
+// end of the connection. Dropped, if not nil, is called when it has dropped a notice
+// of a change of a group.
+func (s *Session) client(dropped func()) (c *whatsmeow.Client, quiet *atomic.Bool) {
 	quiet = new(atomic.Bool)
-	c = whatsmeow.NewClient(s.device, whatsmeowLog{log: s.options.Log, quiet: quiet})
+	c = whatsmeow.NewClient(s.device, whatsmeowLog{log: s.options.Log, quiet: quiet, dropped: dropped})
 	c.SynchronousAck = true
 	c.EnableDecryptedEventBuffer = true
 	c.ManualHistorySyncDownload = true

@@ -204,7 +204,8 @@ func TestCapture(t *testing.T) {
 					t.Errorf("record %d, %s %s, has no protobuf", i, got[i].Kind, got[i].Type)
 				}
 			}
-			ignore := cmpopts.IgnoreFields(record.Received{}, "Sent", "Protobuf", "Version")
+			checkVersions(t, got)
+			ignore := cmpopts.IgnoreFields(record.Received{}, "Sent", "Protobuf", "Version", "Details")
 			if diff := cmp.Diff(want, got, ignore, cmpopts.IgnoreFields(record.Quotation{}, "Protobuf")); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
 			}
@@ -229,6 +230,26 @@ func TestCapture(t *testing.T) {
 			m.balance()
 			w.receiveOnly("bridge", "record.", "Nor this")
 		})
+	}
+}
+
+// checkVersions checks that each change of participants names the version before it, and
+// the reason for which somebody joined.
+func checkVersions(t *testing.T, rs []record.Received) {
+	t.Helper()
+	version := ""
+	for i, r := range rs {
+		if r.Kind != record.Participants {
+			continue
+		}
+		d, err := record.ParseDetails(r.Details)
+		if err != nil || d.Version == "" || version != "" && d.Version != version || r.Version == d.Version {
+			t.Errorf("record %d, %s: from version %q to %q after %q, %v", i, r.Type, d.Version, r.Version, version, err)
+		}
+		version = r.Version
+		if invited := r.Type == record.Joined; invited != (d.Reason == "invite") {
+			t.Errorf("record %d, %s: reason %q", i, r.Type, d.Reason)
+		}
 	}
 }
 

@@ -181,6 +181,13 @@ type missing struct {
 	cause string
 }
 
+// An outside is what was said of a group that the council's account is not in.
+type outside struct {
+	group string
+	since time.Time
+	cause string
+}
+
 // A memory is the other side of the hooks: an archive that forgets.
 type memory struct {
 	t *testing.T
@@ -190,6 +197,7 @@ type memory struct {
 	records  []record.Received
 	present  []record.Received
 	missing  []missing
+	outside  []outside
 	received int
 	skipped  int
 	failed   int
@@ -247,6 +255,10 @@ func (m *memory) hooks() Hooks {
 		},
 		Missing: func(ctx context.Context, group string, ref record.Ref, cause string) error {
 			m.change(func() { m.missing = append(m.missing, missing{group, ref, cause}) })
+			return ctx.Err()
+		},
+		Outside: func(ctx context.Context, group string, since time.Time, cause string) error {
+			m.change(func() { m.outside = append(m.outside, outside{group, since, cause}) })
 			return ctx.Err()
 		},
 		Connected:    func(context.Context) error { return state("connected") },
