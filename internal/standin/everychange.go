@@ -8,16 +8,15 @@ import (
 
 // EveryChange has members change a group in each way that there is, always in the same
 // order, a minute apart. Ann must be an admin, Bo in the group, and the others not. In
-// the end the group is as it was, but for unheard, who came without the companion's
-// being told.
+// the end it has another name, and unheard in it, who came without the companion's being
+// told; all else is as it was.
 func EveryChange(from time.Time, g *Group, ann, bo, cy, unheard *Member) {
 	later := func(m *Member) Voice {
 		from = from.Add(time.Minute)
 		return m.In(g).At(from)
 	}
-	subject := g.Subject()
 	later(ann).Retitles("Bridges and culverts")
-	later(bo).Retitles(subject)
+	later(bo).Retitles("Cranford PC")
 	later(ann).Describes("For the council's business.\nNo decisions are made here.")
 	later(ann).Describes("")
 	later(ann).SetsTimer(7 * 24 * time.Hour)

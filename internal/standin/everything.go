@@ -17,15 +17,22 @@ type Sent struct {
 	*Message
 }
 
-// Everything has two members send one message of each kind that there is, in fixed
-// words and always in the same order, a minute apart. Ann must be an admin. The voices
-// say in which group, and with what mishap. It leaves the group's timer off.
-//
-// Every field of waE2E.Message occurs in it that can be content; a test holds the two
-// together. What is sent is what apps send as far as that is known, and for the rest
-// what their protocol allows.
-func Everything(from time.Time, ann, bo Voice) []Sent {
-	c := &corpus{ann: ann, bo: bo, at: from}
+// Everything is a corpus: one message of each kind that there is, in fixed words, always
+// in the same order, a minute apart. Every field of waE2E.Message occurs in it that can
+// be content; a test holds the two together. What is sent is what apps send as far as
+// that is known, and for the rest what their protocol allows.
+type Everything struct {
+	From time.Time
+	// Ann and Bo are who send it, in which group and with what mishap. Ann must be an
+	// admin.
+	Ann, Bo Voice
+	// Before is called before each message, with its number from 0. It may be nil.
+	Before func(n int)
+}
+
+// Send sends everything. It leaves the group's timer off.
+func (e Everything) Send() []Sent {
+	c := &corpus{Everything: e}
 	c.texts()
 	c.reactions()
 	c.edits()
@@ -53,19 +60,24 @@ func Everything(from time.Time, ann, bo Voice) []Sent {
 
 // A corpus is being sent.
 type corpus struct {
-	ann, bo Voice
-	at      time.Time
-	sent    []Sent
+	Everything
+	sent []Sent
+	n    int
 }
 
 // a and b are the members, a minute later each time.
-func (c *corpus) a() Voice { return c.later(c.ann) }
-func (c *corpus) b() Voice { return c.later(c.bo) }
+func (c *corpus) a() Voice { return c.later(c.Ann) }
+func (c *corpus) b() Voice { return c.later(c.Bo) }
 
 func (c *corpus) later(v Voice) Voice {
-	c.at = c.at.Add(time.Minute)
-	return v.At(c.at)
+	if c.Before != nil {
+		c.Before(c.n)
+	}
+	c.n++
+	return v.At(c.now())
 }
+
+func (c *corpus) now() time.Time { return c.From.Add(time.Duration(c.n) * time.Minute) }
 
 func (c *corpus) add(name string, m *Message) *Message {
 	c.sent = append(c.sent, Sent{name, m})
@@ -87,8 +99,8 @@ func (c *corpus) texts() {
 	said := c.add("text", c.a().Says("The handrail on the footbridge has come away."))
 	c.add("text in lines", c.b().Says("Three things:\n1. the handrail\n2. the bin\n\n3. the *gate*"))
 	c.add("reply", c.b().Replies(said, "I saw it too."))
-	c.add("reply that mentions", c.b().Replies(said, "@"+c.ann.member.name+" did you ring the county?", c.ann.member))
-	c.add("mention", c.a().Says("@"+c.bo.member.name+" please look at it, @"+c.bo.member.name+".", c.bo.member))
+	c.add("reply that mentions", c.b().Replies(said, "@"+c.Ann.member.name+" did you ring the county?", c.Ann.member))
+	c.add("mention", c.a().Says("@"+c.Bo.member.name+" please look at it, @"+c.Bo.member.name+".", c.Bo.member))
 	c.add("mention by number", c.a().Says("Nobody is @447700900999 here, or @all."))
 	c.sends("link", &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
 		Text:        proto.String("The county's page: https://county.example/bridges"),
@@ -123,7 +135,7 @@ func (c *corpus) edits() {
 	c.add("bare edit", c.a().EditsBare(m, "The meeting is at half past six."))
 	c.add("sealed edit", c.a().Sealed().Edits(m, "The meeting is at eight."))
 	c.add("bare sealed edit", c.a().Sealed().EditsBare(m, "The meeting is at nine."))
-	c.add("edit that mentions", c.a().Sealed().Edits(m, "The meeting is when @"+c.bo.member.name+" comes.", c.bo.member))
+	c.add("edit that mentions", c.a().Sealed().Edits(m, "The meeting is when @"+c.Bo.member.name+" comes.", c.Bo.member))
 	photo := c.add("captioned", c.b().SendsImage([]byte("a culvert"), "The culvert"))
 	c.add("edit of a caption", c.b().Edits(photo, "The culvert in Mill Lane"))
 	c.add("sealed edit of a caption", c.b().Sealed().Edits(photo, "The culvert in Church Lane"))
@@ -141,7 +153,7 @@ func (c *corpus) deletions() {
 func (c *corpus) media() {
 	photo := c.add("photo", c.a().SendsImage([]byte("a photo of the handrail"), "The handrail"))
 	c.add("photo without caption", c.a().SendsImage([]byte("another photo"), ""))
-	c.add("photo in reply", c.b().Quoting(photo).Mentioning(c.ann.member).SendsImage([]byte("my photo"), "Mine, @"+c.ann.member.name))
+	c.add("photo in reply", c.b().Quoting(photo).Mentioning(c.Ann.member).SendsImage([]byte("my photo"), "Mine, @"+c.Ann.member.name))
 	c.add("forwarded photo", c.b().Forwards(photo))
 	c.add("video", c.a().Lasting(73*time.Second).SendsVideo([]byte("a film"), "The flood"))
 	c.add("GIF", c.b().SendsGIF([]byte("a moving picture"), "Quite"))
@@ -237,7 +249,7 @@ func (c *corpus) pollForms() {
 	quiz.PollType, quiz.CorrectAnswer = waE2E.PollType_QUIZ.Enum(), quiz.Options[1]
 	voted("quiz", &waE2E.Message{PollCreationMessageV5: quiz})
 	open := ballot("Which year?", []string{"1887", "1897"})
-	open.EndTime, open.HideParticipantName, open.AllowAddOption = proto.Int64(c.at.Add(48*time.Hour).Unix()), proto.Bool(true), proto.Bool(true)
+	open.EndTime, open.HideParticipantName, open.AllowAddOption = proto.Int64(c.now().Add(48*time.Hour).Unix()), proto.Bool(true), proto.Bool(true)
 	voted("poll that ends", &waE2E.Message{PollCreationMessageV6: open})
 	v := c.a()
 	picture := v.image([]byte("a choice"), "")
@@ -246,7 +258,7 @@ func (c *corpus) pollForms() {
 
 func (c *corpus) events() {
 	litter := func(name string) *waE2E.EventMessage {
-		starts := c.at.Truncate(time.Hour).Add(72 * time.Hour)
+		starts := c.now().Truncate(time.Hour).Add(72 * time.Hour)
 		return &waE2E.EventMessage{
 			Name: proto.String(name), Description: proto.String("Bags and gloves are there."),
 			Location: &waE2E.LocationMessage{
@@ -266,7 +278,7 @@ func (c *corpus) events() {
 	c.add("event cancelled", c.a().Replans(event, cancelled))
 	c.add("event with a call", c.b().Plans(&waE2E.EventMessage{
 		Name: proto.String("Surgery"), JoinLink: proto.String("https://call.example/video/abc"),
-		StartTime: proto.Int64(c.at.Truncate(time.Hour).Add(24 * time.Hour).Unix()), IsScheduleCall: proto.Bool(true),
+		StartTime: proto.Int64(c.now().Truncate(time.Hour).Add(24 * time.Hour).Unix()), IsScheduleCall: proto.Bool(true),
 	}))
 	v := c.a()
 	cover := v.image([]byte("a cover"), "")
@@ -292,16 +304,16 @@ func (c *corpus) calls() {
 	c.sends("call", &waE2E.Message{CallLogMesssage: &waE2E.CallLogMessage{
 		IsVideo: proto.Bool(true), CallOutcome: waE2E.CallLogMessage_CONNECTED.Enum(), DurationSecs: proto.Int64(725),
 		Participants: []*waE2E.CallLogMessage_CallParticipant{{
-			JID: c.address(c.bo), CallOutcome: waE2E.CallLogMessage_CONNECTED.Enum(),
+			JID: c.address(c.Bo), CallOutcome: waE2E.CallLogMessage_CONNECTED.Enum(),
 		}},
 	}})
 	c.sends("missed call", &waE2E.Message{CallLogMesssage: &waE2E.CallLogMessage{CallOutcome: waE2E.CallLogMessage_MISSED.Enum()}})
 	planned := c.sends("planned call", &waE2E.Message{ScheduledCallCreationMessage: &waE2E.ScheduledCallCreationMessage{
-		ScheduledTimestampMS: proto.Int64(c.at.Truncate(time.Hour).Add(24 * time.Hour).UnixMilli()), CallType: waE2E.ScheduledCallCreationMessage_VIDEO.Enum(),
+		ScheduledTimestampMS: proto.Int64(c.now().Truncate(time.Hour).Add(24 * time.Hour).UnixMilli()), CallType: waE2E.ScheduledCallCreationMessage_VIDEO.Enum(),
 		Title: proto.String("Planning"),
 	}})
 	c.sends("planned call cancelled", &waE2E.Message{ScheduledCallEditMessage: &waE2E.ScheduledCallEditMessage{
-		Key: planned.Key(c.ann.member), EditType: waE2E.ScheduledCallEditMessage_CANCEL.Enum(),
+		Key: planned.Key(c.Ann.member), EditType: waE2E.ScheduledCallEditMessage_CANCEL.Enum(),
 	}})
 	c.sends("broadcast call", &waE2E.Message{BcallMessage: &waE2E.BCallMessage{
 		SessionID: proto.String("1"), MediaType: waE2E.BCallMessage_AUDIO.Enum(), Caption: proto.String("Listen in"),
@@ -311,7 +323,7 @@ func (c *corpus) calls() {
 
 func (c *corpus) invites() {
 	c.sends("invitation to a group", &waE2E.Message{GroupInviteMessage: &waE2E.GroupInviteMessage{
-		GroupJID: proto.String("120363099999999999@g.us"), InviteCode: proto.String("AbCdEf"), InviteExpiration: proto.Int64(c.at.Add(72 * time.Hour).Unix()),
+		GroupJID: proto.String("120363099999999999@g.us"), InviteCode: proto.String("AbCdEf"), InviteExpiration: proto.Int64(c.now().Add(72 * time.Hour).Unix()),
 		GroupName: proto.String("Allotments"), Caption: proto.String("Join the allotment group"),
 	}})
 	c.sends("invitation to run a channel", &waE2E.Message{NewsletterAdminInviteMessage: &waE2E.NewsletterAdminInviteMessage{
@@ -322,7 +334,7 @@ func (c *corpus) invites() {
 	}})
 	c.sends("invitation to an event", &waE2E.Message{EventInviteMessage: &waE2E.EventInviteMessage{
 		EventID: proto.String("1"), EventTitle: proto.String("Fête"), Caption: proto.String("Do come"),
-		StartTime: proto.Int64(c.at.Truncate(time.Hour).Add(240 * time.Hour).Unix()),
+		StartTime: proto.Int64(c.now().Truncate(time.Hour).Add(240 * time.Hour).Unix()),
 	}})
 }
 
@@ -392,7 +404,7 @@ func (c *corpus) money() {
 			ProductID: proto.String("1"), Title: proto.String("Bench"), Description: proto.String("Oak, 1.5 m"),
 			CurrencyCode: proto.String("GBP"), PriceAmount1000: proto.Int64(480000),
 		},
-		BusinessOwnerJID: c.address(c.ann), Body: proto.String("Made to order"),
+		BusinessOwnerJID: c.address(c.Ann), Body: proto.String("Made to order"),
 	}})
 	c.sends("order", &waE2E.Message{OrderMessage: &waE2E.OrderMessage{
 		OrderID: proto.String("1"), ItemCount: proto.Int32(2), OrderTitle: proto.String("Benches"), Message: proto.String("Two, please"),
@@ -401,13 +413,13 @@ func (c *corpus) money() {
 	c.sends("invoice", &waE2E.Message{InvoiceMessage: &waE2E.InvoiceMessage{Note: proto.String("Two benches"), Token: proto.String("1")}})
 	request := c.sends("request for payment", &waE2E.Message{RequestPaymentMessage: &waE2E.RequestPaymentMessage{
 		NoteMessage: note("Hall hire"), CurrencyCodeIso4217: proto.String("GBP"), Amount1000: proto.Uint64(12500), Amount: pounds,
-		RequestFrom: c.address(c.bo),
+		RequestFrom: c.address(c.Bo),
 	}})
 	c.add("payment", c.b().Sends(&waE2E.Message{SendPaymentMessage: &waE2E.SendPaymentMessage{
-		NoteMessage: note("Paid"), RequestMessageKey: request.Key(c.bo.member),
+		NoteMessage: note("Paid"), RequestMessageKey: request.Key(c.Bo.member),
 	}}))
-	c.add("payment declined", c.b().Sends(&waE2E.Message{DeclinePaymentRequestMessage: &waE2E.DeclinePaymentRequestMessage{Key: request.Key(c.bo.member)}}))
-	c.sends("request for payment cancelled", &waE2E.Message{CancelPaymentRequestMessage: &waE2E.CancelPaymentRequestMessage{Key: request.Key(c.ann.member)}})
+	c.add("payment declined", c.b().Sends(&waE2E.Message{DeclinePaymentRequestMessage: &waE2E.DeclinePaymentRequestMessage{Key: request.Key(c.Bo.member)}}))
+	c.sends("request for payment cancelled", &waE2E.Message{CancelPaymentRequestMessage: &waE2E.CancelPaymentRequestMessage{Key: request.Key(c.Ann.member)}})
 	c.sends("invitation to pay", &waE2E.Message{PaymentInviteMessage: &waE2E.PaymentInviteMessage{ServiceType: waE2E.PaymentInviteMessage_UPI.Enum()}})
 	c.sends("reminder to pay", &waE2E.Message{PaymentReminderMessage: &waE2E.PaymentReminderMessage{
 		ReminderID: proto.String("1"), Description: proto.String("Hall hire"), Amount: pounds,
@@ -421,19 +433,19 @@ func (c *corpus) money() {
 func (c *corpus) histories() {
 	v := c.a()
 	bundle := &waE2E.MessageHistoryBundle{Mimetype: proto.String("application/zip"), MessageHistoryMetadata: &waE2E.MessageHistoryMetadata{
-		HistoryReceivers: []string{*c.address(c.bo)}, MessageCount: proto.Int64(25),
+		HistoryReceivers: []string{*c.address(c.Bo)}, MessageCount: proto.Int64(25),
 		OldestMessageTimestampInWindow: proto.Int64(v.at.Add(-24 * time.Hour).Unix()),
 	}}
 	v.attach("WhatsApp History Keys", []byte("earlier messages"), bundle)
 	c.add("earlier messages", v.Sends(&waE2E.Message{MessageHistoryBundle: bundle}))
 	c.sends("notice of earlier messages", &waE2E.Message{MessageHistoryNotice: &waE2E.MessageHistoryNotice{
-		MessageHistoryMetadata: &waE2E.MessageHistoryMetadata{HistoryReceivers: []string{*c.address(c.bo)}, MessageCount: proto.Int64(25)},
+		MessageHistoryMetadata: &waE2E.MessageHistoryMetadata{HistoryReceivers: []string{*c.address(c.Bo)}, MessageCount: proto.Int64(25)},
 	}})
 }
 
 // oddities are what belongs to other places or other times, and what nobody has seen.
 func (c *corpus) oddities() {
-	key := func() *waCommon.MessageKey { return c.sent[0].Key(c.ann.member) }
+	key := func() *waCommon.MessageKey { return c.sent[0].Key(c.Ann.member) }
 	for _, odd := range []struct {
 		name    string
 		content *waE2E.Message

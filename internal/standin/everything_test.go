@@ -22,7 +22,7 @@ func TestEverythingIsEverything(t *testing.T) {
 	ann, bo := v.Member("Ann Brook", "+447700900101"), v.Member("Bo Nott", "+447700900102")
 	v.Group("Official group", ann, bo)
 	occurs, names := map[protoreflect.Name]bool{}, map[string]bool{}
-	for _, s := range standin.Everything(time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), ann.Voice, bo.Voice) {
+	for _, s := range (standin.Everything{From: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), Ann: ann.Voice, Bo: bo.Voice}).Send() {
 		fieldsOf(s.Content().ProtoReflect(), occurs)
 		if names[s.Name] {
 			t.Errorf("two are called %q", s.Name)
