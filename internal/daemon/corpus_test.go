@@ -35,15 +35,15 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 		{name: "resent by number", byNumber: true, ann: standin.Voice.Keyless, bo: standin.Voice.Garbled},
 		{name: "out of order", ann: standin.Voice.Garbled},
 		{name: "out of order by number", byNumber: true, bo: standin.Voice.Keyless},
+		{name: "now by LID, now by number", changes: true},
+		{name: "phones that have not noticed", changes: true, ann: namesNumbers, bo: namesLIDs},
+		{name: "phones that have not noticed, out of order", changes: true, ann: namesLIDs, bo: func(v standin.Voice) standin.Voice { return namesNumbers(v).Garbled() }},
 	}
 	if testing.Short() {
-		ways = []*way{ways[0], ways[5]}
+		ways = []*way{ways[0], ways[5], ways[9]}
 	}
 	for _, y := range ways {
-		y.group = w.listed(y.name)
-		if y.byNumber {
-			y.group.SetAddressing(types.AddressingModePN)
-		}
+		y.found(w)
 	}
 	stop := w.run()
 	for _, y := range ways {
@@ -79,14 +79,86 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 	w.onlyReceives()
 }
 
+// The same changes of a group give the same records, by LID and by number, live and after
+// an absence; and the roster is who is in the group, although one change went untold.
+func TestEveryChangeInEveryWay(t *testing.T) {
+	w := found(t)
+	cy := w.server.Member("Cy", "+447700900103")
+	ways := []*way{
+		{name: "live"}, {name: "live by number", byNumber: true},
+		{name: "offline", offline: true}, {name: "offline by number", byNumber: true, offline: true},
+	}
+	for _, y := range ways {
+		y.found(w)
+	}
+	change := func(y *way) { standin.EveryChange(corpusBegins, y.group, w.ann, w.bo, cy, w.stranger) }
+	stop := w.run()
+	change(ways[0])
+	change(ways[1])
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	change(ways[2])
+	change(ways[3])
+	stop = w.run()
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+
+	want := w.changes(ways[0].group)
+	for _, y := range ways[1:] {
+		if diff := cmp.Diff(want, w.changes(y.group)); diff != "" {
+			t.Errorf("%s, not as live:\n%s", y.name, diff)
+		}
+	}
+	w.accounted()
+	w.verifies()
+	w.onlyReceives()
+}
+
+// changes reads the records of changes of a group, but for the lists of all who are in it:
+// when they come depends on when the daemon asks.
+func (w *town) changes(g *standin.Group) (all []seen) {
+	w.t.Helper()
+	w.archive(func(db *sqlite.DB) error {
+		return db.Read(w.t.Context(), func(tx *sqlite.Tx) error {
+			names, err := people.LoadNames(tx)
+			if err != nil {
+				return err
+			}
+			return archive.Each(tx, func(r archive.Record) error {
+				if r.Group == g.JID().String() && r.Type != record.Present {
+					r.Details.Version = "" // which is a time
+					all = append(all, w.saw(db, tx, names, nil, r))
+				}
+				return nil
+			})
+		})
+	})
+	return all
+}
+
+var modes = []types.AddressingMode{types.AddressingModePN, types.AddressingModeLID}
+
+// namesNumbers and namesLIDs make a phone name people so, whatever the group does.
+func namesNumbers(v standin.Voice) standin.Voice { return v.Addressing(types.AddressingModePN) }
+func namesLIDs(v standin.Voice) standin.Voice    { return v.Addressing(types.AddressingModeLID) }
+
 // A way is one in which messages can arrive.
 type way struct {
 	name              string
 	byNumber, offline bool
+	changes           bool                              // of how the group addresses people, after every other message
 	ann, bo           func(standin.Voice) standin.Voice // mishaps; nil: none
 
 	group *standin.Group
 	sent  []standin.Sent
+}
+
+// found founds the group in which it is tried.
+func (y *way) found(w *town) {
+	y.group = w.listed(y.name)
+	if y.byNumber {
+		y.group.SetAddressing(types.AddressingModePN)
+	}
 }
 
 func (y *way) sendEverything(w *town) {
@@ -96,7 +168,11 @@ func (y *way) sendEverything(w *town) {
 		}
 		return mishap(m.In(y.group))
 	}
-	y.sent = standin.Everything(corpusBegins, voice(w.ann, y.ann), voice(w.bo, y.bo))
+	corpus := standin.Everything{From: corpusBegins, Ann: voice(w.ann, y.ann), Bo: voice(w.bo, y.bo)}
+	if y.changes {
+		corpus.Before = func(n int) { y.group.SetAddressing(modes[n/2%2]) }
+	}
+	y.sent = corpus.Send()
 }
 
 // listed adds a group to the configuration.
