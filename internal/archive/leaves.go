@@ -59,7 +59,7 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 		return fmt.Errorf("read leaves: %w", err)
 	}
 	defer quotations.Close()
-	rereads, err := tx.Prepare("SELECT kind, type, target, salt FROM reread WHERE seq = ?")
+	rereads, err := tx.Prepare("SELECT kind, type, target, file, salt FROM reread WHERE seq = ?")
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
 	}
@@ -134,12 +134,16 @@ func scanLeaf(quoted, reread *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 func (l *Leaf) asCaptured(reread *sql.Stmt, r *record.Received, target *[]byte) error {
 	now, named := *r, *target
 	var salt []byte
-	if err := reread.QueryRow(l.Seq).Scan(&r.Kind, &r.Type, target, &salt); err != nil {
+	var file bool
+	if err := reread.QueryRow(l.Seq).Scan(&r.Kind, &r.Type, target, &file, &salt); err != nil {
 		return err
 	}
 	digest := record.ReadingDigest(salt, l.Seq, now, named)
 	l.Reading = digest[:]
-	r.Text, r.Emoji, r.Details, r.File, r.Mentions, r.Participants = "", "", "", nil, nil, nil
+	r.Text, r.Emoji, r.Details, r.Mentions, r.Participants = "", "", "", nil, nil
+	if !file {
+		r.File = nil
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"cmp"
 	"database/sql"
 	"encoding/hex"
@@ -94,17 +95,22 @@ func (d Delivered) Unread() bool {
 }
 
 // News reports whether r, another reading of the record, says what could not be read
-// before. All else stays as it was read once.
+// before. All else stays as it was read once, and so does a file that could be read though
+// the rest could not.
 func (d Delivered) News(r record.Received) bool {
 	was := d.Received
-	empty := was.Text == "" && was.Emoji == "" && was.Details == "" && was.File == nil && was.Mentions == nil && was.Participants == nil
+	empty := was.Text == "" && was.Emoji == "" && was.Details == "" && was.Mentions == nil && was.Participants == nil
 	switch {
-	case !empty || r.Kind == record.Unsupported:
+	case !empty || r.Kind == record.Unsupported || was.File != nil && !sameFile(was.File, r.File):
 		return false
 	case was.Kind == record.Unsupported:
 		return true // if only of which kind it is
 	}
 	return was.Type == record.Sealed && r.Type != record.Sealed && r.Kind == was.Kind
+}
+
+func sameFile(a, b *record.File) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Name == b.Name && bytes.Equal(a.Sealed, b.Sealed)
 }
 
 const deliveredColumns = `seq, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, text, emoji, mentions, participants,
@@ -173,17 +179,14 @@ func delivered(tx *sqlite.Tx, which string, args ...any) (all []Delivered, err e
 func (a *Archive) Agrees(tx *sqlite.Tx, d Delivered, r record.Received) (bool, error) {
 	was := d.Received
 	if was.Kind != r.Kind || was.Type != r.Type || was.Text != r.Text || was.Emoji != r.Emoji || was.Details != r.Details ||
-		!slices.Equal(was.Mentions, r.Mentions) || !slices.Equal(was.Participants, r.Participants) || (was.File == nil) != (r.File == nil) {
-		return false, nil
-	}
-	if was.File != nil && (was.File.Name != r.File.Name || !slices.Equal(was.File.Sealed, r.File.Sealed)) {
+		!slices.Equal(was.Mentions, r.Mentions) || !slices.Equal(was.Participants, r.Participants) || !sameFile(was.File, r.File) {
 		return false, nil
 	}
 	origins, err := a.named(tx, d, r)
 	if err != nil {
 		return false, fmt.Errorf("record %d: %w", d.Seq, err)
 	}
-	isTarget := func(origin []byte) bool { return slices.Equal(origin, d.target) }
+	isTarget := func(origin []byte) bool { return bytes.Equal(origin, d.target) }
 	return len(origins) == 0 && d.target == nil || slices.ContainsFunc(origins, isTarget), nil
 }
 
@@ -277,8 +280,8 @@ func (a *Archive) reread(tx *sqlite.Tx, now time.Time, rd Reading) (c Captured, 
 			return Captured{}, nil, err
 		}
 	}
-	if _, err := tx.Exec("INSERT INTO reread (seq, kind, type, target, salt, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		d.Seq, d.Received.Kind, d.Received.Type, d.target, ledger.NewSalt(), sqlite.FormatTime(now)); err != nil {
+	if _, err := tx.Exec("INSERT INTO reread (seq, kind, type, target, file, salt, at) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		d.Seq, d.Received.Kind, d.Received.Type, d.target, d.Received.File != nil, ledger.NewSalt(), sqlite.FormatTime(now)); err != nil {
 		return Captured{}, nil, err
 	}
 	var salt []byte

@@ -177,6 +177,22 @@ func TestUnsupportedTurnsOutToBe(t *testing.T) {
 	}
 }
 
+// A file that could be read though the rest could not is part of the leaf, and stays.
+func TestAFileOfWhatCouldNotBeRead(t *testing.T) {
+	o := newOffice(t)
+	odd := unknown(bo, "B1")
+	odd.File = &record.File{Name: "c.jpg", Sealed: []byte("s"), Type: record.Image}
+	c := o.captures(odd)
+	if _, err := o.tryRead(c.Seq, record.Received{Kind: record.Message, Type: record.Text, Text: "x"}); err == nil {
+		t.Error("the file is gone")
+	}
+	o.reads(c.Seq, record.Received{Kind: record.Message, Type: record.Image, Text: "culvert", File: odd.File})
+	o.expectSound()
+	if r := o.record(c.Seq); r.FileName != "c.jpg" || r.Text != "culvert" {
+		t.Errorf("%+v", r)
+	}
+}
+
 // First it is known what it is, and later what it says: the leaf is of the first capture.
 func TestReadInTwoSteps(t *testing.T) {
 	o := newOffice(t)
@@ -238,7 +254,7 @@ func TestNews(t *testing.T) {
 
 // Nothing but what could not be read can be set, and only with a row of reread.
 func TestOnlyTheUnreadIsReadAgain(t *testing.T) {
-	const reread = "INSERT INTO reread SELECT seq, kind, type, target, randomblob(32), captured FROM record WHERE seq = "
+	const reread = "INSERT INTO reread SELECT seq, kind, type, target, file_sealed IS NOT NULL, randomblob(32), captured FROM record WHERE seq = "
 	for _, tt := range []struct {
 		name  string
 		seq   int
@@ -258,10 +274,15 @@ func TestOnlyTheUnreadIsReadAgain(t *testing.T) {
 		{"the sender", 2, reread + "2", "kind = 'message', sender = 'x'", false},
 		{"the time", 2, reread + "2", "kind = 'message', sent = ''", false},
 		{"the leaf", 2, reread + "2", "kind = 'message', leaf = 99", false},
-		{"a row that is not as captured", 2, "INSERT INTO reread VALUES (2, 'vote', 'sealed', NULL, x'', '')", "kind = 'message'", false},
-		{"a row of no record", 2, "INSERT INTO reread VALUES (9, 'unsupported', 'x', NULL, x'', '')", "kind = 'message'", false},
+		{"a row that is not as captured", 2, "INSERT INTO reread VALUES (2, 'vote', 'sealed', NULL, 0, x'', '')", "kind = 'message'", false},
+		{"a row of no record", 2, "INSERT INTO reread VALUES (9, 'unsupported', 'x', NULL, 0, x'', '')", "kind = 'message'", false},
 		{"the row changed", 2, reread + "2", "kind = kind; UPDATE reread SET kind = 'vote'", false},
 		{"the row removed", 2, reread + "2", "kind = 'message'; DELETE FROM reread", false},
+		{"unsupported with a file", 5, reread + "5", "kind = 'message', type = 'image', text = 'x'", true},
+		{"another file", 5, reread + "5", "kind = 'message', file_sealed = x'01'", false},
+		{"another name of the file", 5, reread + "5", "kind = 'message', file_name = 'x'", false},
+		{"no file", 5, reread + "5", "kind = 'message', file_sealed = NULL", false},
+		{"a row that knows no file", 5, "INSERT INTO reread SELECT seq, kind, type, target, 0, randomblob(32), captured FROM record WHERE seq = 5", "kind = 'message'", false},
 		{"read twice", 2, reread + "2", "kind = 'message', text = 'x'; UPDATE record SET text = 'y' WHERE seq = 2", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -271,6 +292,9 @@ func TestOnlyTheUnreadIsReadAgain(t *testing.T) {
 			o.captures(sealed(bo, record.Vote, "V1"))
 			odd := unknown(bo, "B2")
 			odd.Text = "something"
+			o.captures(odd)
+			odd = unknown(bo, "B3")
+			odd.File = &record.File{Sealed: []byte("s")}
 			o.captures(odd)
 			err := o.db.Write(context.Background(), func(tx *sqlite.Tx) error {
 				if tt.first != "" {

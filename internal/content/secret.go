@@ -71,10 +71,11 @@ func (r *reading) sealed(p part) bool {
 	return true
 }
 
-// decrypt opens what is sealed. The key is made of the secret, the message's ID and the addresses of
-// both senders. In one group phones name a person by LID or by number, and the message
-// that has the secret may have come under the other address: so both are tried. What no
-// key opens was not made with this secret, or not for this message by this sender.
+// decrypt opens what is sealed. The key is made of the secret, the message's ID and the
+// addresses of both senders. In one group phones name a person by LID or by number, and
+// the message that has the secret may have come under the other address: so both are
+// tried. What no key opens was not made with this secret, or not for this message by this
+// sender.
 func (r *reading) decrypt(s seal, o Original) (plain []byte, ok bool) {
 	iv, payload := s.payload.GetEncIV(), s.payload.GetEncPayload()
 	if len(iv) != ivSize { // which would panic
@@ -223,6 +224,7 @@ func (r *reading) vote(plain []byte, o Original) {
 			r.details.Chosen = append(r.details.Chosen, Valid(name))
 		}
 	}
+	r.Text = lines(r.details.Chosen...)
 	r.details.Unknown = len(known) - len(r.details.Chosen)
 }
 

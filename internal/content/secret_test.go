@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -131,6 +132,9 @@ func TestVotes(t *testing.T) {
 			if r.Kind != record.Vote || r.Type != tt.want || *r.Target != (record.Ref{ID: "ID0", Sender: bo}) {
 				t.Errorf("%s, %s of %+v", r.Kind, r.Type, r.Target)
 			}
+			if text := strings.Join(tt.says.Chosen, "\n"); r.Text != text {
+				t.Errorf("it says %q; want %q", r.Text, text)
+			}
 			says, err := record.ParseDetails(r.Details)
 			if diff := cmp.Diff(tt.says, says); diff != "" || err != nil {
 				t.Errorf("details (-want +got), %v\n%s", err, diff)
@@ -243,6 +247,13 @@ func TestUnsealed(t *testing.T) {
 	response := func(r waE2E.EventResponseMessage_EventResponseType, guests int32) *waE2E.EventResponseMessage {
 		return &waE2E.EventResponseMessage{Response: r.Enum(), ExtraGuestCount: &guests}
 	}
+	comment := func(p, iv []byte) *waE2E.Message {
+		return &waE2E.Message{EncCommentMessage: &waE2E.EncCommentMessage{TargetMessageKey: bos, EncPayload: p, EncIV: iv}}
+	}
+	addOption := func(p, iv []byte) *waE2E.Message {
+		return edit(waE2E.SecretEncryptedMessage_POLL_ADD_OPTION, p, iv)
+	}
+	friday := &waE2E.PollAddOptionMessage{PollCreationMessageKey: elsewhere, AddOption: &waE2E.PollCreationMessage_Option{OptionName: proto.String("Friday")}}
 	for _, tt := range []struct {
 		name  string
 		use   string
@@ -271,6 +282,29 @@ func TestUnsealed(t *testing.T) {
 			to(record.Edit, record.Received{Type: record.Sealed})},
 		{"edit within an edit", "Message Edit", false, messageEdit(sealer{secret, "ID0", bo.JID, ann.JID, "Message Edit", false}.seal(t, text("new"))), messageEdit,
 			to(record.Edit, record.Received{Type: record.Sealed})},
+		{"edit of a poll", "Poll Edit", false, editOf(bos, pollOf("Monday")),
+			func(p, iv []byte) *waE2E.Message { return edit(waE2E.SecretEncryptedMessage_POLL_EDIT, p, iv) },
+			to(record.Edit, record.Received{Type: record.Poll, Text: "When?\nMonday",
+				Details: record.Details{Poll: &record.Ballot{Question: "When?", Options: []string{"Monday"}}}.Encode()})},
+		{"edit of an event", "Event Edit", false, &waE2E.Message{EventMessage: &waE2E.EventMessage{Name: proto.String("Tea")}},
+			func(p, iv []byte) *waE2E.Message { return edit(waE2E.SecretEncryptedMessage_EVENT_EDIT, p, iv) },
+			to(record.Edit, record.Received{Type: record.Event, Text: "Tea", Details: record.Details{Event: &record.Gathering{Name: "Tea"}}.Encode()})},
+		{"comment", "Enc Comment", false, reply("well said, @1001", &waE2E.ContextInfo{MentionedJID: []string{ann.JID}}), comment,
+			to(record.Message, record.Received{Type: record.Comment, Text: "well said, @1001", Mentions: []string{ann.JID}})},
+		{"comment within its frame", "Enc Comment", false, &waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: text("well said"), TargetMessageKey: elsewhere}}, comment,
+			to(record.Message, record.Received{Type: record.Comment, Text: "well said"})},
+		{"comment that is sealed within", "Enc Comment", false, comment(sealer{secret, "ID0", bo.JID, ann.JID, "Enc Comment", false}.seal(t, text("x"))), comment,
+			to(record.Message, record.Received{Type: record.Sealed})},
+		{"comment to view once", "Enc Comment", false, &waE2E.Message{ViewOnceMessageV2: wrapped(picture("x", nil))}, comment,
+			to(record.Message, record.Received{Type: record.ViewOnce, Details: record.Details{Once: record.Image}.Encode()})},
+		{"reaction in a comment's place", "Enc Comment", false, reaction("📌", bos), comment,
+			to(record.Message, record.Received{Type: record.Sealed})},
+		{"option", "Poll Add Option", false, &waE2E.Message{PollAddOptionMessage: friday}, addOption,
+			to(record.Option, record.Received{Type: record.OptionAdded, Text: "Friday"})},
+		{"option, as whatsmeow names the purpose", "Poll Edit", false, &waE2E.Message{PollAddOptionMessage: friday}, addOption,
+			to(record.Option, record.Received{Type: record.OptionAdded, Text: "Friday"})},
+		{"option without a name", "Poll Add Option", false, &waE2E.Message{PollAddOptionMessage: &waE2E.PollAddOptionMessage{}}, addOption,
+			to(record.Option, record.Received{Type: record.Sealed})},
 		{"going", "Event Response", true, response(waE2E.EventResponseMessage_GOING, 2), respond,
 			to(record.Response, record.Received{Type: record.Going, Details: record.Details{Guests: 2}.Encode()})},
 		{"not going", "Event Response", true, response(waE2E.EventResponseMessage_NOT_GOING, 0), respond,

@@ -81,16 +81,16 @@ func TestTamperingWithReadings(t *testing.T) {
 		{"the reading undone, its row left", []string{"UPDATE record SET type = 'sealed', text = '', details = '' WHERE seq = 1"},
 			[]string{"record 1" + otherwise}},
 		{"the row gone", []string{"DELETE FROM reread WHERE seq = 1"}, []string{altered(1), "record 1" + removed}},
-		{"a row inserted", []string{"INSERT INTO reread SELECT seq, kind, type, target, randomblob(32), captured FROM record WHERE seq = 5"},
+		{"a row inserted", []string{"INSERT INTO reread SELECT seq, kind, type, target, file_sealed IS NOT NULL, randomblob(32), captured FROM record WHERE seq = 5"},
 			[]string{"record 5" + unknownTo}},
 		{"a reading inserted", []string{
-			"INSERT INTO reread SELECT seq, kind, type, target, randomblob(32), captured FROM record WHERE seq = 5",
+			"INSERT INTO reread SELECT seq, kind, type, target, file_sealed IS NOT NULL, randomblob(32), captured FROM record WHERE seq = 5",
 			"UPDATE record SET kind = 'message', type = 'text', text = 'I resign.' WHERE seq = 5"}, []string{"record 5" + unknownTo}},
 		{"a vote inserted", []string{
-			"INSERT INTO reread SELECT seq, kind, type, target, randomblob(32), captured FROM record WHERE seq = 4",
+			"INSERT INTO reread SELECT seq, kind, type, target, file_sealed IS NOT NULL, randomblob(32), captured FROM record WHERE seq = 4",
 			`UPDATE record SET type = 'cast', details = '{"chosen":["Monday"]}' WHERE seq = 4`}, []string{"record 4" + unknownTo}},
 		{"a reading of a message inserted", []string{
-			"INSERT INTO reread SELECT seq, kind, type, target, randomblob(32), captured FROM record WHERE seq = 3",
+			"INSERT INTO reread SELECT seq, kind, type, target, file_sealed IS NOT NULL, randomblob(32), captured FROM record WHERE seq = 3",
 			"UPDATE record SET text = 'I resign.' WHERE seq = 3"}, []string{altered(3), "record 3" + unknownTo}},
 		{"the journal's account", []string{"UPDATE journal SET about = replace(about, '\"1\"', '\"4\"') WHERE act = 'records read again'"},
 			[]string{"record 1" + unknownTo, "journal entry 3 is not what was written: it was altered", "record 4" + removed}},

@@ -9,13 +9,15 @@ CREATE TABLE reread (
 	kind   TEXT NOT NULL,       -- as captured
 	type   TEXT NOT NULL,
 	target BLOB,
+	file   INTEGER NOT NULL,    -- it had one that could be read
 	salt   BLOB NOT NULL,
 	at     TEXT NOT NULL        -- when it was read first
 ) STRICT;
 
 -- +goose StatementBegin
 CREATE TRIGGER reread_is_as_captured BEFORE INSERT ON reread
-WHEN NOT EXISTS (SELECT 1 FROM record r WHERE r.seq = NEW.seq AND r.kind = NEW.kind AND r.type = NEW.type AND r.target IS NEW.target)
+WHEN NOT EXISTS (SELECT 1 FROM record r WHERE r.seq = NEW.seq AND r.kind = NEW.kind AND r.type = NEW.type AND r.target IS NEW.target
+	AND (r.file_sealed IS NOT NULL) = NEW.file)
 BEGIN SELECT RAISE(ABORT, 'only a record as captured can be read again'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -42,7 +44,7 @@ CREATE TRIGGER record_is_read_once BEFORE UPDATE OF
 WHEN NOT (EXISTS (SELECT 1 FROM reread WHERE seq = OLD.seq)
 	AND (OLD.kind = 'unsupported' OR OLD.type = 'sealed' AND NEW.kind = OLD.kind AND NEW.target IS OLD.target)
 	AND OLD.text = '' AND OLD.emoji = '' AND OLD.mentions = 'null' AND OLD.participants = 'null' AND OLD.details = ''
-	AND OLD.file_name = '' AND OLD.file_sealed IS NULL)
+	AND (OLD.file_sealed IS NULL OR NEW.file_sealed IS OLD.file_sealed AND NEW.file_name = OLD.file_name))
 BEGIN SELECT RAISE(ABORT, 'a record is never altered'); END;
 -- +goose StatementEnd
 
