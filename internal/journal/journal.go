@@ -41,7 +41,10 @@ const (
 	Viewed           Act = "records viewed"
 	Searched         Act = "records searched"
 	FileViewed       Act = "file viewed"
-	FileLost         Act = "file lost" // it could not be had from WhatsApp
+	FileLost         Act = "file lost"       // it could not be had from WhatsApp
+	ExportCompared   Act = "export compared" // a phone's, of the chat, with the records
+	ImportBegun      Act = "import begun"
+	ImportFinished   Act = "import finished"
 	HoldPlaced       Act = "hold placed"
 	HoldReleased     Act = "hold released"
 	ParentArrived    Act = "due date taken from the original"

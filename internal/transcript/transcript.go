@@ -94,7 +94,7 @@ type Entry struct {
 	Text     string
 	Mentions []Mention
 
-	File     string // the name of its file in the export; empty: none, or not with it
+	File     string // the name of its file; after [Read]: if that is with the export
 	Name     string // of a document or contact, as its sender called it
 	Pages    int
 	Poll     []Option
