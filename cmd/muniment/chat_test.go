@@ -28,7 +28,8 @@ import (
 //	TIME NAME present|adds|removes|joins|leaves|promotes|demotes NAME…    *: an admin
 //	TIME NAME names|describes|timer TEXT
 //
-// NAME is nobody where WhatsApp does not say who.
+// NAME is nobody where WhatsApp does not say who. After a line "group NUMBER" it is in
+// another group than 120363000000000001.
 func chat() {
 	err := func() error {
 		b, err := os.ReadFile(os.Args[2])
@@ -39,7 +40,8 @@ func chat() {
 		if err != nil {
 			return err
 		}
-		c := chatter{people: map[string]chatPerson{"nobody": {Address: record.Address{JID: chatGroup}}}, sender: map[string]string{}}
+		c := &chatter{people: map[string]chatPerson{}, sender: map[string]string{}}
+		c.in("120363000000000001")
 		err = db.Write(context.Background(), func(tx *sqlite.Tx) error {
 			a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
 			if err != nil {
@@ -60,21 +62,30 @@ func chat() {
 	}
 }
 
-const chatGroup = "120363000000000001@g.us"
-
 type chatPerson struct {
 	record.Address
 	pushName string
 }
 
 type chatter struct {
+	group  string // JID
 	people map[string]chatPerson
 	sender map[string]string // of the message with that ID
 }
 
-func (c chatter) line(tx *sqlite.Tx, a *archive.Archive, line string) error {
+// in lets what follows be in that group.
+func (c *chatter) in(group string) {
+	c.group = group + "@g.us"
+	c.people["nobody"] = chatPerson{Address: record.Address{JID: c.group}}
+}
+
+func (c *chatter) line(tx *sqlite.Tx, a *archive.Archive, line string) error {
 	words := strings.Fields(line)
 	if len(words) == 0 {
+		return nil
+	}
+	if words[0] == "group" {
+		c.in(words[1])
 		return nil
 	}
 	if words[0] == "person" {
@@ -96,7 +107,7 @@ func (c chatter) line(tx *sqlite.Tx, a *archive.Archive, line string) error {
 	if !ok {
 		return errors.New("somebody unknown")
 	}
-	r := record.Received{Group: chatGroup, Sender: who.Address, PushName: who.pushName, Sent: at, Protobuf: []byte("x")}
+	r := record.Received{Group: c.group, Sender: who.Address, PushName: who.pushName, Sent: at, Protobuf: []byte("x")}
 	if err := c.read(&r, words[1], words[2], words[3:]); err != nil {
 		return err
 	}
@@ -112,7 +123,7 @@ func (c chatter) line(tx *sqlite.Tx, a *archive.Archive, line string) error {
 }
 
 // read reads what somebody did.
-func (c chatter) read(r *record.Received, who, did string, rest []string) error {
+func (c *chatter) read(r *record.Received, who, did string, rest []string) error {
 	moved := map[string]record.Type{"present": record.Present, "adds": record.Added, "removes": record.Removed, "joins": record.Joined,
 		"leaves": record.Left, "promotes": record.Promoted, "demotes": record.Demoted}
 	set := map[string]record.Type{"names": record.Subject, "describes": record.Description, "timer": record.Timer}

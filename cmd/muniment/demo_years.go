@@ -137,7 +137,7 @@ func (s *stage) hold(ctx context.Context, n narrator, db *sqlite.DB) error {
 	}
 	var placed []heldNow
 	if err := db.Write(ctx, func(tx *sqlite.Tx) error {
-		covered, err := what.find(tx)
+		covered, err := what.find(tx, nil)
 		if err != nil {
 			return err
 		}

@@ -73,10 +73,10 @@ is still needed: six months ahead, or earlier with --review.`,
 			if err != nil {
 				return usageError{err}
 			}
-			return a.withArchive(c.Context(), func(_ config.Config, _ daemon.Home, db *sqlite.DB) error {
+			return a.withArchive(c.Context(), func(cfg config.Config, _ daemon.Home, db *sqlite.DB) error {
 				var placed []heldNow
 				if err := db.Write(c.Context(), func(tx *sqlite.Tx) error {
-					covered, err := what.find(tx)
+					covered, err := what.find(tx, groupNames(cfg))
 					if err != nil {
 						return err
 					}
@@ -140,8 +140,8 @@ func (w *cover) check() error {
 	return nil
 }
 
-// find returns what is meant.
-func (w *cover) find(tx *sqlite.Tx) (c archive.Cover, err error) {
+// find returns what is meant; groups are the official ones.
+func (w *cover) find(tx *sqlite.Tx, groups map[string]string) (c archive.Cover, err error) {
 	switch {
 	case w.all:
 		return archive.Cover{Scope: archive.Everything}, nil
@@ -160,8 +160,9 @@ func (w *cover) find(tx *sqlite.Tx) (c archive.Cover, err error) {
 	if err != nil {
 		return archive.Cover{}, usageError{err}
 	}
+	q.Groups = groups
 	seqs, err := archive.SearchAll(tx, q)
-	if errors.Is(err, archive.ErrNobody) {
+	if errors.Is(err, archive.ErrNobody) || errors.Is(err, archive.ErrNoGroup) {
 		err = usageError{err}
 	}
 	return archive.Cover{Scope: archive.Records, Records: seqs, Search: w.search}, err

@@ -148,13 +148,31 @@ type viewer struct {
 }
 
 func newViewer(tx *sqlite.Tx, cfg config.Config) (viewer, error) {
-	v := viewer{groups: map[string]string{}, files: map[record.Seq]vault.Media{}, amended: map[record.Seq]archive.Record{}}
-	for _, g := range cfg.Groups {
-		v.groups[g.JID] = g.Name
-	}
+	v := viewer{groups: groupNames(cfg), files: map[record.Seq]vault.Media{}, amended: map[record.Seq]archive.Record{}}
 	var err error
 	v.names, err = people.LoadNames(tx)
 	return v, err
+}
+
+// groupNames returns what the official groups are called, by JID.
+func groupNames(cfg config.Config) map[string]string {
+	names := make(map[string]string)
+	for _, g := range cfg.Groups {
+		names[g.JID] = g.Name
+	}
+	return names
+}
+
+// in says in which group something was, unless it is the only one there is.
+func (v viewer) in(jid string) string {
+	name, listed := v.groups[jid]
+	switch {
+	case !listed:
+		return "in a group that is no longer in the configuration"
+	case len(v.groups) == 1:
+		return ""
+	}
+	return "in “" + printable(name) + "”"
 }
 
 // readAll reads the files, and the messages that were edited or deleted, of all
@@ -217,6 +235,7 @@ type shownRecord struct {
 	attempt bool     // an edit or deletion to which its sender had no right
 	admin   bool     // a deletion of what another had sent
 	fate    string   // of its file, if it is not kept
+	in      string   // which group, where there are several
 }
 
 // shownMedia is the file of a message.
@@ -238,7 +257,7 @@ func (v viewer) show(r archive.Record) shownRecord {
 		CapturedAt: given(r.Captured.UTC().Format(time.RFC3339Nano)), Member: &sender,
 		Text: given(v.names.Mentioning(r.Text, r.Mentions)), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
 		Effective: &r.Effective, EditedBy: given(r.EditedBy), DeletedBy: given(r.DeletedBy), Emoji: given(r.Emoji),
-		FileName: given(r.FileName), OnHold: r.OnHold, sent: r.Sent,
+		FileName: given(r.FileName), OnHold: r.OnHold, sent: r.Sent, in: v.in(r.Group),
 	}
 	if r.Kind == record.Edit || r.Kind == record.Deletion {
 		s.ReplyTo = nil
@@ -308,6 +327,9 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 	}
 	if s.DeletedBy != nil {
 		line += "  [deleted]"
+	}
+	if s.in != "" {
+		line += "  [" + s.in + "]"
 	}
 	if s.OnHold {
 		line += "  [on hold]"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,16 +25,17 @@ import (
 func (a *app) searchCommand() *cobra.Command {
 	var limit int
 	var asJSON bool
+	var group string
 	var by actor
 	c := &cobra.Command{
 		Use:   "search QUERY",
 		Short: "Search the records",
 		Long: `Search finds words in everything that was said: in every version of a message,
 also of one that was edited or deleted since, in captions, in polls and votes, on
-contact cards, in the names of files, and in the group's names and descriptions. What was captured last comes first.
-That somebody searched, and for what, is kept in the journal: on whose word and
-why, as given with --for and --reason, or else only which user of this machine it
-was.
+contact cards, in the names of files, and in the group's names and descriptions.
+What was captured last comes first. That somebody searched, and for what, is kept in
+the journal: on whose word and why, as given with --for and --reason, or else only
+which user of this machine it was.
 
   culvert lane        both words, in any order; case and accents do not matter
   "mill lane"         these words, in this order
@@ -46,6 +48,7 @@ was.
   has:photo           with a photo; or video, gif, audio, voice, document, sticker,
                       album, view-once, file (any); or a link, place, contact, poll,
                       event, invite, comment, payment or call
+  in:"Flood wardens"  in the group of that name; or --group "Flood wardens"
 
 Write a query that has quotation marks, - or * in it between single quotation
 marks, and do not begin it with -.
@@ -62,9 +65,13 @@ With --json it prints one object a line, with the fields of
 		RunE: func(c *cobra.Command, args []string) error {
 			text := strings.Join(args, " ")
 			q, err := parseQuery(text)
-			if err != nil {
+			switch {
+			case err != nil:
 				return usageError{err}
+			case group != "" && q.In != "":
+				return usageError{errors.New("name the group once: with in: or with --group")}
 			}
+			q.In = cmp.Or(q.In, group)
 			if limit < 1 {
 				return usageError{errors.New("--limit: show at least one")}
 			}
@@ -72,14 +79,18 @@ With --json it prints one object a line, with the fields of
 				if atTerminal(c.ErrOrStderr()) {
 					fmt.Fprint(c.ErrOrStderr(), unexplained(by, c.Flags().Changed("for")))
 				}
+				q.Groups = groupNames(cfg)
 				var found findings // nothing is shown unless the journal says so
 				if err := db.Write(c.Context(), func(tx *sqlite.Tx) (err error) {
 					if found, err = find(tx, cfg, q, limit); err != nil {
 						return err
 					}
-					return journal.Write(tx, journal.Entry{At: now(), Who: by.who, Act: journal.Searched, Reason: by.reason,
-						About: journal.About{"query": text, "found": len(found.records), "more": found.more}})
-				}); errors.Is(err, archive.ErrNobody) {
+					about := journal.About{"query": text, "found": len(found.records), "more": found.more}
+					if group != "" {
+						about["group"] = group
+					}
+					return journal.Write(tx, journal.Entry{At: now(), Who: by.who, Act: journal.Searched, Reason: by.reason, About: about})
+				}); errors.Is(err, archive.ErrNobody) || errors.Is(err, archive.ErrNoGroup) {
 					return usageError{err}
 				} else if err != nil {
 					return err
@@ -92,6 +103,7 @@ With --json it prints one object a line, with the fields of
 		},
 	}
 	c.Flags().IntVar(&limit, "limit", 50, "show at most so many")
+	c.Flags().StringVar(&group, "group", "", "only the group of this `name`")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; to leave a word out, put the query in quotation marks, the word last: '%s'; see `%s --help`",
@@ -224,6 +236,9 @@ func (v viewer) notes(r archive.Record, s shownRecord, deletions map[record.Seq]
 			who = printable(v.names.Of(d.Person)) + ", an admin,"
 		}
 		notes = append(notes, fmt.Sprintf("deleted by %s on %s", who, day(d.Sent)))
+	}
+	if s.in != "" {
+		notes = append(notes, s.in)
 	}
 	if r.OnHold {
 		notes = append(notes, "on hold")
@@ -456,6 +471,9 @@ func (fs findings) incomplete() string {
 func missing(tx *sqlite.Tx, q archive.Query) ([]archive.Gap, error) {
 	gaps, err := archive.Gaps(tx)
 	return slices.DeleteFunc(gaps, func(g archive.Gap) bool {
+		if g.Group != "" && q.In != "" && !strings.EqualFold(q.Groups[g.Group], q.In) {
+			return true
+		}
 		made := !g.Closed.IsZero() && g.Kind.Heals()
 		return made || g.Kind == archive.ListBroken || q.Before != "" && !g.Opened.Before(q.Before.Start()) ||
 			q.After != "" && !g.Closed.IsZero() && g.Closed.Before(q.After.Start())

@@ -113,6 +113,9 @@ func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 	if !n.LastCaptured.IsZero() {
 		fmt.Fprintf(out, "           the last captured on %s\n", moment(n.LastCaptured))
 	}
+	if err := printGroups(out, tx, cfg); err != nil {
+		return err
+	}
 	var kinds []string
 	for kind := range n.Unsupported {
 		kinds = append(kinds, kind)
@@ -120,6 +123,31 @@ func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 	slices.Sort(kinds)
 	for _, kind := range kinds {
 		fmt.Fprintf(out, "           %d kept but not shown by this version: %s\n", n.Unsupported[kind], kind)
+	}
+	return nil
+}
+
+// printGroups says how many records there are of each group, unless there is only one.
+func printGroups(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
+	in, err := archive.KeptIn(tx)
+	if err != nil {
+		return err
+	}
+	var other int64
+	for _, n := range in {
+		other += n
+	}
+	for _, g := range cfg.Groups {
+		other -= in[g.JID]
+	}
+	if len(cfg.Groups) == 1 && other == 0 {
+		return nil
+	}
+	for _, g := range cfg.Groups {
+		fmt.Fprintf(out, "           “%s”: %d\n", printable(g.Name), in[g.JID])
+	}
+	if other > 0 {
+		fmt.Fprintf(out, "           of groups that are no longer in the configuration: %d\n", other)
 	}
 	return nil
 }

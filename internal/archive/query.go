@@ -14,11 +14,14 @@ import (
 
 // Query is what a search looks for. The zero Query finds every record.
 type Query struct {
-	From   []string       // names, as typed: what somebody of that name sent
-	After  retention.Date // sent on this day (London) or later; empty: any
-	Before retention.Date // sent before this day
-	Has    []string       // of [Things]
-	match  string         // in FTS5's language; empty: any words
+	From   []string          // names, as typed: what somebody of that name sent
+	After  retention.Date    // sent on this day (London) or later; empty: any
+	Before retention.Date    // sent before this day
+	Has    []string          // of [Things]
+	In     string            // what a group is called: what was sent in it; empty: any
+	Groups map[string]string // the official groups by JID, by whose names In is meant
+
+	match string // in FTS5's language; empty: any words
 }
 
 // Things are what a record can be searched for to have, and how: sorts of files, any
@@ -47,8 +50,8 @@ var Things = map[string]string{
 
 // ParseQuery reads a query as people type it: words, all of which must be there;
 // "words in this order"; the beginning of a word, with *; OR between two of these;
-// - before one that must not be there; and from:, after:, before: and has:. Case and
-// accents make no difference. Its error says what to write instead.
+// - before one that must not be there; and from:, after:, before:, has: and in:. Case
+// and accents make no difference. Its error says what to write instead.
 func ParseQuery(s string) (q Query, err error) {
 	tokens, err := tokenise(s)
 	if err != nil {
@@ -107,7 +110,7 @@ func match(all [][]string, none []string) string {
 	return b.String()
 }
 
-// narrow takes in from:, after:, before: or has:.
+// narrow takes in from:, after:, before:, has: or in:.
 func (q *Query) narrow(t token) (err error) {
 	switch {
 	case t.text == "":
@@ -126,6 +129,11 @@ func (q *Query) narrow(t token) (err error) {
 			return fmt.Errorf("has:%s is not known; has: takes %s or %s", t.text, strings.Join(things[:last], ", "), things[last])
 		}
 		q.Has = append(q.Has, thing)
+	case "in":
+		if q.In != "" {
+			return errors.New("in: stands once: nothing was sent in two groups")
+		}
+		q.In = t.text
 	case "after":
 		q.After, err = day(t)
 	case "before":
@@ -144,7 +152,7 @@ func day(t token) (retention.Date, error) {
 
 // A token is a word, a phrase, or a field with its value.
 type token struct {
-	field  string // from, after, before, has; else empty
+	field  string // from, after, before, has, in; else empty
 	text   string
 	quoted bool
 	prefix bool
@@ -162,7 +170,7 @@ func (t token) phrase() string {
 	return p
 }
 
-var fields = []string{"from", "after", "before", "has"}
+var fields = []string{"from", "after", "before", "has", "in"}
 
 func tokenise(s string) (tokens []token, err error) {
 	for s = strings.TrimLeftFunc(s, unicode.IsSpace); s != ""; s = strings.TrimLeftFunc(s, unicode.IsSpace) {
@@ -204,7 +212,7 @@ func isWord(r rune) bool {
 
 // everything reports whether q asks for nothing in particular.
 func (q Query) everything() bool {
-	return q.match == "" && len(q.From) == 0 && len(q.Has) == 0 && q.After == "" && q.Before == ""
+	return q.match == "" && len(q.From) == 0 && len(q.Has) == 0 && q.After == "" && q.Before == "" && q.In == ""
 }
 
 // Hit is a record that a search found.

@@ -1,8 +1,11 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"muniment/internal/people"
@@ -63,6 +66,9 @@ func indexAll(tx *sqlite.Tx) error {
 // ErrNobody is returned for a query from: somebody whom nobody here is called.
 var ErrNobody = errors.New("nobody on the member register or in the records is called that")
 
+// ErrNoGroup is returned for a query in: a group that is not listed.
+var ErrNoGroup = errors.New("no listed group is called")
+
 // Search finds what q asks for in messages of every kind, in every version of them,
 // whether deleted or not, in votes, in names of files, and in the group's names and
 // descriptions.
@@ -110,7 +116,7 @@ func (q Query) find(tx *sqlite.Tx, limit int, f func(Hit)) error {
 	from, number, snippet := "record", "seq", "substr(text, 1, 200)"
 	if q.match != "" {
 		from, number = "record_search", "record_search.rowid"
-		if len(q.Has) > 0 || q.After != "" || q.Before != "" {
+		if len(q.Has) > 0 || q.After != "" || q.Before != "" || q.In != "" {
 			from += " CROSS JOIN record ON record.seq = record_search.rowid"
 		}
 		snippet = "snippet(record_search, -1, char(2), char(3), '…', 24)"
@@ -171,10 +177,29 @@ func (q Query) where(tx *sqlite.Tx) (where string, args []any, err error) {
 		}
 		add(condition, toJSON(who))
 	}
+	if q.In != "" {
+		group, err := q.group()
+		if err != nil {
+			return "", nil, err
+		}
+		add("+record.group_jid = ?", group) // not by its index: hits come by number
+	}
 	for _, thing := range q.Has {
 		add(Things[thing])
 	}
 	return "(" + strings.Join(conditions, ") AND (") + ")", args, nil
+}
+
+// group returns the JID of the group that q searches.
+func (q Query) group() (string, error) {
+	var called []string
+	for _, jid := range slices.Sorted(maps.Keys(q.Groups)) {
+		if strings.EqualFold(q.Groups[jid], q.In) {
+			return jid, nil
+		}
+		called = append(called, fmt.Sprintf("%q", q.Groups[jid]))
+	}
+	return "", fmt.Errorf("%w %q; there is %s", ErrNoGroup, q.In, cmp.Or(strings.Join(called, ", "), "none"))
 }
 
 // numbers returns between which record numbers everything is that was sent in the

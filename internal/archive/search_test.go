@@ -109,6 +109,8 @@ func TestQueriesThatAreNone(t *testing.T) {
 		"after:yesterday":   "written like 2026-11-22",
 		"has:cake":          "has: takes album, audio, call, comment, contact, document, event, file, gif, invite, link, payment, photo, place, poll, sticker, video, view-once or voice",
 		"-from:ann culvert": "before words",
+		"in: culvert":       "say what, directly after",
+		"in:a in:b":         "in: stands once",
 	} {
 		if _, err := ParseQuery(query); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v; want %q", query, err, says)
@@ -130,6 +132,52 @@ func TestQueriesThatAreNone(t *testing.T) {
 	})
 }
 
+// What was sent in one group is found in it, with words or without, and not in another.
+func TestSearchInAGroup(t *testing.T) {
+	o := newOffice(t)
+	const officers = "120363000000000002@g.us"
+	in := func(group, id, text string) record.Seq {
+		r := says(ann, id, text)
+		r.Group = group
+		return o.captures(r).Seq
+	}
+	here, there := in(official, "A1", "The culvert at Mill Lane"), in(officers, "A1", "The culvert again")
+	quiet := in(officers, "A2", "Friday")
+	groups := map[string]string{official: "Cranford councillors", officers: "Officers"}
+	for query, want := range map[string][]record.Seq{
+		`culvert`:                               {there, here},
+		`culvert in:officers`:                   {there},
+		`in:"cranford councillors"`:             {here},
+		`IN:Officers`:                           {quiet, there},
+		`in:Officers from:ann after:2026-01-01`: {quiet, there},
+		`in:Officers lane`:                      nil,
+	} {
+		q, err := ParseQuery(query)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		q.Groups = groups
+		o.write(func(tx *sqlite.Tx) error {
+			seqs, err := SearchAll(tx, q)
+			if !slices.Equal(seqs, want) {
+				t.Errorf("%s finds %v, not %v", query, seqs, want)
+			}
+			return err
+		})
+	}
+	q, err := ParseQuery("in:Officer culvert")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Groups = groups
+	o.write(func(tx *sqlite.Tx) error {
+		if _, err := SearchAll(tx, q); !errors.Is(err, ErrNoGroup) || err.Error() != `search: no listed group is called "Officer"; there is "Cranford councillors", "Officers"` {
+			t.Errorf("in:Officer: %v", err)
+		}
+		return nil
+	})
+}
+
 // Whatever people type is either refused in words or a query that SQLite takes.
 func FuzzParseQuery(f *testing.F) {
 	for _, s := range []string{`mill "lane cul"* OR badger -x from:"ann b" after:2026-01-01`, `"`, `a" b`, "*", "x*y", "col:a", "a\x00b", "^a", "{a b}: c", "NEAR(a b)", "-", "--a", "😀x"} {
@@ -145,7 +193,7 @@ func FuzzParseQuery(f *testing.F) {
 		if err := o.db.Write(t.Context(), func(tx *sqlite.Tx) error {
 			_, _, err := Search(tx, q, 10)
 			return err
-		}); err != nil && !errors.Is(err, ErrNobody) {
+		}); err != nil && !errors.Is(err, ErrNobody) && !errors.Is(err, ErrNoGroup) {
 			t.Errorf("%q became %q: %v", s, q.match, err)
 		}
 	})

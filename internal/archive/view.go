@@ -310,6 +310,25 @@ func Kept(tx *sqlite.Tx) (n int64, err error) {
 	return n, nil
 }
 
+// KeptIn returns how many records there are of each group, by its JID.
+func KeptIn(tx *sqlite.Tx) (map[string]int64, error) {
+	rows, err := tx.Query("SELECT group_jid, count(*) FROM record GROUP BY group_jid")
+	if err != nil {
+		return nil, fmt.Errorf("count records: %w", err)
+	}
+	defer rows.Close()
+	in := make(map[string]int64)
+	for rows.Next() {
+		var group string
+		var n int64
+		if err := rows.Scan(&group, &n); err != nil {
+			return nil, fmt.Errorf("count records: %w", err)
+		}
+		in[group] = n
+	}
+	return in, rows.Err()
+}
+
 // Account is how many records there are, and how many there were.
 type Account struct {
 	Kept, OnHold, Destroyed int64
