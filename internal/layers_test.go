@@ -44,7 +44,7 @@ var layers = map[string][]string{
 	"internal/systemd":    {},
 	"internal/standin":    {},
 	"internal/corpus":     {},
-	"internal/daemon": {"record", "retention", "people", "vault", "archive", "mail", "forward", "disposal", "letter", "verify",
+	"internal/daemon": {"record", "retention", "content", "people", "vault", "archive", "mail", "forward", "disposal", "letter", "verify",
 		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite"},
 	"cmd/muniment": {"record", "retention", "transcript", "people", "vault", "archive", "saying", "mail", "disposal", "letter", "verify",
 		"whatsapp", "config", "systemd", "journal", "ledger", "sqlite", "daemon", "standin", "corpus"},

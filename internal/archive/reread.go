@@ -89,9 +89,26 @@ type Delivered struct {
 	origin, target []byte
 }
 
-// Unread reports whether the record could not be read yet.
+// Unread reports whether the record could not be read yet, or not wholly.
 func (d Delivered) Unread() bool {
-	return d.Received.Kind == record.Unsupported || d.Received.Type == record.Sealed
+	return d.Received.Kind == record.Unsupported || d.Received.Type == record.Sealed || d.unknown() > 0
+}
+
+// unknown returns for how many options a vote is that nobody knows. It is read as often
+// as one of them turns up: its leaf says no more than that there was a vote.
+func (d Delivered) unknown() int {
+	if d.Received.Kind != record.Vote || !d.Reread {
+		return 0
+	}
+	return unknownOf(d.Received)
+}
+
+func unknownOf(r record.Received) int {
+	details, err := record.ParseDetails(r.Details)
+	if err != nil {
+		return 0 // it was altered
+	}
+	return details.Unknown
 }
 
 // News reports whether r, another reading of the record, says what could not be read
@@ -101,6 +118,8 @@ func (d Delivered) News(r record.Received) bool {
 	was := d.Received
 	empty := was.Text == "" && was.Emoji == "" && was.Details == "" && was.Mentions == nil && was.Participants == nil
 	switch {
+	case d.unknown() > 0:
+		return r.Kind == record.Vote && r.Type != record.Sealed && unknownOf(r) < d.unknown()
 	case !empty || r.Kind == record.Unsupported || was.File != nil && !sameFile(was.File, r.File):
 		return false
 	case was.Kind == record.Unsupported:
@@ -128,16 +147,17 @@ func DeliveredSome(tx *sqlite.Tx, seqs []record.Seq) ([]Delivered, error) {
 	return delivered(tx, "seq IN (SELECT value FROM json_each(?)) ORDER BY seq", toJSON(seqs))
 }
 
-// SealedBy returns the numbers of the records that are encrypted under the secret of the
-// message with that origin, and could not be read yet.
-func SealedBy(tx *sqlite.Tx, origin []byte) ([]record.Seq, error) {
-	rows, err := tx.Query("SELECT seq FROM record WHERE target = ? AND type = 'sealed' ORDER BY seq", origin)
+// Waiting returns the numbers of the records that could not be read, or not wholly, and
+// belong to the message with that origin: encrypted under its secret, or votes for an
+// option that it has not.
+func Waiting(tx *sqlite.Tx, origin []byte) ([]record.Seq, error) {
+	rows, err := tx.Query("SELECT seq FROM record WHERE target = ? AND (type = 'sealed' OR kind = 'vote' AND details LIKE '%\"unknown\":%') ORDER BY seq", origin)
 	if err != nil {
-		return nil, fmt.Errorf("what is sealed: %w", err)
+		return nil, fmt.Errorf("what waits to be read: %w", err)
 	}
 	seqs, err := scanSeqs(rows)
 	if err != nil {
-		return nil, fmt.Errorf("what is sealed: %w", err)
+		return nil, fmt.Errorf("what waits to be read: %w", err)
 	}
 	return seqs, nil
 }

@@ -77,7 +77,7 @@ func TestAVoteThatComesBeforeItsPoll(t *testing.T) {
 		t.Error("nobody awaited the poll")
 	}
 	var waiting []record.Seq
-	o.write(func(tx *sqlite.Tx) (err error) { waiting, err = SealedBy(tx, poll.Origin); return err })
+	o.write(func(tx *sqlite.Tx) (err error) { waiting, err = Waiting(tx, poll.Origin); return err })
 	if !slices.Equal(waiting, []record.Seq{early.Seq}) {
 		t.Fatalf("sealed: %v", waiting)
 	}

@@ -38,9 +38,9 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 // acknowledged to WhatsApp. It may be called again with the same record.
 func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	outcome, askList := archive.WasDuplicate, false
-	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		fresh, err := d.captureIn(tx, r)
-		if err == nil && fresh {
+	var news []record.Received
+	err := d.db.Write(ctx, func(tx *sqlite.Tx) (err error) {
+		if news, err = d.captureIn(tx, r); err == nil && len(news) > 0 {
 			outcome = archive.WasCaptured
 			askList, err = d.moved(tx, r)
 		}
@@ -49,11 +49,13 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	if err != nil {
 		return d.failed(ctx, err)
 	}
-	if r.Kind.Follows() { // it may be a mark, or call for a correction
-		d.outbox.Wake()
-	}
-	if r.File != nil {
-		d.vault.Wake()
+	for _, r := range news {
+		if r.Kind.Follows() { // it may be a mark, or call for a correction
+			d.outbox.Wake()
+		}
+		if r.File != nil {
+			d.vault.Wake()
+		}
 	}
 	if askList {
 		d.session.AskList(r.Group)
@@ -62,32 +64,47 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	return nil
 }
 
-// captureIn captures r within tx and reports whether it is new.
-func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (fresh bool, err error) {
+// captureIn captures r within tx. It returns what is new: r, unless it is known already,
+// and what could not be read before r was here.
+func (d *Daemon) captureIn(tx *sqlite.Tx, r record.Received) (news []record.Received, err error) {
 	if r.Kind == record.Participants && r.Type == record.Present {
 		if nothing, err := d.listed(tx, r); err != nil || nothing {
-			return false, err
+			return nil, err
 		}
+	}
+	if r, err = d.unseal(tx, r); err != nil {
+		return nil, err
 	}
 	c, err := d.archive.Capture(tx, d.now(), r)
 	if err != nil || !c.Fresh {
-		return false, err
+		return nil, err
 	}
+	if err := d.causes(tx, r, c); err != nil {
+		return nil, err
+	}
+	read, err := d.nowReadable(tx, r, c)
+	return append([]record.Received{r}, read...), err
+}
+
+// causes sees to what a record causes, besides being there: one that has just been
+// captured, or one that could not be read until now.
+func (d *Daemon) causes(tx *sqlite.Tx, r record.Received, c archive.Captured) (err error) {
 	rules := d.forward[r.Group]
-	switch r.Kind {
-	case record.Participants: // it may tell that two are one
+	switch {
+	case r.Type == record.Sealed && r.Kind.Follows(): // nobody knows yet
+	case r.Kind == record.Participants: // it may tell that two are one
 		err = errors.Join(people.Changed(tx, d.now(), r), archive.Reconcile(tx))
-	case record.Reaction:
+	case r.Kind == record.Reaction:
 		err = errors.Join(rules.Reacted(tx, d.now(), r, c), d.holdAsked(tx, r, c))
-	case record.Edit, record.Deletion:
+	case r.Kind == record.Edit, r.Kind == record.Deletion:
 		err = rules.Changed(tx, d.now(), c)
-	case record.Message, record.Unsupported:
+	case r.Kind == record.Message, r.Kind == record.Unsupported:
 		err = rules.Arrived(tx, d.now(), c)
 	}
 	if err == nil && r.File != nil {
 		err = vault.Want(tx, d.now(), c.Seq, r.FileType(), *r.File)
 	}
-	return true, err
+	return err
 }
 
 // download fetches a file, as WhatsApp keeps it.

@@ -37,13 +37,16 @@ CREATE TRIGGER record_is_never_altered BEFORE UPDATE OF
 BEGIN SELECT RAISE(ABORT, 'a record is never altered'); END;
 -- +goose StatementEnd
 
--- What is read in it may be set where nothing could be read before.
+-- What is read in it may be set where nothing could be read before, and in a vote for an
+-- option that was not known.
 -- +goose StatementBegin
 CREATE TRIGGER record_is_read_once BEFORE UPDATE OF
 	kind, type, text, emoji, target, mentions, participants, details, file_name, file_sealed ON record
 WHEN NOT (EXISTS (SELECT 1 FROM reread WHERE seq = OLD.seq)
-	AND (OLD.kind = 'unsupported' OR OLD.type = 'sealed' AND NEW.kind = OLD.kind AND NEW.target IS OLD.target)
-	AND OLD.text = '' AND OLD.emoji = '' AND OLD.mentions = 'null' AND OLD.participants = 'null' AND OLD.details = ''
+	AND (OLD.kind = 'unsupported' OR NEW.kind = OLD.kind AND NEW.target IS OLD.target)
+	AND ((OLD.kind = 'unsupported' OR OLD.type = 'sealed')
+			AND OLD.text = '' AND OLD.emoji = '' AND OLD.mentions = 'null' AND OLD.participants = 'null' AND OLD.details = ''
+		OR OLD.kind = 'vote' AND OLD.details LIKE '%"unknown":%')
 	AND (OLD.file_sealed IS NULL OR NEW.file_sealed IS OLD.file_sealed AND NEW.file_name = OLD.file_name))
 BEGIN SELECT RAISE(ABORT, 'a record is never altered'); END;
 -- +goose StatementEnd
