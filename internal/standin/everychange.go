@@ -8,8 +8,8 @@ import (
 
 // EveryChange has members change a group in each way that there is, always in the same
 // order, a minute apart. Ann must be an admin, Bo in the group, and the others not. In
-// the end it has another name, and unheard in it, who came without the companion's being
-// told; all else is as it was.
+// the end it has another name, and the others in it, of whom unheard came without the
+// companion's being told; all else is as it was.
 func EveryChange(from time.Time, g *Group, ann, bo, cy, unheard *Member) {
 	later := func(m *Member) Voice {
 		from = from.Add(time.Minute)
@@ -39,9 +39,6 @@ func EveryChange(from time.Time, g *Group, ann, bo, cy, unheard *Member) {
 	later(cy).Leaves(g)
 	later(ann).Adds(cy)
 	later(ann).Removes(cy)
-	later(ann).Untold().Adds(unheard)
-	later(ann).Adds(cy) // which tells that something was missed
-	later(ann).Removes(cy)
 
 	// What is known of these is their names, and what other programs make of them.
 	later(ann).Changes(waBinary.Node{Tag: "member_add_mode", Content: []byte("admin_add")})
@@ -55,4 +52,7 @@ func EveryChange(from time.Time, g *Group, ann, bo, cy, unheard *Member) {
 	later(ann).Changes(waBinary.Node{Tag: "suspended"})
 	later(ann).Changes(waBinary.Node{Tag: "unsuspended"})
 	later(ann).Changes(waBinary.Node{Tag: "growth_locked", Attrs: waBinary.Attrs{"type": "invite"}})
+
+	later(ann).Untold().Adds(unheard)
+	later(ann).Adds(cy) // which tells that something was missed
 }

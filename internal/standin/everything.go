@@ -238,7 +238,8 @@ func (c *corpus) polls() {
 // same, and are voted in alike.
 func (c *corpus) pollForms() {
 	voted := func(name string, content *waE2E.Message) {
-		c.add("vote in the "+name, c.b().Votes(c.sends(name, content), "1887"))
+		poll := c.sends(name, content)
+		c.add("vote in the "+name, c.b().Votes(poll, "1887"))
 	}
 	year := ballot("Which year?", []string{"1887", "1897"})
 	voted("poll of announcements", &waE2E.Message{PollCreationMessageV2: year})

@@ -71,7 +71,13 @@ func (v Voice) Comments(on *Message, text string) *Message {
 // For mentioned see [Voice.Says].
 func (v Voice) Edits(m *Message, text string, mentioned ...*Member) *Message {
 	v.mustOwn(m)
-	return v.ForgesEdit(m, text, mentioned...)
+	defer v.lock().Unlock()
+	now := m.reworded(text)
+	v.Mentioning(mentioned...).mention(m.group, now)
+	if v.sealed {
+		return v.answer(m, v.sealing(m, messageEdit, v.edit(m, now)))
+	}
+	return v.answer(m, &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: v.edit(m, now)}})
 }
 
 // EditsBare is [Voice.Edits] in the other form that there is: without a wrapper. If
@@ -86,17 +92,8 @@ func (v Voice) EditsBare(m *Message, text string) *Message {
 	return v.answer(m, v.edit(m, now))
 }
 
-// ForgesEdit makes the member change the text of whosever message, as only an
-// altered app can: the server does not see what is in a message.
-func (v Voice) ForgesEdit(m *Message, text string, mentioned ...*Member) *Message {
-	defer v.lock().Unlock()
-	now := m.reworded(text)
-	v.Mentioning(mentioned...).mention(m.group, now)
-	if v.sealed {
-		return v.answer(m, v.sealing(m, messageEdit, v.edit(m, now)))
-	}
-	return v.answer(m, &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: v.edit(m, now)}})
-}
+// ForgesEdit makes the member change the text of whosever message; see [Voice.Forging].
+func (v Voice) ForgesEdit(m *Message, text string) *Message { return v.Forging().Edits(m, text) }
 
 func (v Voice) edit(m *Message, now *waE2E.Message) *waE2E.Message {
 	return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
@@ -119,8 +116,8 @@ func (m *Message) reworded(text string) *waE2E.Message {
 }
 
 func (v Voice) mustOwn(m *Message) {
-	if m.voice.member != v.member {
-		panic(fmt.Sprintf("standin: message %s is not %s's; see ForgesEdit", m.id, v.member.name))
+	if m.voice.member != v.member && !v.forging {
+		panic(fmt.Sprintf("standin: message %s is not %s's; see Forging", m.id, v.member.name))
 	}
 }
 

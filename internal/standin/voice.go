@@ -36,6 +36,7 @@ type Voice struct {
 	part       *waE2E.MessageAssociation // nil: of nothing
 	wrappers   []string                  // the outermost first
 	sealed     bool
+	forging    bool                 // does to others' messages what only an altered app can
 	posing     *Member              // nil: as itself
 	called     string               // its push name; empty: the member's name
 	mode       types.AddressingMode // by which it names people; empty: the group's
@@ -134,6 +135,13 @@ func (v Voice) Wrapped(fields ...string) Voice {
 // to events are sealed in any case.
 func (v Voice) Sealed() Voice {
 	v.sealed = true
+	return v
+}
+
+// Forging lets the member change whosever message, as only an altered app can: the
+// server does not see what is in a message.
+func (v Voice) Forging() Voice {
+	v.forging = true
 	return v
 }
 
