@@ -24,6 +24,7 @@ import (
 // of FILE is somebody, or what somebody did (times are UTC; @name mentions):
 //
 //	person NAME LID NUMBER PUSHNAME      - for a number, or a push name, that is not known
+//	author NAME AUTHOR                   in an imported chat
 //	TIME NAME says|edits|replies|sends|deletes|reacts ID [OF] [TYPE FILENAME] TEXT
 //	TIME NAME present|adds|removes|joins|leaves|promotes|demotes NAME…    *: an admin
 //	TIME NAME names|describes|timer TEXT
@@ -97,6 +98,10 @@ func (c *chatter) line(tx *sqlite.Tx, a *archive.Archive, line string) error {
 			p.pushName = strings.Join(words[4:], " ")
 		}
 		c.people[words[1]] = p
+		return nil
+	}
+	if words[0] == "author" {
+		c.people[words[1]] = chatPerson{Address: people.Exported(strings.Join(words[2:], " "))}
 		return nil
 	}
 	at, err := time.Parse("2006-01-02T15:04", words[0])

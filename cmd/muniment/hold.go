@@ -169,12 +169,9 @@ func (w *cover) find(tx *sqlite.Tx, groups map[string]string) (c archive.Cover, 
 }
 
 func (w *cover) ofMember(tx *sqlite.Tx) (archive.Cover, error) {
-	m, err := people.MemberNamed(tx, w.member)
-	switch {
-	case errors.Is(err, people.ErrNotOnRegister):
-		err = fmt.Errorf("nobody on the member register is called %q: see `muniment member list`", w.member)
-	case errors.Is(err, people.ErrAmbiguous):
-		err = fmt.Errorf("more than one person on the member register is called %q: tell them apart with `muniment member change` first", w.member)
+	m, err := memberNamed(tx, w.member)
+	if errors.Is(err, people.ErrAmbiguous) {
+		err = fmt.Errorf("%w: tell them apart with `muniment member edit --new-name` first", err)
 	}
 	return archive.Cover{Scope: archive.ByMember, Member: m.ID}, err
 }

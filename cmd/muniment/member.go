@@ -1,27 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	netmail "net/mail"
-	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"muniment/internal/archive"
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/people"
 	"muniment/internal/record"
-	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
@@ -30,17 +21,23 @@ func (a *app) memberCommand() *cobra.Command {
 		Use:   "member",
 		Short: "Keep the member register: who is who on the council",
 		Long: `The member register says whose number is whose, so that emails and reports show
-names and not numbers, and whose mark counts.`,
+names and not numbers, and whose mark counts. It also says when somebody's term
+begins and ends, why somebody is not in the group and what they get instead, and
+which privacy notice they were given. Every change is kept in the journal, with
+what was there before.`,
 		Example: `  muniment member list --strangers
   muniment member add --name "Cllr Ann Brook" --role councillor --number "07700 900101"
+  muniment member import councillors.csv --check
   muniment member end --name "Cllr Ann Brook" --until "3 May 2027" --for "Jo Marsh" --reason "did not stand again"
   muniment member list`,
-	}, a.memberAddCommand(), a.memberChangeCommand(), a.memberEndCommand(), a.memberRemoveCommand(), a.memberListCommand())
+	}, a.memberAddCommand(), a.memberEditCommand(), a.memberEndCommand(), a.memberRemoveCommand(),
+		a.memberIdentifyCommand(), a.memberImportCommand(), a.memberListCommand())
 }
 
 func (a *app) memberAddCommand() *cobra.Command {
-	var m people.Member
+	says := make(said)
 	var number, lid string
+	var noWhatsApp bool
 	var by actor
 	c := &cobra.Command{
 		Use:   "add",
@@ -50,35 +47,50 @@ uses WhatsApp with; only ` + "`muniment member list`" + ` shows it. WhatsApp may
 it: ` + "`muniment member list --strangers`" + ` shows who in the group is not on the
 register yet, with the number or else the LID.
 
+Who is not in the group needs no number: say why, with --no-whatsapp or
+--absent-because, and what the person gets --instead. Who joins later is tied to
+the entry by ` + "`muniment member identify`" + `.
+
 Who comes back to the council, or has another office, is added again when the
 earlier entry has been ended.
 
-Roles: ` + strings.Join(people.Roles, ", ") + `.`,
+Roles: ` + strings.Join(people.Roles, ", ") + `. The deputy is the deputy clerk.
+Marks and holds count from the first day in office to the last.`,
 		Example: `  muniment member add --name "Cllr Ann Brook" --role councillor --number "07700 900101" --email a.brook@cranford-pc.example.gov.uk
   muniment member add --name "Jo Marsh" --role clerk --number "+44 7700 900102" --for "Jo Marsh" --reason "new clerk"
-  muniment member add --name "Cllr Kit Lowe" --role councillor --lid 194000000000001@lid`,
+  muniment member add --name "Cllr Kit Lowe" --role councillor --lid 194000000000001@lid --from "6 May 2027" --notice-given "7 May 2027"
+  muniment member add --name "Cllr Pat Quill" --role councillor --no-whatsapp --instead "weekly digest by email" --confirmed "7 May 2027"`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			address, err := memberAddress(number, lid)
+			if noWhatsApp {
+				if number != "" || lid != "" || says["absent-because"] != "" {
+					return usageError{errors.New("--no-whatsapp says that there is no number, and why: leave out --number, --lid and --absent-because")}
+				}
+				says["absent-because"] = "does not use WhatsApp"
+			}
+			address, err := memberAddress(number, lid, says["absent-because"] != "")
 			if err != nil {
 				return usageError{err}
 			}
-			if m.Name = strings.TrimSpace(m.Name); m.Name == "" {
+			if strings.TrimSpace(says["name"]) == "" {
 				return usageError{errors.New("give the person's name: --name \"Cllr Ann Brook\"")}
 			}
+			if says["role"] == "" {
+				return usageError{fmt.Errorf("give the person's role: --role %s", strings.Join(people.Roles, "|"))}
+			}
+			var m people.Member
 			return a.writeRegister(c.Context(), func(cfg config.Config, tx *sqlite.Tx) error {
-				if err := checkMember(cfg, m); err != nil {
+				if err := says.applyFlags(&m, cfg); err != nil {
 					return err
 				}
 				return people.AddMember(tx, now(), by.who, by.reason, m, address)
-			}, func() { fmt.Fprintf(c.OutOrStdout(), "%s (%s) is on the member register.\n", m.Name, m.Role) })
+			}, func() { fmt.Fprintf(c.OutOrStdout(), "%s (%s) is on the member register.\n", m.Name, inOffice(m)) })
 		},
 	}
-	c.Flags().StringVar(&m.Name, "name", "", "as emails and reports are to show it")
-	c.Flags().StringVar(&m.Role, "role", "", strings.Join(people.Roles, ", "))
-	c.Flags().StringVar(&m.Email, "email", "", "the person's council email `address`")
 	c.Flags().StringVar(&number, "number", "", "the telephone number used for WhatsApp")
 	c.Flags().StringVar(&lid, "lid", "", "instead of the number, WhatsApp's `identifier` of a person whose number is hidden")
+	c.Flags().BoolVar(&noWhatsApp, "no-whatsapp", false, "the person does not use WhatsApp, and has no number here")
+	says.flags(c)
 	return by.flags(c, false)
 }
 
@@ -94,10 +106,16 @@ func (a *app) writeRegister(ctx context.Context, f func(config.Config, *sqlite.T
 	})
 }
 
-func memberAddress(number, lid string) (record.Address, error) {
+// memberAddress reads by what WhatsApp knows a person; the zero address is that of
+// somebody absent.
+func memberAddress(number, lid string, absent bool) (record.Address, error) {
 	switch {
-	case (number == "") == (lid == ""):
-		return record.Address{}, errors.New("give the person's WhatsApp number: --number \"07700 900101\"; or --lid if it is hidden")
+	case number == "" && lid == "" && absent:
+		return record.Address{}, nil
+	case number == "" && lid == "":
+		return record.Address{}, errors.New("give the person's WhatsApp number: --number \"07700 900101\"; --lid if it is hidden; --no-whatsapp or --absent-because if there is none")
+	case number != "" && lid != "":
+		return record.Address{}, errors.New("give the person's number or LID, not both: WhatsApp tells what belongs together")
 	case lid != "":
 		user, server, _ := strings.Cut(lid, "@")
 		if user == "" || strings.Trim(user, "0123456789") != "" || server != "lid" {
@@ -106,48 +124,6 @@ func memberAddress(number, lid string) (record.Address, error) {
 		return record.Address{JID: lid}, nil
 	}
 	return people.ParseNumber(number)
-}
-
-// checkMember refuses what an entry of the register should not say, as wrong use.
-func checkMember(cfg config.Config, m people.Member) error {
-	if err := plainName("the name", m.Name); err != nil {
-		return usageError{err}
-	}
-	if !slices.Contains(people.Roles, m.Role) {
-		return usageError{fmt.Errorf("give the person's role: --role %s", strings.Join(people.Roles, "|"))}
-	}
-	if m.Email == "" {
-		return nil
-	}
-	if e, err := netmail.ParseAddress(m.Email); err != nil || e.Address != m.Email {
-		return usageError{fmt.Errorf("%q is not an email address", m.Email)}
-	}
-	if !cfg.Council.Owns(m.Email) {
-		return usageError{fmt.Errorf("%s is not at a domain of the council (%s): give the person's council address, or none",
-			m.Email, cmp.Or(strings.Join(cfg.Council.Domains, ", "), "none is configured"))}
-	}
-	return nil
-}
-
-// plainName refuses a name that would spoil what is shown: with control
-// characters, or a telephone number, which no output may show (DESIGN.md,
-// invariant 9).
-func plainName(what, s string) error {
-	digits := 0
-	for _, r := range s {
-		if unicode.IsDigit(r) {
-			digits++
-		}
-	}
-	switch {
-	case strings.TrimSpace(s) == "":
-		return fmt.Errorf("%s is empty", what)
-	case !utf8.ValidString(s) || printable(s) != s:
-		return fmt.Errorf("%s holds a line break or another character that cannot be shown: %q", what, s)
-	case digits >= 7:
-		return fmt.Errorf("%s looks like a telephone number, which emails and reports do not show", what)
-	}
-	return nil
 }
 
 // chosen is how a command's user says whose entry is meant.
@@ -162,18 +138,15 @@ func (w *chosen) flags(c *cobra.Command) {
 // find returns the entry that is meant.
 func (w chosen) find(tx *sqlite.Tx) (m people.Member, err error) {
 	if w.name != "" && w.number == "" && w.lid == "" {
-		switch m, err = people.MemberNamed(tx, w.name); {
-		case errors.Is(err, people.ErrNotOnRegister):
-			return m, fmt.Errorf("nobody on the member register is called %q: see `muniment member list`", w.name)
-		case errors.Is(err, people.ErrAmbiguous):
-			return m, fmt.Errorf("more than one person on the member register is called %q: use --number or --lid, as `muniment member list` shows them", w.name)
+		if m, err = memberNamed(tx, w.name); errors.Is(err, people.ErrAmbiguous) {
+			err = fmt.Errorf("%w: use --number or --lid, as `muniment member list` shows them", err)
 		}
 		return m, err
 	}
 	if w.name != "" || (w.number == "") == (w.lid == "") {
 		return m, usageError{errors.New("say whose entry, with one of --name, --number and --lid")}
 	}
-	address, err := memberAddress(w.number, w.lid)
+	address, err := memberAddress(w.number, w.lid, false)
 	if err != nil {
 		return m, usageError{err}
 	}
@@ -183,57 +156,61 @@ func (w chosen) find(tx *sqlite.Tx) (m people.Member, err error) {
 	return m, err
 }
 
-func (a *app) memberChangeCommand() *cobra.Command {
-	var whose chosen
-	var to people.Member
-	var by actor
-	c := &cobra.Command{
-		Use:   "change",
-		Short: "Correct a name, role or email address on the member register",
-		Long: `Change corrects the name, role or email address of an entry. The new name is
-shown with what the person said before, too.
-
-For a wrong telephone number, remove the entry and add the person again.`,
-		Example: `  muniment member change --name "Cllr Ann Brok" --new-name "Cllr Ann Brook" --for "Jo Marsh" --reason "misspelt"
-  muniment member change --number "07700 900101" --role chair --for "Jo Marsh" --reason "elected chair, minute 27/003"`,
-		Args: noArgs,
+// memberNamed returns the entry of whoever is called name.
+func memberNamed(tx *sqlite.Tx, name string) (people.Member, error) {
+	m, err := people.MemberNamed(tx, name)
+	switch {
+	case errors.Is(err, people.ErrNotOnRegister):
+		err = fmt.Errorf("nobody on the member register is called %q: see `muniment member list`", name)
+	case errors.Is(err, people.ErrAmbiguous):
+		err = fmt.Errorf("%w, %q", err, name)
 	}
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		given := c.Flags().Changed
-		if !given("new-name") && !given("role") && !given("email") {
-			return usageError{errors.New("say what to change: --new-name, --role or --email")}
-		}
-		var m people.Member
-		return a.writeRegister(c.Context(), func(cfg config.Config, tx *sqlite.Tx) (err error) {
-			if m, err = whose.find(tx); err != nil {
-				return err
-			}
-			if given("new-name") {
-				m.Name = strings.TrimSpace(to.Name)
-			}
-			if given("role") {
-				m.Role = to.Role
-			}
-			if given("email") {
-				m.Email = to.Email
-			}
-			if err := checkMember(cfg, m); err != nil {
-				return err
-			}
-			return people.EditMember(tx, now(), by.who, by.reason, m)
-		}, func() {
-			fmt.Fprintf(c.OutOrStdout(), "The member register now says: %s\n", strings.Join(nonEmpty(m.Name, inOffice(m), m.Email), ", "))
-		})
-	}
-	whose.flags(c)
-	c.Flags().StringVar(&to.Name, "new-name", "", "the `name` to be shown from now on")
-	c.Flags().StringVar(&to.Role, "role", "", "the new role: "+strings.Join(people.Roles, ", "))
-	c.Flags().StringVar(&to.Email, "email", "", "the person's new council email `address`; \"\" for none")
-	return by.flags(c, true)
+	return m, err
 }
 
-func nonEmpty(all ...string) []string {
-	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+func (a *app) memberEditCommand() *cobra.Command {
+	var whose chosen
+	var newName string
+	says := make(said)
+	var by actor
+	c := &cobra.Command{
+		Use:   "edit",
+		Short: "Correct or complete an entry of the member register",
+		Long: `Edit corrects an entry, or says more of the person: the name, the role, the email
+address, the term, why the person is not in the group, what the person gets
+instead, which privacy notice was given. What is not named stays; "" takes
+something away. A new name is shown with what the person said before, too.
+
+For another telephone number of the same person use ` + "`muniment member identify`" + `.
+If the number was a mistake, remove the entry and add the person again.`,
+		Example: `  muniment member edit --name "Cllr Ann Brok" --new-name "Cllr Ann Brook" --for "Jo Marsh" --reason "misspelt"
+  muniment member edit --number "07700 900101" --role chair --for "Jo Marsh" --reason "elected chair, minute 27/003"
+  muniment member edit --name "Cllr Bo Carter" --absent-because "chose not to" --instead "weekly digest by email" --confirmed "7 May 2027" --for "Jo Marsh" --reason "told me"
+  muniment member edit --name "Cllr Kit Lowe" --notice-given "7 May 2027" --for "Jo Marsh" --reason "new member, given by hand"`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("new-name") {
+				says["name"] = newName
+			}
+			if len(says) == 0 {
+				return usageError{errors.New("say what to change: --new-name, --role, --email, --from or another of those that --help tells of")}
+			}
+			var m people.Member
+			return a.writeRegister(c.Context(), func(cfg config.Config, tx *sqlite.Tx) (err error) {
+				if m, err = whose.find(tx); err != nil {
+					return err
+				}
+				if err := says.applyFlags(&m, cfg); err != nil {
+					return err
+				}
+				return people.EditMember(tx, now(), by.who, by.reason, m)
+			}, func() { fmt.Fprintf(c.OutOrStdout(), "The member register now says: %s\n", tells(m)) })
+		},
+	}
+	whose.flags(c)
+	c.Flags().StringVar(&newName, "new-name", "", "the `name` to be shown from now on")
+	says.flags(c, "name")
+	return by.flags(c, true)
 }
 
 func (a *app) memberEndCommand() *cobra.Command {
@@ -257,11 +234,13 @@ WhatsApp is not told: remove the person from the group there.`,
 				return usageError{err}
 			}
 			var m people.Member
-			return a.writeRegister(c.Context(), func(_ config.Config, tx *sqlite.Tx) (err error) {
+			return a.writeRegister(c.Context(), func(cfg config.Config, tx *sqlite.Tx) (err error) {
 				if m, err = whose.find(tx); err != nil {
 					return err
 				}
-				m.Until = day.AddDays(1).Start()
+				if err := (said{"until": string(day)}).applyFlags(&m, cfg); err != nil {
+					return err
+				}
 				return people.EndMember(tx, now(), by.who, by.reason, m.ID, m.Until)
 			}, func() { fmt.Fprintf(c.OutOrStdout(), "The member register now says: %s, %s\n", m.Name, inOffice(m)) })
 		},
@@ -269,33 +248,6 @@ WhatsApp is not told: remove the person from the group there.`,
 	whose.flags(c)
 	c.Flags().StringVar(&last, "until", "", "the last `day` in office, such as \"3 May 2027\" or 2027-05-03 (default today)")
 	return by.flags(c, true)
-}
-
-// parseDay reads a date as people write it, or as computers do; empty is today.
-func parseDay(s string, now time.Time) (retention.Date, error) {
-	if s == "" {
-		return retention.DateOf(now), nil
-	}
-	if t, err := time.Parse("2 January 2006", s); err == nil {
-		return retention.ParseDate(t.Format(time.DateOnly))
-	}
-	d, err := retention.ParseDate(s)
-	if err != nil {
-		return "", fmt.Errorf("%q is not a date: write it as 3 May 2027 or 2027-05-03", s)
-	}
-	return d, nil
-}
-
-// inOffice says in which office m is, from when and until when.
-func inOffice(m people.Member) string {
-	term := m.Role
-	if !m.From.IsZero() {
-		term += " from " + day(m.From)
-	}
-	if !m.Until.IsZero() {
-		term += " until " + day(m.Until.Add(-time.Second))
-	}
-	return term
 }
 
 func (a *app) memberRemoveCommand() *cobra.Command {
@@ -328,110 +280,65 @@ For a person who leaves office use ` + "`muniment member end`" + `, which keeps 
 	return by.flags(c, true)
 }
 
-func (a *app) memberListCommand() *cobra.Command {
-	var strangers bool
+func (a *app) memberIdentifyCommand() *cobra.Command {
+	var name, number, lid, exported string
+	var by actor
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "Show the member register, or who is missing on it",
-		Long: `List shows the member register. It shows telephone numbers, so that a mistake can
-be found; do not pass its output on.
+		Use:   "identify",
+		Short: "Say who on the register a person is whom WhatsApp does not name",
+		Long: `Identify ties somebody of whom little is known to a person on the member register:
 
-With --strangers it shows instead who is in the group and not on the register, and
-how to add them. A name that nobody has verified is what the person calls himself.`,
-		Example: `  muniment member list
-  muniment member list --strangers`,
+  --lid       whose number WhatsApp hides, as ` + "`muniment member list --strangers`" + `
+              shows it
+  --exported  an author in an imported chat, by the name that the phone had for him
+  --number    another number of the person
+
+From then on, and for all that is in the record already, the two are one: messages,
+votes and reactions are shown under the name, and a hold on the person holds them.
+A mark counts only if its sender was known when it was made.
+
+A LID is one person for good: who has one is not given another. Nor can this be
+undone, because from then on nothing tells apart what was known of either: make sure
+first. What was received is kept with the address that it came from, as ever.`,
+		Example: `  muniment member identify --name "Cllr Ann Brook" --lid 194000000000001@lid --for "Jo Marsh" --reason "asked her"
+  muniment member identify --name "Cllr Ann Brook" --exported "Ann from the allotments" --for "Jo Marsh" --reason "my own phone's name for her"
+  muniment member identify --name "Cllr Ann Brook" --number "07700 900177" --for "Jo Marsh" --reason "her new number"`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			show := listMembers
-			if strangers {
-				show = listStrangers
+			if name == "" || len(nonEmpty(number, lid, exported)) != 1 {
+				return usageError{errors.New("say who it is, with --name, and who is meant, with one of --lid, --exported and --number")}
 			}
-			return a.withArchive(c.Context(), func(cfg config.Config, _ daemon.Home, db *sqlite.DB) error {
-				return db.Read(c.Context(), func(tx *sqlite.Tx) error { return show(c.OutOrStdout(), cfg, tx) })
+			address := people.Exported(exported)
+			if exported == "" {
+				var err error
+				if address, err = memberAddress(number, lid, false); err != nil {
+					return usageError{err}
+				}
+			}
+			return a.writeRegister(c.Context(), func(_ config.Config, tx *sqlite.Tx) error {
+				m, err := memberNamed(tx, name)
+				if errors.Is(err, people.ErrAmbiguous) {
+					return fmt.Errorf("%w: tell them apart with `muniment member edit --new-name` first", err)
+				} else if err != nil {
+					return err
+				}
+				switch err = people.IdentifyMember(tx, now(), by.who, by.reason, m.ID, address); {
+				case errors.Is(err, people.ErrNeverMet) && exported != "":
+					return fmt.Errorf("no imported chat has an author %q: see `muniment member list --strangers`; nothing was changed", exported)
+				case errors.Is(err, people.ErrNeverMet):
+					return errors.New("nobody with this LID has been seen: see `muniment member list --strangers`; nothing was changed")
+				case err != nil:
+					return err
+				}
+				return archive.Reconcile(tx)
+			}, func() {
+				fmt.Fprintf(c.OutOrStdout(), "It is %s: all that was received is shown under the name.\n", name)
 			})
 		},
 	}
-	c.Flags().BoolVar(&strangers, "strangers", false, "show who is in the group and not on the register")
-	return c
-}
-
-// groupsOf returns the names of the listed groups in which each person is now.
-func groupsOf(cfg config.Config, tx *sqlite.Tx) (map[people.ID][]string, error) {
-	in := make(map[people.ID][]string)
-	for _, g := range cfg.Groups {
-		present, err := people.Participants(tx, g.JID)
-		if err != nil {
-			return nil, err
-		}
-		for p := range present {
-			in[p] = append(in[p], g.Name)
-		}
-	}
-	return in, nil
-}
-
-func listMembers(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
-	members, err := people.Members(tx)
-	if err != nil {
-		return err
-	}
-	in, err := groupsOf(cfg, tx)
-	if err != nil {
-		return err
-	}
-	numbers, err := people.Addresses(tx)
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "NAME\tROLE\tNUMBER\tEMAIL\tIN THE GROUP")
-	for _, m := range members {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", printable(m.Name), inOffice(m), numbers[m.Person], printable(cmp.Or(m.Email, "-")),
-			cmp.Or(strings.Join(in[m.Person], ", "), "no"))
-	}
-	return w.Flush()
-}
-
-// listStrangers shows who is in a listed group and not on the register. What they
-// call themselves does not go into the command that it suggests: they might call
-// themselves a command.
-func listStrangers(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
-	names, err := people.LoadNames(tx)
-	if err != nil {
-		return err
-	}
-	in, err := groupsOf(cfg, tx)
-	if err != nil {
-		return err
-	}
-	numbers, err := people.Addresses(tx)
-	if err != nil {
-		return err
-	}
-	var rows []string
-	for _, p := range slices.Sorted(maps.Keys(in)) {
-		if _, ok := names.Member(p); ok {
-			continue
-		}
-		by := "--number"
-		if strings.HasSuffix(numbers[p], "@lid") {
-			by = "--lid"
-		}
-		rows = append(rows, fmt.Sprintf("%s\t%s\tmuniment member add %s %q --role ROLE --name NAME\n",
-			printable(names.Of(p)), strings.Join(in[p], ", "), by, numbers[p]))
-	}
-	switch {
-	case len(in) == 0:
-		fmt.Fprintln(out, "Nobody is known to be in the group yet: the daemon learns who is when it connects.")
-		return nil
-	case len(rows) == 0:
-		fmt.Fprintln(out, "Everybody who is in the group is on the member register.")
-		return nil
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "NAME\tIN THE GROUP\tTO PUT THEM ON THE REGISTER")
-	for _, row := range rows {
-		fmt.Fprint(w, row)
-	}
-	return w.Flush()
+	c.Flags().StringVar(&name, "name", "", "who it is: the `name`, exactly as the register has it")
+	c.Flags().StringVar(&lid, "lid", "", "WhatsApp's `identifier` of a person whose number is hidden")
+	c.Flags().StringVar(&exported, "exported", "", "the `name` of an author in an imported chat")
+	c.Flags().StringVar(&number, "number", "", "another telephone `number` of the person")
+	return by.flags(c, true)
 }

@@ -73,6 +73,9 @@ func (n *Names) Member(p ID) (Member, bool) {
 	return Member{}, false
 }
 
+// Entries returns all entries of p in the member register, the one that counts first.
+func (n *Names) Entries(p ID) []Member { return n.entries[n.is[p]] }
+
 // InOffice returns the entry in the member register under which p was in office at that
 // time.
 func (n *Names) InOffice(p ID, at time.Time) (Member, bool) {
@@ -81,6 +84,17 @@ func (n *Names) InOffice(p ID, at time.Time) (Member, bool) {
 		return all[i], true
 	}
 	return Member{}, false
+}
+
+// Strangers returns everybody who is not on the register.
+func (n *Names) Strangers() (who []ID) {
+	for id, is := range n.is {
+		if id == is && len(n.entries[id]) == 0 {
+			who = append(who, id)
+		}
+	}
+	slices.Sort(who)
+	return who
 }
 
 // PushNames returns what p has called himself, the latest first.
