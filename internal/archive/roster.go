@@ -52,6 +52,8 @@ type Departed struct {
 type Change struct {
 	Seq record.Seq
 	At  time.Time // as WhatsApp says; of what only a list shows, when it was made
+	// Captured is when it was on record here: later, after an absence.
+	Captured time.Time
 	// Type is Joined, Left, Added, Removed, Promoted, Demoted or Renumbered. Of what only
 	// a list shows it is how it would have happened of itself: joined, left.
 	Type   record.Type
@@ -147,7 +149,7 @@ func (p *replay) apply(c Record) {
 	case record.Joined, record.Left:
 		by = 0
 	}
-	p.tell(Change{Seq: c.Seq, At: c.Sent, Type: c.Type, By: by, Reason: c.Details.Reason}, slices.Collect(maps.Keys(here)))
+	p.tell(Change{Seq: c.Seq, At: c.Sent, Captured: c.Captured, Type: c.Type, By: by, Reason: c.Details.Reason}, slices.Collect(maps.Keys(here)))
 	for is := range here {
 		switch e, in := p.in[is]; c.Type {
 		case record.Joined, record.Added:
@@ -187,7 +189,7 @@ func (p *replay) list(c Record, here map[people.ID]bool) {
 		p.comes(e)
 	}
 	if p.known {
-		found := Change{Seq: c.Seq, At: c.Sent, Found: true}
+		found := Change{Seq: c.Seq, At: c.Sent, Captured: c.Captured, Found: true}
 		for _, what := range []struct {
 			record.Type
 			who []people.ID
@@ -208,7 +210,7 @@ func (p *replay) renumber(c Record, named map[people.ID]bool) {
 		if _, in := p.in[was]; !in {
 			is, was = was, is
 		}
-		told := Change{Seq: c.Seq, At: c.Sent, Type: c.Type}
+		told := Change{Seq: c.Seq, At: c.Sent, Captured: c.Captured, Type: c.Type}
 		if before, in := p.in[was]; is != was {
 			told.Was = was
 			if in {

@@ -212,6 +212,12 @@ func TestChangesOfTheRoster(t *testing.T) {
 	}
 	changes := func(from, before time.Time) (got []Change) {
 		o.write(func(tx *sqlite.Tx) (err error) { got, err = Changes(tx, official, from, before); return err })
+		for i := range got {
+			if got[i].Captured.IsZero() {
+				t.Errorf("it is not said when record %d was captured", got[i].Seq)
+			}
+			got[i].Captured = time.Time{}
+		}
 		return got
 	}
 	if diff := cmp.Diff(want, changes(time.Time{}, day(30))); diff != "" {

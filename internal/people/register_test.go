@@ -57,6 +57,51 @@ func TestTheRegisterAsItWas(t *testing.T) {
 	}
 }
 
+// Each change of the register is told with what the entry said before and says from then
+// on, who made it and why.
+func TestRegisterChanges(t *testing.T) {
+	r := newRegister(t)
+	ann := record.Address{JID: "447700900101@s.whatsapp.net"}
+	ed := Member{Name: "Cllr Ed Frost", Role: "councillor"}
+	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	r.write(func(tx *sqlite.Tx) error {
+		found := record.Address{JID: "200000000000101@lid"}
+		if _, err := Identify(tx, monday, found, ""); err != nil {
+			return err
+		}
+		m := Member{ID: 1, Name: "Cllr Ann Brook", Role: "councillor"}
+		chair := m
+		chair.Role, chair.Absence = "chair", Absence{Reason: "chose not to", Alternative: "digest by email", Confirmed: day(1)}
+		return errors.Join(
+			AddMember(tx, day(0), "Jo", "elected", m, ann),
+			AddMember(tx, day(0), "Jo", "elected", ed, record.Address{}),
+			EditMember(tx, day(1), "Jo", "minute 4", chair),
+			IdentifyMember(tx, day(2), "Jo", "she says so", 1, found),
+			EndMember(tx, day(3), "Mo", "moved away", 1, day(5)),
+			RemoveMember(tx, day(4), "Mo", "a mistake", 2),
+		)
+	})
+	var got []string
+	r.write(func(tx *sqlite.Tx) error {
+		all, err := RegisterChanges(tx, day(1), day(5))
+		for _, c := range all {
+			got = append(got, fmt.Sprintf("%s %s, %s: %s %s %q %s -> %s %s %q %s %v", c.At.Format("2"), c.Who, c.Reason,
+				c.Was.Name, c.Was.Role, c.Was.Absence.Alternative, formatTime(c.Was.Until),
+				c.Is.Name, c.Is.Role, c.Is.Absence.Alternative, formatTime(c.Is.Until), c.Identified))
+		}
+		return err
+	})
+	want := []string{
+		`3 Jo, minute 4: Cllr Ann Brook councillor ""  -> Cllr Ann Brook chair "digest by email"  false`,
+		`4 Jo, she says so: Cllr Ann Brook chair "digest by email"  -> Cllr Ann Brook chair "digest by email"  true`,
+		`5 Mo, moved away: Cllr Ann Brook chair "digest by email"  -> Cllr Ann Brook chair "digest by email" ` + formatTime(day(5)) + ` false`,
+		`6 Mo, a mistake: Cllr Ed Frost councillor ""  ->   ""  false`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes (-want +got)\n%s", diff)
+	}
+}
+
 // anything does to the register what somebody may, or has WhatsApp tell that two are one.
 func anything(tx *sqlite.Tx, random *rand.Rand, now time.Time) error {
 	pick := func(of ...string) string { return of[random.IntN(len(of))] }
