@@ -228,31 +228,64 @@ func TestRenumbered(t *testing.T) {
 
 }
 
-// In the group the new number has the place of the old one, whether they are one or not.
+// In the group the new number has the place of the old one, whether they are known to be
+// one or not, and whichever of them WhatsApp names first.
 func TestANewNumberInTheGroup(t *testing.T) {
 	const newPN = "447700900177@s.whatsapp.net"
-	for _, same := range []bool{true, false} {
-		r := newRegister(t)
-		ann := r.meets(annPN, annLID, "Ann").ID
-		if !same {
-			r.meets(newPN, boLID, "")
+	for _, tt := range []struct {
+		name   string
+		before func(r *register)
+		same   bool
+	}{
+		{"not met before", func(*register) {}, true},
+		{"of another LID", func(r *register) { r.meets(newPN, boLID, "") }, false},
+		{"another member's once", func(r *register) {
+			if err := errors.Join(r.enters("Ann", "clerk", annPN), r.enters("Bo", "chair", newPN)); err != nil {
+				r.Fatal(err)
+			}
+		}, true},
+	} {
+		for _, first := range []string{annPN, newPN} {
+			t.Run(tt.name, func(t *testing.T) {
+				r := newRegister(t)
+				ann := r.meets(annPN, annLID, "Ann").ID
+				tt.before(r)
+				second := map[string]string{annPN: newPN, newPN: annPN}[first]
+				r.write(func(tx *sqlite.Tx) error {
+					if err := errors.Join(Join(tx, group, ann), Promote(tx, group, ann, true)); err != nil {
+						return err
+					}
+					return Changed(tx, monday, record.Received{Kind: record.Participants, Type: record.Renumbered, Group: group,
+						Sender: record.Address{JID: first}, Participants: []record.Participant{{Address: record.Address{JID: second}}}})
+				})
+				p := r.meets(newPN, "", "").ID
+				r.write(func(tx *sqlite.Tx) error {
+					in, err := Participants(tx, group)
+					admins, err2 := Admins(tx, group)
+					if diff := cmp.Diff(map[ID]bool{p: true}, in); diff != "" || !admins[p] || (p == ann) != tt.same {
+						t.Errorf("Ann %d, new %d, admins %v; in the group (-want +got)\n%s", ann, p, admins, diff)
+					}
+					return errors.Join(err, err2)
+				})
+			})
 		}
-		r.write(func(tx *sqlite.Tx) error {
-			if err := errors.Join(Join(tx, group, ann), Promote(tx, group, ann, true)); err != nil {
-				return err
-			}
-			return Changed(tx, monday, record.Received{Kind: record.Participants, Type: record.Renumbered, Group: group,
-				Sender: record.Address{JID: newPN}, Participants: []record.Participant{{Address: record.Address{JID: annPN}}}})
-		})
-		p := r.meets(newPN, "", "").ID
-		r.write(func(tx *sqlite.Tx) error {
-			in, err := Participants(tx, group)
-			admins, err2 := Admins(tx, group)
-			if diff := cmp.Diff(map[ID]bool{p: true}, in); diff != "" || !admins[p] || (p == ann) != same {
-				t.Errorf("same %v: Ann %d, new %d, admins %v; in the group (-want +got)\n%s", same, ann, p, admins, diff)
-			}
-			return errors.Join(err, err2)
-		})
+	}
+}
+
+// Who of two members has the other's number, when nobody knows who was in the group, is
+// not guessed.
+func TestANewNumberOfNobodyInTheGroup(t *testing.T) {
+	r := newRegister(t)
+	const newPN = "447700900177@s.whatsapp.net"
+	if err := errors.Join(r.enters("Ann", "clerk", annPN), r.enters("Bo", "chair", newPN)); err != nil {
+		t.Fatal(err)
+	}
+	r.write(func(tx *sqlite.Tx) error {
+		return Changed(tx, monday, record.Received{Kind: record.Participants, Type: record.Renumbered, Group: group,
+			Sender: record.Address{JID: newPN}, Participants: []record.Participant{{Address: record.Address{JID: annPN}}}})
+	})
+	if names := r.names(); names.OfJID(annPN) != "Ann" || names.OfJID(newPN) != "Bo" {
+		t.Errorf("the numbers are of %s and %s", names.OfJID(annPN), names.OfJID(newPN))
 	}
 }
 

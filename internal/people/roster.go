@@ -12,7 +12,12 @@ import (
 // change of participants.
 func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
 	if r.Type == record.Renumbered {
-		return changedNumber(tx, now, r)
+		for _, one := range r.Participants {
+			if err := changedNumber(tx, now, r.Group, one.Address, r.Sender); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	named, err := identifyAll(tx, now, r.Participants)
 	if err != nil {
@@ -42,24 +47,37 @@ func Changed(tx *sqlite.Tx, now time.Time, r record.Received) error {
 	return nil
 }
 
-// changedNumber notes that who sent r had the address of its participant. Where they
-// cannot be one, the one has taken the other's place.
-func changedNumber(tx *sqlite.Tx, now time.Time, r record.Received) error {
-	for _, old := range r.Participants {
-		if err := Renumbered(tx, now, old.Address, r.Sender); err != nil {
-			return err
-		}
-		was, err := Identify(tx, now, old.Address, "")
-		if err != nil {
-			return err
-		}
-		is, err := Identify(tx, now, r.Sender, "")
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec("UPDATE OR REPLACE participant SET person = ? WHERE group_jid = ? AND person = ?", is.ID, r.Group, was.ID); err != nil {
-			return fmt.Errorf("who is in the group: %w", err)
-		}
+// changedNumber notes that somebody has another number: old is now new, or new was old.
+// WhatsApp does not say for certain which of them was before: whoever was in the group.
+// Where they cannot be one, the one takes the other's place there.
+func changedNumber(tx *sqlite.Tx, now time.Time, group string, old, new record.Address) error {
+	in, err := Participants(tx, group)
+	if err != nil {
+		return err
+	}
+	p, err := Identify(tx, now, old, "")
+	if err != nil {
+		return err
+	}
+	q, err := Identify(tx, now, new, "")
+	if err != nil {
+		return err
+	}
+	certain := in[p.ID] != in[q.ID]
+	if in[q.ID] && certain {
+		old, new, p, q = new, old, q, p
+	}
+	if two, err := bothOnRegister(tx, p.ID, q.ID); err != nil || two && !certain {
+		return err // whose number it was, nobody knows
+	}
+	if err := Renumbered(tx, now, old, new); err != nil || !certain {
+		return err
+	}
+	if q, err = Identify(tx, now, new, ""); err != nil {
+		return err
+	}
+	if _, err := tx.Exec("UPDATE OR REPLACE participant SET person = ? WHERE group_jid = ? AND person = ?", q.ID, group, p.ID); err != nil {
+		return fmt.Errorf("who is in the group: %w", err)
 	}
 	return nil
 }
