@@ -78,6 +78,13 @@ func (r *reading) edit(m *waE2E.Message) bool {
 	if said.Kind != record.Message || said.Type == record.ViewOnce || said.Type == record.Sealed {
 		return false
 	}
+	if target, part, ok := r.partOf(); ok && (part == record.LargerCopy || part == record.OtherCopy) && said.File != nil {
+		// Phones send these so, too. It changes nothing that was said.
+		r.Kind, r.Type, r.Text, r.File, r.Target = said.Kind, said.Type, said.Text, said.File, &target
+		r.details = said.details
+		r.details.Part = part
+		return true
+	}
 	r.Kind, r.Type, r.Text, r.Mentions = record.Edit, said.Type, said.Text, said.Mentions
 	r.details = said.details
 	r.details.Part = "" // what it is part of, the original tells

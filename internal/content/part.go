@@ -154,17 +154,25 @@ func (r *reading) belongs() {
 	}
 	// What is part of another names it in a place that is kept, a reply in one that is
 	// not: so that the same is read again, the former comes first.
-	if i := slices.IndexFunc(r.around, func(c *waE2E.MessageContextInfo) bool { return c.GetMessageAssociation() != nil }); i >= 0 {
-		association := r.around[i].GetMessageAssociation()
-		target, ok := r.target(association.GetParentMessageKey())
-		if part := parts[association.GetAssociationType()]; ok && part != "" {
-			r.Target, r.details.Part = &target, part
-			return
-		}
+	if target, part, ok := r.partOf(); ok {
+		r.Target, r.details.Part = &target, part
+		return
 	}
 	if id := c.GetStanzaID(); id != "" {
 		r.Target = &record.Ref{ID: Valid(id), Sender: r.named(c.GetParticipant(), r.Group)}
 	}
+}
+
+// partOf returns what the message is of which other, if it says.
+func (r *reading) partOf() (of record.Ref, part string, ok bool) {
+	i := slices.IndexFunc(r.around, func(c *waE2E.MessageContextInfo) bool { return c.GetMessageAssociation() != nil })
+	if i < 0 {
+		return record.Ref{}, "", false
+	}
+	association := r.around[i].GetMessageAssociation()
+	of, ok = r.target(association.GetParentMessageKey())
+	part = parts[association.GetAssociationType()]
+	return of, part, ok && part != ""
 }
 
 // parts says what a message is of another. What else there is has to do with status
