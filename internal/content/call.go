@@ -18,7 +18,8 @@ func (r *reading) call(value any) bool {
 		r.called(m.GetMediaType() == waE2E.BCallMessage_VIDEO, m.GetMediaType() == waE2E.BCallMessage_AUDIO)
 		return r.says(record.Call, m.GetCaption())
 	case *waE2E.CallLogMessage:
-		r.called(m.GetIsVideo(), !m.GetIsVideo(), callOutcomes[m.GetCallOutcome()], callTypes[m.GetCallType()])
+		spoken := !m.GetIsVideo() && m.GetCallType() != waE2E.CallLogMessage_VOICE_CHAT
+		r.called(m.GetIsVideo(), spoken, callTypes[m.GetCallType()], callOutcomes[m.GetCallOutcome()])
 		r.details.Seconds = int(max(0, min(m.GetDurationSecs(), 1<<31-1)))
 		return r.says(record.Call)
 	case *waE2E.ScheduledCallCreationMessage:
@@ -77,7 +78,7 @@ func (r *reading) invite(value any) bool {
 		r.details.Until = moment(m.GetInviteExpiration())
 		return r.says(record.Invite, OneLine(m.GetGroupName()), m.GetCaption())
 	case *waE2E.NewsletterAdminInviteMessage:
-		r.details.Called = "channel, as an admin"
+		r.details.Called = "channel"
 		r.details.Until = moment(m.GetInviteExpiration())
 		return r.says(record.Invite, OneLine(m.GetNewsletterName()), m.GetCaption())
 	case *waE2E.NewsletterFollowerInviteMessage:

@@ -71,7 +71,7 @@ func (r Reader) Read(e Envelope, m *waE2E.Message) (rec record.Received, is bool
 // such as [NotDelivered] makes, nothing is kept that could be read.
 func (r Reader) ReadAgain(e Envelope, protobuf []byte) (record.Received, error) {
 	var m waE2E.Message
-	if err := proto.Unmarshal(protobuf, &m); err != nil {
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(protobuf, &m); err != nil {
 		return record.Received{}, errors.New("what is kept of a message is no message")
 	}
 	rec, is := r.read(e, &m)

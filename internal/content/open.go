@@ -60,10 +60,19 @@ func (o *opened) look(m *waE2E.Message, once, edited bool) {
 			o.look(within, once || wrapsOnce(p.field), edited || p.field == "editedMessage")
 			continue
 		}
-		o.parts = append(o.parts, p)
+		o.add(p)
 	}
 	if len(m.ProtoReflect().GetUnknown()) > 0 {
-		o.parts = append(o.parts, part{field: "unknown", once: once, edited: edited})
+		o.add(part{field: "unknown", once: once, edited: edited})
+	}
+}
+
+// maxParts bounds what one message can cost, in which there should be one part.
+const maxParts = 32
+
+func (o *opened) add(p part) {
+	if len(o.parts) < maxParts {
+		o.parts = append(o.parts, p)
 	}
 }
 

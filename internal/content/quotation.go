@@ -15,6 +15,7 @@ import (
 // What is in fields that this program's whatsmeow does not know stays where it is;
 // nobody can tell what it is.
 func (r Reader) takeQuotations(m *waE2E.Message, rec record.Received) []record.Quotation {
+	r.Original = nil // whatever is here by now, a quotation says the same
 	q := quoter{reading: reading{Reader: r, Received: rec}}
 	q.walk(m.ProtoReflect())
 	return q.taken

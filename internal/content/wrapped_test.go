@@ -42,6 +42,7 @@ func TestWordsInAViewOnceWrapper(t *testing.T) {
 			t.Errorf("%s: kind %s, type %s, text %q: neither shown nor found by a search", name, r.Kind, r.Type, r.Text)
 		}
 	}
-	r, _ := reader().Read(fromAnn(), &waE2E.Message{ViewOnceMessage: wrapped(deletionOf(keyOf(true, "")))})
-	t.Log(r.Kind, r.Type)
+	if r, _ := reader().Read(fromAnn(), &waE2E.Message{ViewOnceMessage: wrapped(deletionOf(keyOf(true, "")))}); r.Kind != record.Deletion {
+		t.Errorf("deletion: kind %s, type %s", r.Kind, r.Type)
+	}
 }
