@@ -51,7 +51,7 @@ type reading struct {
 	marked    archive.Record
 	messages  []archive.Record // oldest first
 	originals map[record.Seq]archive.Record
-	reactions map[record.Seq][]archive.Record // as they stood at date, in order of time
+	followers map[record.Seq][]archive.Record // reactions, votes and the like, up to date, in order of time
 	earlier   *forward.Conversation           // that this one continues
 	gaps      []archive.Gap                   // the latest first
 	histories map[record.Seq]history          // of the messages and of what they answer, up to date
@@ -85,7 +85,7 @@ func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error
 		r.originals[o.Seq] = o
 	}
 	r.marked = r.originals[c.Marked]
-	if r.reactions, err = reactionsTo(tx, c.Seqs, h.Date); err != nil {
+	if r.followers, err = followersOf(tx, c.Seqs, h.Date); err != nil {
 		return r, err
 	}
 	if r.histories, err = historiesOf(tx, append(others, c.Seqs...), h.Date); err != nil {
@@ -104,46 +104,6 @@ func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error
 	return r, nil
 }
 
-// reactionsTo returns the reactions to the given messages that stood at a time:
-// of each person the last, if it was not taken back. They are found anew, since
-// the archive tells which stand now, and a letter must not change.
-//
-// It reads every record, for want of a narrower way.
-func reactionsTo(tx *sqlite.Tx, seqs []record.Seq, at time.Time) (map[record.Seq][]archive.Record, error) {
-	type by struct {
-		message record.Seq
-		person  people.ID
-	}
-	last := make(map[by]archive.Record)
-	all, err := archive.FollowersOf(tx, seqs, record.Reaction)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range all {
-		if r.Captured.After(at) {
-			continue
-		}
-		b := by{r.ReplyTo, r.Person}
-		if l, ok := last[b]; !ok || inTime(l, r) < 0 {
-			last[b] = r
-		}
-	}
-	reactions := make(map[record.Seq][]archive.Record)
-	for _, r := range last {
-		if r.Type == record.ReactionAdded {
-			reactions[r.ReplyTo] = append(reactions[r.ReplyTo], r)
-		}
-	}
-	for _, rs := range reactions {
-		slices.SortFunc(rs, inTime)
-	}
-	return reactions, nil
-}
-
-func inTime(a, b archive.Record) int {
-	return cmp.Or(a.Sent.Compare(b.Sent), cmp.Compare(a.Seq, b.Seq))
-}
-
 // conversation says it all, in the order of reading: people without a name get
 // their numbers in that order.
 func (w *Writer) conversation(r reading) document {
@@ -153,9 +113,10 @@ func (w *Writer) conversation(r reading) document {
 	d.add(r.missing()...)
 	d.section("The messages", r.days()...)
 	d.section("How these messages were chosen", r.choice()...)
-	for _, rs := range append([][]archive.Record{r.messages}, r.allReactions()...) {
-		for _, m := range rs {
-			d.DisposeAfter = max(d.DisposeAfter, m.Due)
+	for _, m := range r.messages {
+		d.DisposeAfter = max(d.DisposeAfter, m.Due)
+		for _, f := range r.followers[m.Seq] {
+			d.DisposeAfter = max(d.DisposeAfter, f.Due)
 		}
 	}
 	d.informal()
@@ -181,16 +142,11 @@ func unverified(b block) bool {
 	said := b.Paragraph + strings.Join(b.List, " ")
 	if m := b.Message; m != nil {
 		said += m.Name + m.InReplyTo + m.Reactions + strings.Join(m.Notes, " ")
+		if m.Standing != nil {
+			said += strings.Join(m.Standing.Items, " ")
+		}
 	}
 	return strings.Contains(said, saying.NotVerified)
-}
-
-// allReactions returns the reactions, message by message.
-func (r reading) allReactions() (all [][]archive.Record) {
-	for _, m := range r.messages {
-		all = append(all, r.reactions[m.Seq])
-	}
-	return all
 }
 
 // markers names, in a subject, who marked the conversation.
@@ -216,6 +172,9 @@ func (w *Writer) opening(r reading) (bs []block) {
 		bs = append(bs, paragraph("%s marked %s on %s with %s.", r.name(m.Person), what, saying.Moment(m.At), emoji(m.Emoji)))
 	}
 	bs = append(bs, paragraph("Below: %s, oldest first. All times are London time.", saying.Count(len(r.messages), "message")))
+	if expiry := r.expiry(); expiry != "" {
+		bs = append(bs, paragraph("%s", expiry))
+	}
 	if r.earlier != nil {
 		bs = append(bs, block{Callout: "These are only the new messages. The others are in the email about conversation " +
 			fmt.Sprint(r.earlier.ID) + by(r.earlier.Marks, r.name) + "."})
@@ -270,25 +229,70 @@ func (r reading) message(m archive.Record) *message {
 		return v
 	}
 	v.Time, v.Name = saying.Clock(m.Sent), r.name(m.Person)
-	if m.Answers {
-		v.InReplyTo = "In reply to " + r.describe(r.originals[m.ReplyTo], m.Sent)
-	}
 	changes := r.histories[m.Seq]
 	now := changes.now(m)
-	if now.Text != "" {
-		v.Lines = linesOf(now, r.names)
+	said := r.teller().Of(now, archive.Record{})
+	v.Lines = linesOf(said, now.Seq)
+	v.What = saying.OneLine(whatShows(said, m))
+	switch {
+	case saying.Answers(m):
+		v.InReplyTo = "In reply to " + r.describe(r.originals[m.ReplyTo], m.Sent)
+	case m.Type == record.Comment:
+		v.InReplyTo, v.What = "Comment on "+r.describe(r.originals[m.ReplyTo], m.Sent), ""
 	}
 	for _, p := range r.pictures[m.Seq] {
 		p.Alt = fmt.Sprintf("Photo from %s, %s; no description supplied", v.Name, v.Time)
 		v.Pictures = append(v.Pictures, p)
 	}
 	v.Files = r.files[m.Seq]
-	if m.Kind != record.Message || len(v.Lines) == 0 && !m.HasFile {
-		v.Notes = append(v.Notes, notShown(m.Kind, m.Type))
+	v.Notes = append(v.Notes, said.Notes...)
+	switch {
+	case m.Kind == record.Message && saying.IsFile(m.Type) && !m.HasFile:
+		v.Notes = append(v.Notes, "The file is not in the record.")
+	case v.What == "" && len(v.Lines) == 0 && !m.HasFile:
+		v.Notes = append(v.Notes, "It has no words.")
 	}
-	changes.tell(v, m, r.names)
+	v.Notes = append(v.Notes, r.pinned(m.Seq)...)
+	changes.tell(v, m, r.teller())
+	v.Standing = r.standing(m.Seq, now)
 	v.Reactions = r.reactionsTo(m.Seq)
 	return v
+}
+
+// teller tells what the records say.
+func (r reading) teller() saying.Teller { return saying.Teller{Names: r.names, Most: mostNames} }
+
+// whatShows says what a message is, where neither its picture nor the line about its
+// file does.
+func whatShows(said saying.Saying, m archive.Record) string {
+	if m.HasFile && saying.IsFile(m.Type) && said.Extent == "" {
+		return ""
+	}
+	return said.Title()
+}
+
+// expiry says which messages were set to disappear from phones; empty if none was.
+func (r reading) expiry() string {
+	var after []string
+	n := 0
+	for _, m := range r.messages {
+		if m.Details.Expires == 0 {
+			continue
+		}
+		n++
+		if s := saying.Span(int64(m.Details.Expires)); !slices.Contains(after, s) {
+			after = append(after, s)
+		}
+	}
+	which := "These messages were"
+	switch {
+	case n == 0:
+		return ""
+	case n < len(r.messages):
+		which = saying.Number(int64(n)) + " of these messages " + were(n)
+	}
+	return fmt.Sprintf("%s set to disappear from members’ phones after %s. The council’s record keeps what it has received.",
+		which, strings.Join(after, " or "))
 }
 
 // describe names a message within a sentence, as seen from one sent at another
@@ -304,33 +308,14 @@ func (r reading) describe(m archive.Record, from time.Time) string {
 	if saying.Day(m.Sent) != saying.Day(from) {
 		at = saying.Moment(m.Sent)
 	}
-	what := strings.ToLower(nounFor(m.Kind, m.Type)[:1]) + nounFor(m.Kind, m.Type)[1:]
-	if now := r.histories[m.Seq].now(m); now.Text != "" {
-		text, _ := wording(now, r.names)
-		what = "“" + saying.Excerpt(text, 60) + "”"
-	}
-	s := fmt.Sprintf("%s, %s: %s", r.name(m.Person), at, what)
+	s := fmt.Sprintf("%s, %s: %s", r.name(m.Person), at, saying.OneLine(r.teller().Brief(r.histories[m.Seq].now(m), 60)))
 	if !slices.Contains(r.Seqs, m.Seq) {
 		s += fmt.Sprintf(" (record %d)", m.Seq)
 	}
+	if m.Import != 0 {
+		s += ", from a phone’s export of the chat"
+	}
 	return s
-}
-
-// reactionsTo sums up the reactions to a message: 📌 Cllr Ann Brook; 👍 Dee Evans, Jo Hall.
-func (r reading) reactionsTo(seq record.Seq) string {
-	var order []string
-	who := make(map[string][]string)
-	for _, re := range r.reactions[seq] {
-		e := emoji(re.Emoji)
-		if who[e] == nil {
-			order = append(order, e)
-		}
-		who[e] = append(who[e], r.name(re.Person))
-	}
-	for i, e := range order {
-		order[i] = e + " " + strings.Join(who[e], ", ")
-	}
-	return strings.Join(order, "; ")
 }
 
 func (r reading) name(p people.ID) string { return saying.Called(r.names.Of(p)) }

@@ -143,9 +143,10 @@ func (c *council) replies(p person, when time.Time, to *said, text string, menti
 	return c.capture(r)
 }
 
-func (c *council) sends(p person, when time.Time, kind record.Type) said {
+// sends a message of that type; its words are in its details alone.
+func (c *council) sends(p person, when time.Time, t record.Type, d record.Details) said {
 	c.t.Helper()
-	return c.capture(record.Received{Kind: record.Unsupported, Type: kind, Sender: p.Address, PushName: p.pushName, Sent: when})
+	return c.capture(record.Received{Kind: record.Message, Type: t, Sender: p.Address, PushName: p.pushName, Sent: when, Details: d.Encode()})
 }
 
 // reacts with an emoji; with none, takes it back.
@@ -231,7 +232,7 @@ func stormNight(t *testing.T) night {
 	n.flood = c.says(bo, at("2026-10-24 23:48"), "The river is over the bank at Mill Lane again. Two cars are stuck in the ford.")
 	c.says(jo, at("2026-10-24 23:55"), "@100000000000102 has anybody rung the county’s flood line? "+
 		"https://flood.example/report?place=mill-lane&what=ford+and+footbridge&more=nothing-else-that-matters-here", bo)
-	photo := c.sends(pat, at("2026-10-25 00:04"), "imageMessage")
+	photo := c.sends(pat, at("2026-10-25 00:04"), record.Image, record.Details{})
 	c.replies(sam, at("2026-10-25 00:06"), &n.flood, "The older one is mine 😅\n\nIt can wait till the morning.")
 	c.replies(jo, at("2026-10-25 00:10"), &photo, "Is that the footbridge?")
 	n.plan = c.replies(dee, at("2026-10-25 00:15"), &old, "What we could do tonight:\n"+
@@ -239,7 +240,8 @@ func stormNight(t *testing.T) night {
 		"  2. ask the warden for the pump\n"+
 		"  3. look after Mrs Green, who is on her own and whose back door is lower than the lane, so that she is the first to have the water in\n"+
 		"@100000000000101, @100000000000105, can you?", ann, sam)
-	c.sends(sam, at("2026-10-25 00:21"), "pollCreationMessageV3")
+	c.sends(sam, at("2026-10-25 00:21"), record.Poll, record.Details{Poll: &record.Ballot{
+		Question: "Who has sandbags?", Options: []string{"I have", "I have not"}, Choose: 1}})
 	key := c.replies(sam, one.Add(20*time.Minute), &n.plan, "Pump is going. The water is 4\" below her step.")
 	n.rung = c.replies(ann, one.Add(30*time.Minute), &key, "Rung the county: they come at first light. Signs are out.")
 	c.replies(pat, one.Add(90*time.Minute), &n.rung, "Going to bed. Mrs Green is at her sister’s.")

@@ -461,16 +461,26 @@ func (r *weekly) when(t time.Time) string {
 	return t.In(retention.London).Format(layout) + saying.Clock(t)
 }
 
-// words returns as much of what was typed as the digest may repeat.
+// tell tells what a record says. The messages that edits and deletions change the
+// digest knows.
+func (r *weekly) tell(m archive.Record) saying.Saying {
+	return saying.Teller{Names: r.names, Most: mostNames}.Of(m, r.originals[m.Amends])
+}
+
+// words returns as much of what m, or one version of it, says as the digest may repeat.
 func (r *weekly) words(m archive.Record) []string {
-	text, _ := wording(m, r.names)
-	switch {
-	case r.Content == References || saying.OneLine(text) == "":
+	if m.Kind == record.Edit { // what it says, and not what it does
+		m = edited(archive.Record{}, m)
+	}
+	said := r.tell(m)
+	switch text := saying.OneLine(said.Text()); {
+	case r.Content == References || text == "":
 		return nil
 	case r.Content == Full:
-		return linesOf(m, r.names)
+		return linesOf(said, m.Seq)
+	default:
+		return []string{saying.Excerpt(text, extract)}
 	}
-	return []string{saying.Excerpt(text, extract)}
 }
 
 // quote returns a text within a sentence; empty if the digest may not repeat it.
@@ -552,7 +562,7 @@ func (r *weekly) message(m archive.Record) *message {
 	return v
 }
 
-// head shows of a record who sent it, and when, and what it brought.
+// head shows of a record who sent it, and when, what it is and what it brought.
 func (r *weekly) head(m archive.Record) *message {
 	v := &message{Record: fmt.Sprintf("record %d%s", m.Seq, r.in(m.Group))}
 	if m.Destroyed != "" {
@@ -562,20 +572,25 @@ func (r *weekly) head(m archive.Record) *message {
 	}
 	r.shows(m)
 	v.Time, v.Name = r.when(m.Sent), r.name(m.Person)
-	switch {
-	case isOnce(m):
-		v.Notes = []string{"[" + nounFor(m.Kind, m.Type) + ": only that it was sent is on record]"}
-	case m.HasFile:
-		v.Notes = []string{r.file(m)}
-	case m.Kind == record.Unsupported:
-		v.Notes = []string{notShown(m.Kind, m.Type)}
+	if isChange(m) { // of what is not here
+		return v
 	}
+	said := r.tell(m)
+	switch {
+	case m.HasFile:
+		v.Notes = []string{r.file(m, said)}
+	case saying.IsFile(m.Type):
+		v.Notes = []string{"[" + said.Title() + ": not kept]"}
+	default:
+		v.What = saying.OneLine(said.Title())
+	}
+	v.Notes = append(v.Notes, said.Notes...)
 	return v
 }
 
 // file says what became of a message's file.
-func (r *weekly) file(m archive.Record) string {
-	what := nounFor(m.Kind, m.Type)
+func (r *weekly) file(m archive.Record, said saying.Saying) string {
+	what := saying.OneLine(said.Title())
 	f, ok := r.files[m.Seq]
 	if name := saying.OneLine(m.FileName); name != "" && r.Content != References {
 		what += " called “" + saying.Excerpt(name, 80) + "”"

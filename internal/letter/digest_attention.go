@@ -141,6 +141,13 @@ func (r *weekly) messageMatters() (all []fact) {
 				"see “Changed or deleted after sending”. WhatsApp’s own app does not allow that. Please ask how it came about.", attempts(n), r.in(s.group))})
 		}
 	}
+	for _, s := range shares(r.groups, r.records, groupOf) {
+		if once := slices.DeleteFunc(slices.Clone(s.all), func(m archive.Record) bool { return !isOnce(m) }); len(once) > 0 {
+			all = append(all, fact{"Viewed once", fmt.Sprintf("%s %s sent to be viewed once%s. WhatsApp does not make that available to linked devices, "+
+				"so only that it was sent is on record. Please ask the group not to send council business in this way.",
+				saying.Capital(recordNumbers(seqsOf(once))), were(len(once)), r.in(s.group))})
+		}
+	}
 	for _, m := range r.records {
 		if seconds, is := timer(m); is && seconds > 0 {
 			all = append(all, fact{"Disappearing messages", fmt.Sprintf("They were switched on%s%s on %s. The record keeps what it has received, "+
@@ -330,8 +337,11 @@ func (r *weekly) glance() []fact {
 		messages += fmt.Sprintf(", of which %s sent before this week and came late", saying.Number(int64(n))+" "+were(n))
 	}
 	fs := []fact{{"Messages", messages}}
-	if n := r.count(isOther); n > 0 {
-		fs = append(fs, fact{"Polls and the like", saying.Number(int64(n))})
+	if n := r.count(isAsked); n > 0 {
+		fs = append(fs, fact{"Polls and events", saying.Number(int64(n))})
+	}
+	if n := r.count(isUnread); n > 0 {
+		fs = append(fs, fact{"Cannot be read yet", saying.Number(int64(n)) + ", kept in full"})
 	}
 	return append(fs,
 		fact{"Photos and files", numberOrNone(r.count(isShared))},
@@ -355,9 +365,14 @@ func numberOf(n int, noun string) string {
 	return saying.Count(n, noun)
 }
 
-// isOther reports whether somebody sent m, and this version cannot read it.
-func isOther(m archive.Record) bool {
-	return m.Kind == record.Unsupported && !strings.HasPrefix(spelling(string(m.Type)), "group") && !isShared(m)
+// isAsked reports whether m asks people to vote, or to come.
+func isAsked(m archive.Record) bool {
+	return m.Kind == record.Message && (m.Type == record.Poll || m.Type == record.Event)
+}
+
+// isUnread reports whether somebody sent m, and this version cannot read it.
+func isUnread(m archive.Record) bool {
+	return m.Kind == record.Unsupported && !saying.IsGroupChange(m)
 }
 
 func (r *weekly) changesInAll() string {

@@ -87,11 +87,15 @@ func (c *council) moves(p person, when time.Time, how record.Type, who ...person
 }
 
 // brings is a message with a file.
-func (c *council) brings(p person, when time.Time, what record.Type, name, caption string) said {
+func (c *council) brings(p person, when time.Time, what record.Type, name, caption string, details ...record.Details) said {
 	c.t.Helper()
 	c.ids++
 	some := func(b byte) []byte { return bytes.Repeat([]byte{b, byte(c.ids)}, 16) }
-	return c.did(p, when, record.Received{Kind: record.Message, Type: what, Text: caption,
+	var d record.Details
+	if len(details) > 0 {
+		d = details[0]
+	}
+	return c.did(p, when, record.Received{Kind: record.Message, Type: what, Text: caption, Details: d.Encode(),
 		File: &record.File{Name: name, Path: "/v/x", Key: some(1), Digest: some(2), Sealed: some(3)}})
 }
 
@@ -219,8 +223,10 @@ func everything(t *testing.T) digested {
 	c.brings(pat, at("2026-11-22 18:30"), record.Video, "", "")
 	voice := c.brings(bo, at("2026-11-20 08:00"), record.Audio, "", "")
 	c.fetched(voice, at("2026-11-20 08:01"), vault.Lost, "WhatsApp no longer has it", 0)
-	c.did(sam, at("2026-11-20 08:02"), record.Received{Kind: record.Unsupported, Type: "view_once"})
-	c.did(sam, at("2026-11-20 08:05"), record.Received{Kind: record.Unsupported, Type: "pollCreationMessageV3"})
+	c.did(sam, at("2026-11-20 08:02"), record.Received{Kind: record.Message, Type: record.ViewOnce})
+	c.did(sam, at("2026-11-20 08:05"), record.Received{Kind: record.Message, Type: record.Poll,
+		Details: record.Details{Poll: &record.Ballot{Question: "Who brings the urn?", Options: []string{"Bo", "Jo"}, Choose: 1}}.Encode()})
+	c.did(sam, at("2026-11-20 08:06"), record.Received{Kind: record.Unsupported, Type: "holographicMessage"})
 
 	c.moves(kit, at("2026-11-20 19:20"), record.Joined, kit)
 	c.moves(jo, at("2026-11-20 19:25"), record.Removed, pat)

@@ -64,20 +64,15 @@ func (r *weekly) went(c markedConversation) string {
 	return "It has not been handed to the mail server yet."
 }
 
-// isShared reports whether m is a photo, a video, a recording or a document. A
-// sticker is none.
+// isShared reports whether m brings a photo, a video, a recording or a document, or was
+// to. A sticker is none.
 func isShared(m archive.Record) bool {
-	switch m.Type {
-	case record.Image, record.Video, record.Audio, record.Document:
-		return m.Kind == record.Message
-	}
-	return isOnce(m)
+	sticker := m.Type == record.Sticker || m.Type == record.Stickers
+	return m.Kind == record.Message && !sticker && (m.HasFile || saying.IsFile(m.Type) || isOnce(m))
 }
 
 // isOnce reports whether m was sent to be viewed once: it is not kept then.
-func isOnce(m archive.Record) bool {
-	return m.Kind == record.Unsupported && strings.HasPrefix(spelling(string(m.Type)), "viewonce")
-}
+func isOnce(m archive.Record) bool { return m.Kind == record.Message && m.Type == record.ViewOnce }
 
 // shared shows each; photos that somebody sent one after the other, without a word,
 // together.
@@ -123,9 +118,8 @@ func (r *weekly) album(run []archive.Record) *message {
 		r.shows(m)
 	}
 	slices.Sort(seqs)
-	what := map[record.Type]string{record.Image: "Photos", record.Video: "Videos", record.Audio: "Voice messages or other sounds"}[run[0].Type]
 	v.Record = recordNumbers(seqs) + r.in(run[0].Group)
-	v.Notes = []string{"[" + cmp.Or(what, "Files") + ": kept]"}
+	v.Notes = []string{"[" + saying.Capital(saying.Count(len(run), wordFor(run[0].Type))) + ": kept]"}
 	return v
 }
 
@@ -223,6 +217,9 @@ func (r *weekly) versions(m archive.Record) *message {
 	if d, is := h.deletion(); is {
 		v.Notes = append(v.Notes, r.deletion(d, m))
 	}
+	for _, e := range h.unread() {
+		v.Notes = append(v.Notes, fmt.Sprintf("Changed by its sender on %s (record %d), to what cannot be read.", r.when(e.Sent), e.Seq))
+	}
 	if _, late := h.edits(); len(late) > 0 {
 		v.Notes = append(v.Notes, tooLate(late, r.when))
 	}
@@ -262,61 +259,26 @@ func (r *weekly) moved() (all []string) {
 }
 
 func (r *weekly) move(m archive.Record) string {
-	switch m.Kind {
-	case record.Group:
-		return r.groupChange(m)
-	case record.Unsupported:
-		if strings.HasPrefix(spelling(string(m.Type)), "group") && spelling(string(m.Type)) != "groupinvite" {
-			what := nounFor(m.Kind, m.Type)
-			return strings.ToLower(what[:1]) + what[1:] + r.by(m)
-		}
-		return ""
-	case record.Participants:
-	default:
+	if m.Kind != record.Participants && !saying.IsGroupChange(m) {
 		return ""
 	}
-	names := r.participantsOf(m)
-	who, was := some(names), were(len(names))
-	if len(names) == 0 {
-		who, was = "somebody", "was"
+	said := r.tell(m)
+	what := said.Title()
+	switch {
+	case !said.Alone:
+		what = r.name(m.Person) + " " + saying.Lower(what)
+	case m.Kind != record.Participants: // else it begins with a name
+		what = saying.Lower(what)
 	}
-	switch m.Type {
-	case record.Joined:
-		return who + " joined"
-	case record.Left:
-		return who + " left"
-	case record.Added, record.Removed:
-		return who + " " + was + " " + string(m.Type) + r.by(m)
-	case record.Promoted:
-		return who + " " + was + " made administrator of the group" + r.by(m)
-	case record.Demoted:
-		return who + " " + was + " made administrator no longer" + r.by(m)
-	case record.Present:
-		return "WhatsApp’s list of who is in the group: " + who
+	if text := r.quote(said.Text()); text != "" && len(said.Words) > 0 {
+		what += " " + text
+	} else {
+		what = strings.TrimSuffix(what, " to") // to what, is not repeated
 	}
-	return "who is in the group was changed"
-}
-
-func (r *weekly) groupChange(m archive.Record) string {
-	to := ""
-	if text := r.quote(m.Text); text != "" {
-		to = " to " + text
+	for _, n := range said.Notes {
+		what += ". " + strings.TrimSuffix(n, ".")
 	}
-	switch m.Type {
-	case record.Subject:
-		return "the group’s name in WhatsApp was changed" + r.by(m) + to
-	case record.Description:
-		if saying.OneLine(m.Text) == "" {
-			return "the group’s description was removed" + r.by(m)
-		}
-		return "the group’s description was changed" + r.by(m) + to
-	}
-	if seconds, is := timer(m); is && seconds > 0 {
-		return fmt.Sprintf("messages were set to disappear after %s%s", saying.Span(seconds), r.by(m))
-	} else if is {
-		return "disappearing messages were switched off" + r.by(m)
-	}
-	return "the group was changed" + r.by(m)
+	return saying.OneLine(what)
 }
 
 // timer returns after how many seconds messages are to disappear, if m says so.

@@ -55,12 +55,20 @@ type message struct {
 	Record    string
 	Marked    bool
 	InReplyTo string   // a whole phrase
-	Lines     []string // what was typed
+	What      string   // what it is, where that does not show
+	Lines     []string // what was typed or chosen
 	Pictures  []picture
 	Files     []file
-	Notes     []string  // what became of it, what cannot be shown
+	Notes     []string // what became of it, what cannot be shown
+	Standing  *standing
 	Earlier   []version // that it had before
 	Reactions string
+}
+
+// standing is how the votes in a poll, or the responses to an event, stand.
+type standing struct {
+	Heading string
+	Items   []string
 }
 
 // version is what a message said before it was edited.

@@ -2,6 +2,7 @@ package letter
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -179,7 +180,7 @@ func nameOf(m vault.Media) string {
 	ext := map[string]string{"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif", "video/mp4": ".mp4",
 		"video/3gpp": ".3gp", "audio/ogg": ".ogg", "audio/mpeg": ".mp3", "audio/mp4": ".m4a", "audio/aac": ".aac"}
 	mime, _, _ := strings.Cut(m.MIME, ";")
-	return fmt.Sprintf("%s-%d%s", wordFor(m.Type), m.Seq, ext[strings.TrimSpace(strings.ToLower(mime))])
+	return fmt.Sprintf("%s-%d%s", strings.ReplaceAll(wordFor(m.Type), " ", "-"), m.Seq, ext[strings.TrimSpace(strings.ToLower(mime))])
 }
 
 // kindOf says in a word what a file is.
@@ -193,12 +194,4 @@ func kindOf(m vault.Media) string {
 	return wordFor(m.Type)
 }
 
-func wordFor(t record.Type) string {
-	switch t {
-	case record.Image:
-		return "photo"
-	case record.Audio:
-		return "sound"
-	}
-	return string(t)
-}
+func wordFor(t record.Type) string { return cmp.Or(saying.Noun(t), "file") }

@@ -31,11 +31,40 @@ func historiesOf(tx *sqlite.Tx, seqs []record.Seq, date time.Time) (map[record.S
 	return of, nil
 }
 
-// versions returns every version of m, from the first: m itself, and the edits that
-// its sender made while it was not deleted.
+// versions returns every version of m, from the first: m itself, and what it became by
+// the edits that its sender made while it was not deleted, as far as they can be read.
 func (h history) versions(m archive.Record) []archive.Record {
-	all, _ := h.edits()
-	return append([]archive.Record{m}, all...)
+	all := []archive.Record{m}
+	edits, _ := h.edits()
+	for _, e := range edits {
+		if e.Type != record.Sealed {
+			all = append(all, edited(m, e))
+		}
+	}
+	return all
+}
+
+// edited returns the message m as its edit e has it: e says what it says, but not where
+// it came from and what else it is.
+func edited(m, e archive.Record) archive.Record {
+	was, is := m.Details, e.Details
+	is.Forwarded, is.Expires, is.Part = was.Forwarded, was.Expires, was.Part
+	if saying.IsFile(m.Type) { // only the words on it can be edited
+		is.Seconds, is.Pages, e.Type = was.Seconds, was.Pages, m.Type
+	}
+	m.Kind, m.Seq, m.Sent, m.Type, m.Text, m.Mentions, m.Details = record.Message, e.Seq, e.Sent, e.Type, e.Text, e.Mentions, is
+	return m
+}
+
+// unread returns the edits of the sender of which nobody can tell what they say.
+func (h history) unread() (all []archive.Record) {
+	edits, _ := h.edits()
+	for _, e := range edits {
+		if e.Type == record.Sealed {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // edits returns the edits of the sender: those before the message was deleted, and
@@ -82,7 +111,8 @@ func (h history) deletion() (archive.Record, bool) {
 }
 
 // tell adds to v, which shows the latest version of m, what the history says.
-func (h history) tell(v *message, m archive.Record, names *people.Names) {
+func (h history) tell(v *message, m archive.Record, teller saying.Teller) {
+	names := teller.Names
 	attempts := h.attempts()
 	for _, c := range attempts[:min(len(attempts), mostVersions)] {
 		v.Notes = append(v.Notes, attempt(c, names))
@@ -96,13 +126,16 @@ func (h history) tell(v *message, m archive.Record, names *people.Names) {
 	if _, late := h.edits(); len(late) > 0 {
 		v.Notes = append(v.Notes, tooLate(late, saying.Moment))
 	}
+	for _, e := range h.unread() {
+		v.Notes = append(v.Notes, fmt.Sprintf("Edited on %s (record %d). What it says since cannot be read.", saying.Moment(e.Sent), e.Seq))
+	}
 	versions, left := told(h.versions(m))
 	for i, old := range versions[:len(versions)-1] {
 		when := "As first sent:"
 		if i > 0 {
 			when = fmt.Sprintf("As edited on %s:", saying.Moment(old.Sent))
 		}
-		v.Earlier = append(v.Earlier, version{When: when, Lines: typedLines(old, names)})
+		v.Earlier = append(v.Earlier, version{When: when, Lines: wordsOf(old, teller)})
 		if i == 0 && left > 0 {
 			v.Earlier = append(v.Earlier, leftOut(left))
 		}
@@ -112,12 +145,12 @@ func (h history) tell(v *message, m archive.Record, names *people.Names) {
 	}
 }
 
-// typedLines returns what was typed in one version of a message.
-func typedLines(m archive.Record, names *people.Names) []string {
-	if m.Text == "" {
-		return []string{"(no words)"}
+// wordsOf returns the lines of what one version of a message said.
+func wordsOf(m archive.Record, teller saying.Teller) []string {
+	if said := linesOf(teller.Of(m, archive.Record{}), m.Seq); len(said) > 0 {
+		return said
 	}
-	return linesOf(m, names)
+	return []string{"(no words)"}
 }
 
 // tooLate tells of edits that the sender of a message sent after it was deleted.

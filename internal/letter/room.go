@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"muniment/internal/archive"
-	"muniment/internal/people"
+	"muniment/internal/record"
 	"muniment/internal/saying"
 )
 
@@ -25,6 +26,7 @@ const (
 	mostVersions   = 5      // of one message, and as many attempts to change it
 	mostEntries    = 200    // of a list in the digest
 	mostNames      = 50     // of people in a sentence
+	mostOption     = 100    // characters of an option in a poll, beside its votes
 )
 
 // encoded returns how many bytes a file of n bytes takes in the email.
@@ -50,7 +52,11 @@ func weight(s string) int64 {
 // weight returns how many bytes the words of m take in the email at most, nearly.
 func (m *message) weight() (n int64) {
 	n = 600
-	for _, ss := range [][]string{{m.Name, m.Record, m.InReplyTo, m.Reactions}, m.Lines, m.Notes} {
+	texts := [][]string{{m.Name, m.Record, m.InReplyTo, m.What, m.Reactions}, m.Lines, m.Notes}
+	if m.Standing != nil {
+		texts = append(texts, m.Standing.Items)
+	}
+	for _, ss := range texts {
 		for _, s := range ss {
 			n += weight(s)
 		}
@@ -64,23 +70,16 @@ func (m *message) weight() (n int64) {
 	return n
 }
 
-// wording returns what was typed in one version of a message, with the names of whom
-// it mentions, as far as a letter repeats it; cut says that there is more.
-func wording(m archive.Record, names *people.Names) (text string, cut bool) {
-	text, cut = beginning(m.Text, mostCharacters)
-	if cut {
-		text = strings.TrimRight(text, "0123456789") // no half of a mention
-	}
-	text, more := beginning(names.Mentioning(text, m.Mentions), mostCharacters)
-	return text, cut || more
-}
-
-// linesOf returns the lines of what was typed in one version of a message.
-func linesOf(m archive.Record, names *people.Names) []string {
-	text, cut := wording(m, names)
-	ls := saying.Lines(text)
-	if cut {
-		ls = append(ls, fmt.Sprintf("… the rest is in record %d", m.Seq))
+// linesOf returns the lines of what record seq says, as far as a letter repeats them.
+func linesOf(said saying.Saying, seq record.Seq) (ls []string) {
+	room := mostCharacters
+	for _, words := range said.Words {
+		text, cut := beginning(words, room)
+		ls = append(ls, saying.Lines(text)...)
+		if cut {
+			return append(ls, fmt.Sprintf("… the rest is in record %d", seq))
+		}
+		room -= utf8.RuneCountInString(text)
 	}
 	return ls
 }

@@ -70,6 +70,9 @@ func (m *message) text(b *strings.Builder) {
 	if m.InReplyTo != "" {
 		fill(b, "  ", "  ", m.InReplyTo)
 	}
+	if m.What != "" {
+		fill(b, "  ", "  ", m.What)
+	}
 	typed(b, m.Lines)
 	for _, p := range m.Pictures {
 		p.text(b, "  ")
@@ -79,6 +82,12 @@ func (m *message) text(b *strings.Builder) {
 	}
 	for _, n := range m.Notes {
 		fill(b, "  ", "  ", n)
+	}
+	if s := m.Standing; s != nil {
+		fill(b, "  ", "  ", s.Heading)
+		for _, item := range s.Items {
+			fill(b, "    * ", "      ", item)
+		}
 	}
 	for _, e := range m.Earlier {
 		fill(b, "  ", "  ", e.When)

@@ -242,11 +242,18 @@ func ballot(s *Saying, d record.Details) {
 	if b == nil {
 		return
 	}
-	s.Words = append(nonEmpty(b.Question), prefixed("○ ", b.Options)...)
+	s.Words = nonEmpty(b.Question)
+	for _, o := range b.Options {
+		mark := "○ "
+		if b.Quiz && o == b.Correct {
+			mark = "✓ "
+		}
+		s.Words = append(s.Words, mark+o)
+	}
 	switch {
 	case b.Quiz && b.Correct != "":
 		s.What = "Quiz"
-		s.Notes = append(s.Notes, "The right answer is “"+b.Correct+"”.")
+		s.Notes = append(s.Notes, "The sender has marked the right answer with ✓.")
 	case b.Quiz:
 		s.What = "Quiz"
 	case b.Choose == 1:
@@ -338,14 +345,14 @@ func part(r archive.Record) []string {
 // unsupported tells of what cannot be read that it is there.
 func unsupported(r archive.Record) Saying {
 	kept := fmt.Sprintf("It is kept in full as record %d.", r.Seq)
-	if isGroupChange(r) {
+	if IsGroupChange(r) {
 		return Saying{What: "The group was changed in a way that this program cannot read yet", Alone: true, Notes: []string{kept}}
 	}
 	return Saying{What: unreadable, Notes: []string{kept}}
 }
 
-// isGroupChange reports whether r, which cannot be read, is no message but a change of
-// the group: WhatsApp's names for these begin so.
-func isGroupChange(r archive.Record) bool {
-	return r.Kind == record.Unsupported && strings.HasPrefix(string(r.Type), "group_")
+// IsGroupChange reports whether r is a change of the group, and no message. WhatsApp's
+// names for those that cannot be read begin so.
+func IsGroupChange(r archive.Record) bool {
+	return r.Kind == record.Group || r.Kind == record.Unsupported && strings.HasPrefix(string(r.Type), "group_")
 }

@@ -102,8 +102,7 @@ func (t Teller) Name(p people.ID) string { return Called(t.Names.Of(p)) }
 // Actor returns who did r; empty if WhatsApp has not said. Of a change of the group that
 // names nobody, the group stands as the sender.
 func (t Teller) Actor(r archive.Record) string {
-	changes := r.Kind == record.Group || r.Kind == record.Participants || isGroupChange(r)
-	if changes && r.Person == t.Names.Behind(record.Address{JID: r.Group}) {
+	if (r.Kind == record.Participants || IsGroupChange(r)) && r.Person == t.Names.Behind(record.Address{JID: r.Group}) {
 		return ""
 	}
 	return t.Name(r.Person)
