@@ -270,9 +270,11 @@ func (r *weekly) move(m archive.Record) string {
 	case m.Kind != record.Participants: // else it begins with a name
 		what = saying.Lower(what)
 	}
-	if text := r.quote(said.Text()); text != "" && len(said.Words) > 0 {
+	switch text := r.quote(said.Text()); {
+	case m.Kind == record.Participants: // how the group is set up, is told when it changes
+	case text != "" && len(said.Words) > 0:
 		what += " " + text
-	} else {
+	default:
 		what = strings.TrimSuffix(what, " to") // to what, is not repeated
 	}
 	for _, n := range said.Notes {

@@ -58,7 +58,6 @@ const unreadable = "Something that this program cannot read yet"
 // briefs are those that Brief calls otherwise than by article and noun.
 var briefs = map[record.Type]string{
 	record.PollResult: "the result of a poll",
-	record.ViewOnce:   "something to be viewed once",
 	record.History:    "earlier messages shared with new members",
 	record.Blank:      "a message whose words the phone’s export does not have",
 }
@@ -72,6 +71,10 @@ func (t Teller) Brief(r archive.Record, most int) string {
 		words = "“" + Excerpt(s.Words[0], most) + "”"
 	}
 	what := briefs[r.Type]
+	if r.Type == record.ViewOnce {
+		noun := cmp.Or(nouns[r.Details.Once], "file")
+		what = article(noun) + " " + noun + " to be viewed once"
+	}
 	if noun := nouns[r.Type]; what == "" && noun != "" {
 		what = article(noun) + " " + noun
 	}
@@ -99,7 +102,10 @@ func (t Teller) content(r archive.Record) (s Saying) {
 			s.What = "Album of " + of
 		}
 	case record.ViewOnce:
-		s.What = "Sent to be viewed once"
+		s.What, s.Extent = "Sent to be viewed once", duration(d.Seconds)
+		if noun := nouns[d.Once]; noun != "" {
+			s.What = Capital(noun) + " sent to be viewed once"
+		}
 		s.Notes = []string{"WhatsApp does not make it available to linked devices."}
 	case record.Contact:
 		if len(d.Contacts) > 1 {
@@ -109,7 +115,10 @@ func (t Teller) content(r archive.Record) (s Saying) {
 			s.Words = append(s.Words, card(c))
 		}
 	case record.Location, record.LiveLocation:
-		place(&s, d)
+		s.Words = placeOf(d.Place)
+		if d.Place != nil && d.Place.Accuracy > 0 {
+			s.Notes = append(s.Notes, "Accurate to "+Count(d.Place.Accuracy, "metre")+".")
+		}
 	case record.Poll:
 		ballot(&s, d)
 	case record.PollResult:
@@ -117,21 +126,37 @@ func (t Teller) content(r archive.Record) (s Saying) {
 	case record.Event:
 		event(&s, d)
 	case record.Invite:
-		if to := invitations[d.Called]; to != "" {
-			s.What += " to " + to
+		event(&s, d)
+		if s.What = "Invitation"; invitations[d.Called] != "" {
+			s.What += " to " + invitations[d.Called]
+		}
+		if d.Until != nil {
+			s.Notes = append(s.Notes, "It can be accepted until "+Moment(*d.Until)+".")
 		}
 	case record.Comment:
 		s.What = "Comment on " + the("message", r.ReplyTo)
 	case record.Menu:
-		s.Words = prefixed("• ", d.Offers)
+		s.Words = append(prefixed("• ", d.Offers), placeOf(d.Place)...)
 	case record.Choice:
 		s.Words = d.Chosen
-	case record.Payment, record.Order:
-		s.Extent = d.Amount
+	case record.Payment:
+		s.What, s.Extent = cmp.Or(payments[d.Called], s.What), d.Amount
+		if d.Until != nil {
+			s.Notes = append(s.Notes, "It can be accepted until "+Moment(*d.Until)+".")
+		}
+	case record.Order:
+		s.Extent = strings.Join(nonEmpty(d.Called, d.Amount), ", ")
 	case record.Call:
+		event(&s, d)
 		s.What, s.Extent = "Call in the group", strings.Join(nonEmpty(d.Called, duration(d.Seconds)), ", ")
+		if r.Answers {
+			s.Notes = append(s.Notes, "Of "+the("call", r.ReplyTo)+".")
+		}
 	case record.History:
 		s.What = "Shared earlier messages with new members"
+		if d.Shared > 0 {
+			s.What = "Shared " + Count(d.Shared, "earlier message") + " with new members"
+		}
 	case record.Blank:
 		s.What = "A message whose words the phone’s export does not have"
 	}
@@ -153,10 +178,12 @@ func rest(text string, said []string) []string {
 	if len(said) == 0 {
 		return nonEmpty(text)
 	}
-	all := strings.Join(said, "\n")
-	var left []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimRight(line, "\r\n"); !strings.Contains(all, line) {
+	var all, left []string
+	for _, s := range said {
+		all = append(all, OneLine(s))
+	}
+	for _, line := range Lines(text) {
+		if !strings.Contains(strings.Join(all, "\n"), OneLine(line)) {
 			left = append(left, line)
 		}
 	}
@@ -213,27 +240,20 @@ func card(c record.Card) string {
 	return strings.Join(append(said, nonEmpty(c.Emails...)...), ", ")
 }
 
-// place tells of a place what it is called and where it is.
-func place(s *Saying, d record.Details) {
-	if d.Place != nil {
-		s.Words = append(s.Words, placeOf(*d.Place))
+// placeOf writes a place in a line: Mill Lane, Cranford (51.50735, -0.12776). There is
+// none if p is nil.
+func placeOf(p *record.Place) []string {
+	if p == nil {
+		return nil
 	}
-	if d.Place != nil && d.Place.Accuracy > 0 {
-		s.Notes = append(s.Notes, "Accurate to "+Count(d.Place.Accuracy, "metre")+".")
+	name, at := strings.Join(nonEmpty(p.Name, p.Address), ", "), fmt.Sprintf("%.5f, %.5f", p.Latitude, p.Longitude)
+	switch {
+	case name == "":
+		return []string{at}
+	case p.Latitude == 0 && p.Longitude == 0: // it has a name only
+		return []string{name}
 	}
-}
-
-// placeOf writes a place in a line: Mill Lane, Cranford (51.50735, -0.12776).
-func placeOf(p record.Place) string {
-	name := strings.Join(nonEmpty(p.Name, p.Address), ", ")
-	if p.Latitude == 0 && p.Longitude == 0 && name != "" {
-		return name // nobody meets in the Gulf of Guinea
-	}
-	at := fmt.Sprintf("%.5f, %.5f", p.Latitude, p.Longitude)
-	if name == "" {
-		return at
-	}
-	return name + " (" + at + ")"
+	return []string{name + " (" + at + ")"}
 }
 
 // ballot tells of a poll what can be voted for, and how.
@@ -301,9 +321,7 @@ func event(s *Saying, d record.Details) {
 		}
 		s.Words = append(s.Words, Period(*e.Starts, ends))
 	}
-	if d.Place != nil {
-		s.Words = append(s.Words, placeOf(*d.Place))
-	}
+	s.Words = append(s.Words, placeOf(d.Place)...)
 	s.Words = append(s.Words, nonEmpty(e.Description, e.Link)...)
 	if e.Guests {
 		s.Notes = append(s.Notes, "Guests may be brought.")
@@ -313,6 +331,12 @@ func event(s *Saying, d record.Details) {
 // invitations are to what somebody can be invited, as WhatsApp calls it.
 var invitations = map[string]string{
 	"group": "a group", "channel": "a channel", "community": "a community", "event": "an event", "call": "a call",
+}
+
+// payments are what is done about one, as WhatsApp calls it.
+var payments = map[string]string{
+	"request": "Request for payment", "request declined": "Request for payment declined", "request cancelled": "Request for payment cancelled",
+	"invitation": "Invitation to pay through WhatsApp", "reminder": "Reminder of a payment", "shared costs": "Shared costs", "invoice": "Invoice",
 }
 
 // link returns the preview of a page, as far as it says more than the words.
@@ -338,6 +362,14 @@ func part(r archive.Record) []string {
 		return []string{"Of " + the("album", r.ReplyTo) + "."}
 	case record.LargerCopy:
 		return []string{"A larger copy of " + the(cmp.Or(nouns[r.Type], "file"), r.ReplyTo) + "."}
+	case record.OtherCopy:
+		return []string{"The same as " + the(cmp.Or(nouns[r.Type], "file"), r.ReplyTo) + ", in another format."}
+	case record.MovingCopy:
+		return []string{"The moment at which " + the("photo", r.ReplyTo) + " was taken."}
+	case record.CoverPicture:
+		return []string{"The cover picture of " + the("event", r.ReplyTo) + "."}
+	case record.OptionPicture:
+		return []string{"A picture of an option of " + the("poll", r.ReplyTo) + "."}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package saying
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"muniment/internal/archive"
 	"muniment/internal/record"
@@ -167,16 +168,43 @@ func (t Teller) participants(r archive.Record) Saying {
 	case record.Demoted:
 		s.What = who + " " + was + " dismissed as " + admin + " of the group" + t.by(r)
 	case record.Renumbered:
-		s.What = t.Name(r.Person) + " has a new number"
+		who := t.Name(r.Person)
+		if len(names) > 0 && strings.HasPrefix(who, "Unidentified ") {
+			who = names[0] // the same person, met by the other number
+		}
+		s.What = who + " has a new number"
 	case record.Present:
 		s.What = "WhatsApp’s list of who is in the group: " + who
 		if len(names) == 0 {
 			s.What = "WhatsApp’s list of who is in the group names nobody"
 		}
+		s.Words, s.Notes = setUp(r.Details.Settings)
 	default:
 		s.What = "Who is in the group was changed" + t.by(r)
 	}
 	return s
+}
+
+// setUp tells how a group was set up: what it was called, and what was not as in any
+// group.
+func setUp(settings map[record.Type]string) (words, notes []string) {
+	for _, name := range []record.Type{record.Subject, record.Description} {
+		if settings[name] != "" {
+			words = append(words, map[record.Type]string{record.Subject: "Its name in WhatsApp: ", record.Description: "Its description: "}[name]+settings[name])
+		}
+	}
+	if after := settings[record.Timer]; after != "" && after != "0" {
+		notes = append(notes, timer(after).done+".")
+	}
+	for _, s := range []struct {
+		t     record.Type
+		value string
+	}{{record.Editors, "admins"}, {record.Writers, "admins"}, {record.Approval, "on"}, {record.Suspension, "on"}} {
+		if settings[s.t] == s.value {
+			notes = append(notes, changes[s.t][s.value].done+".")
+		}
+	}
+	return words, notes
 }
 
 // change is what became of a group: as somebody did it, and as it was done.
@@ -205,6 +233,7 @@ var changes = map[record.Type]map[string]change{
 	record.Approval: {
 		"on":  {"Had administrators approve who joins", "Administrators approve who joins"},
 		"off": {"Let people join without an administrator’s approval", "People may join without an administrator’s approval"},
+		"":    {"Changed how people are let into the group", "How people are let into the group was changed"},
 	},
 	record.InviteLink: {"": {"Changed the group’s invitation link", "The group’s invitation link was changed"}},
 	record.Closed:     {"": {"Closed the group", "The group was closed"}},
@@ -216,11 +245,19 @@ var changes = map[record.Type]map[string]change{
 		"on":  {"", "WhatsApp suspended the group"},
 		"off": {"", "WhatsApp ended the group’s suspension"},
 	},
+	record.Privacy: {
+		"on":  {"Switched advanced chat privacy on: apps keep messages from being passed on", "Advanced chat privacy was switched on: apps keep messages from being passed on"},
+		"off": {"Switched advanced chat privacy off", "Advanced chat privacy was switched off"},
+	},
+	record.Label: {
+		"":        {"Is called in the group", "Somebody is called in the group"},
+		"removed": {"Is no longer called anything in the group", "Somebody is no longer called anything in the group"},
+	},
 	record.Notice: {"": {"", "The phone told in the chat"}},
 }
 
 // written are the changes of a group whose text somebody wrote.
-var written = map[record.Type]bool{record.Subject: true, record.Description: true, record.Notice: true}
+var written = map[record.Type]bool{record.Subject: true, record.Description: true, record.Label: true, record.Notice: true}
 
 // group tells what became of a group.
 func (t Teller) group(r archive.Record) (s Saying) {
@@ -228,7 +265,7 @@ func (t Teller) group(r archive.Record) (s Saying) {
 	if written[r.Type] {
 		says, s.Words = "", nonEmpty(t.Text(r))
 	}
-	if r.Type == record.Description && s.Words == nil {
+	if written[r.Type] && s.Words == nil {
 		says = "removed"
 	}
 	c, known := changes[r.Type][says]

@@ -119,7 +119,8 @@ func (t Teller) by(r archive.Record) string {
 // Answers reports whether r is a reply to the message that it names: what is part of
 // another message, or about it, is none.
 func Answers(r archive.Record) bool {
-	return r.Kind == record.Message && r.Answers && r.Details.Part == "" && r.Type != record.Comment && r.Type != record.Sealed
+	return r.Kind == record.Message && r.Answers && r.Details.Part == "" &&
+		r.Type != record.Comment && r.Type != record.Call && r.Type != record.Sealed
 }
 
 // the names what r names: "record 12", or "the poll in record 12".

@@ -133,6 +133,10 @@ func everything(ids map[string]people.ID) []told {
 	blind := edit(record.Text, "Perhaps.", record.Details{})
 	blind.r.Amends, blind.target = 0, archive.Record{}
 
+	setUp := moved(record.Present, "ann", "", bo)
+	setUp.r.Details.Settings = map[record.Type]string{record.Subject: "Official chat", record.Description: "Be kind.", record.Timer: "604800",
+		record.Editors: "all", record.Writers: "admins", record.Approval: "on", record.Suspension: "off"}
+
 	return []told{
 		message(record.Text, "The culvert is blocked.\nAgain.", record.Details{}),
 		mentioning, imported,
@@ -157,12 +161,16 @@ func everything(ids map[string]people.ID) []told {
 		message(record.Album, "", record.Details{}),
 		part(record.Image, record.PartOfAlbum, 12), part(record.Video, record.PartOfAlbum, 0),
 		part(record.Image, record.LargerCopy, 12), part(record.Video, record.LargerCopy, 0),
+		part(record.Video, record.OtherCopy, 12), part(record.Video, record.MovingCopy, 12),
+		part(record.Image, record.CoverPicture, 12), part(record.Image, record.OptionPicture, 12),
 		message(record.ViewOnce, "", record.Details{}),
+		message(record.ViewOnce, "", record.Details{Once: record.Voice, Seconds: 7}),
 		message(record.Contact, "Joe Bloggs\nBloggs Plumbing", record.Details{Contacts: []record.Card{{Name: "Joe Bloggs", Organisation: "Bloggs Plumbing",
 			Numbers: []string{"020 7946 0000"}, Emails: []string{"joe@bloggs.example"}}}}),
 		message(record.Contact, "Ann\n+44 7700 900101\nPat\n07700900104", record.Details{Contacts: []record.Card{
 			{Name: "Ann", Numbers: []string{"+44 7700 900101", "+1 202-555-0123"}}, {Name: "447700900104", Numbers: []string{"07700 900104"}}}}),
 		message(record.Location, "Mill Lane\nCranford", record.Details{Place: lane}),
+		message(record.Location, "The hall\nBy the bridge", record.Details{Place: &record.Place{Name: "The hall"}}),
 		message(record.Location, "", record.Details{Place: &record.Place{Latitude: -1, Longitude: 0.5}}),
 		message(record.LiveLocation, "On my way", record.Details{Place: &record.Place{Latitude: 51.5, Longitude: -0.1, Accuracy: 20}}),
 		message(record.Poll, "When shall we meet?\nMonday\nTuesday\nNever", record.Details{Poll: with(func(b *record.Ballot) { b.Choose = 1 })}),
@@ -172,6 +180,7 @@ func everything(ids map[string]people.ID) []told {
 		message(record.Poll, "", record.Details{Poll: &poll}),
 		message(record.Poll, "", record.Details{Poll: with(func(b *record.Ballot) { b.Quiz, b.Correct = true, "Never" })}),
 		message(record.Poll, "Of which only the words are known\nYes\nNo", record.Details{}),
+		message(record.Poll, "When?\nNot at all\nMonday", record.Details{Poll: &record.Ballot{Question: "When?", Options: []string{"Not\nat all", "Monday"}, Choose: 1}}),
 		message(record.PollResult, "", record.Details{Poll: &poll, Tally: []record.Count{{Option: "Monday", Votes: 1}, {Option: "Tuesday", Votes: 1200}}}),
 		message(record.Event, "Litter pick", record.Details{Event: &pick, Place: lane}),
 		message(record.Event, "", record.Details{Event: event(func(g *record.Gathering) {
@@ -180,14 +189,20 @@ func everything(ids map[string]people.ID) []told {
 		message(record.Event, "", record.Details{Event: &record.Gathering{Name: "Some day"}}),
 		message(record.Invite, "Cranford allotments\nDo join", record.Details{Called: "group"}),
 		message(record.Invite, "", record.Details{}),
+		message(record.Invite, "Litter pick\nCome", record.Details{Called: "event", Event: &record.Gathering{Name: "Litter pick", Starts: utc("2026-12-03 19:30")}, Until: utc("2026-12-01 12:00")}),
 		comment,
-		message(record.Menu, "What is it about?", record.Details{Offers: []string{"Bins", "Roads"}}),
+		message(record.Menu, "What is it about?\nBins\nStreets\nRoads", record.Details{Offers: []string{"Bins", "Roads"}, Place: lane}),
 		message(record.Choice, "Bins", record.Details{Chosen: []string{"Bins"}}),
 		message(record.Payment, "For the hall", record.Details{Amount: "12.50 GBP"}),
-		message(record.Order, "Two trees", record.Details{Amount: "80.00 GBP"}),
+		message(record.Payment, "", record.Details{Called: "payment"}),
+		message(record.Payment, "The hall", record.Details{Called: "request", Amount: "12.50 GBP"}),
+		message(record.Payment, "", record.Details{Called: "invitation", Until: utc("2026-12-03 19:30")}),
+		message(record.Order, "Two trees", record.Details{Amount: "80.00 GBP", Called: "accepted"}),
 		message(record.Call, "", record.Details{Called: "video", Seconds: 720}),
-		message(record.Call, "", record.Details{Called: "missed"}),
-		message(record.History, "", record.Details{}),
+		message(record.Call, "", record.Details{Called: "voice, missed"}), message(record.Call, "", record.Details{}),
+		message(record.Call, "Budget", record.Details{Called: "video, scheduled", Event: &record.Gathering{Name: "Budget", Starts: utc("2026-12-03 19:30")}}),
+		{r: archive.Record{Kind: record.Message, Type: record.Call, Answers: true, ReplyTo: 12, Details: record.Details{Called: "scheduled, cancelled"}}},
+		message(record.History, "", record.Details{}), message(record.History, "", record.Details{Shared: 40}),
 		message(record.Media, "", record.Details{}),
 		message(record.Blank, "Waiting for this message", record.Details{}),
 		unread("pollCreationMessageV9"), unread("group_of_the_future"),
@@ -231,7 +246,7 @@ func everything(ids map[string]people.ID) []told {
 		moved(record.Added, "ann", "", bo, pat), moved(record.Added, "group", "", bo), moved(record.Removed, "ann", "", dee), moved(record.Removed, "ann", ""),
 		moved(record.Promoted, "ann", "", bo), moved(record.Promoted, "group", "", bo, pat), moved(record.Demoted, "ann", "", bo, pat),
 		moved(record.Renumbered, "bo", "", pat),
-		moved(record.Present, "ann", "", ann, bo, dee, pat), moved(record.Present, "ann", ""),
+		setUp, moved(record.Present, "ann", "", ann, bo, dee, pat), moved(record.Present, "ann", ""),
 		moved("of_the_future", "ann", "", bo),
 		change(record.Subject, "ann", "Official chat"), change(record.Subject, "group", "Official chat"),
 		change(record.Description, "ann", "Be kind.\nBe brief."), change(record.Description, "group", ""),
@@ -243,6 +258,8 @@ func everything(ids map[string]people.ID) []told {
 		change(record.InviteLink, "ann", ""), change(record.InviteLink, "group", "AbCdEf"),
 		change(record.Closed, "ann", ""), change(record.Community, "ann", "joined"), change(record.Community, "group", "left"),
 		change(record.Suspension, "group", "on"), change(record.Suspension, "ann", "off"),
+		change(record.Approval, "ann", ""), change(record.Privacy, "ann", "on"), change(record.Privacy, "group", "off"),
+		change(record.Label, "ann", "Clerk"), change(record.Label, "ann", ""),
 		change(record.Notice, "group", "Ann added Bo"), change("of_the_future", "ann", "x"), change(record.Approval, "ann", "perhaps"),
 	}
 }
