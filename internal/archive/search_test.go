@@ -138,7 +138,7 @@ func TestSearchInAGroup(t *testing.T) {
 	const officers = "120363000000000002@g.us"
 	in := func(group, id, text string) record.Seq {
 		r := says(ann, id, text)
-		r.Group = group
+		r.Group, r.PushName = group, "Ann"
 		return o.captures(r).Seq
 	}
 	here, there := in(official, "A1", "The culvert at Mill Lane"), in(officers, "A1", "The culvert again")
