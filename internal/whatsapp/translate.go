@@ -1,9 +1,6 @@
 package whatsapp
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -63,9 +60,4 @@ func (t translator) envelope(info types.MessageInfo) content.Envelope {
 // other one if it is known already.
 func (t translator) address(jid, alt, group types.JID) record.Address {
 	return t.reader.Address(jid, alt, group.String())
-}
-
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
 }
