@@ -16,6 +16,7 @@ import (
 	"muniment/internal/journal"
 	"muniment/internal/mail"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -25,9 +26,10 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show how the record is kept: link, records, gaps, emails, holds, disposal",
 		Long: `Status shows whether the link stands, whether the daemon runs and how it fares:
-what is in the archive, that everything received is accounted for, what is known
-to be missing, which emails wait or were refused, what is on hold and what is due
-to be destroyed. It shows no message, name or number.`,
+what somebody of the council should look at, what is in the archive, that everything
+received is accounted for, what is known to be missing, which emails wait or were
+refused, what is on hold and what is due to be destroyed. It shows no message, name
+or number.`,
 		Example: "  muniment status",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -52,6 +54,9 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) 
 		return err
 	}
 	fmt.Fprintf(&b, "Daemon     %s\n", state)
+	if err := printAttention(&b, tx, cfg); err != nil {
+		return err
+	}
 	if err := printRecordsStatus(&b, tx, cfg); err != nil {
 		return err
 	}
@@ -90,6 +95,56 @@ func printLink(out io.Writer, tx *sqlite.Tx, running bool) error {
 		fmt.Fprintf(out, "Link       linked since %s\n", moment(since))
 	}
 	return nil
+}
+
+// printAttention says what somebody should look at, of each group; nothing where there is
+// nothing.
+func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
+	var all []string
+	for _, g := range cfg.Groups {
+		a, err := archive.AttentionTo(tx, g.JID, now())
+		if err != nil {
+			return err
+		}
+		which := "the group"
+		if len(cfg.Groups) > 1 {
+			which = "the group " + printable(g.Name)
+		}
+		all = append(all, attention(a, which)...)
+	}
+	heading := "Attention"
+	for _, line := range all {
+		fmt.Fprintf(out, "%-10s %s\n", heading, line)
+		heading = ""
+	}
+	return nil
+}
+
+// attention writes what deserves attention in which group, a line each.
+func attention(a archive.Attention, which string) (lines []string) {
+	say := func(is bool, format string, args ...any) {
+		if is {
+			lines = append(lines, fmt.Sprintf(format, args...))
+		}
+	}
+	say(!a.Outside.IsZero(), "the council's account has not been in %s since %s: what is sent there is not recorded", which, moment(a.Outside))
+	admins := ""
+	if a.Admins > 0 {
+		admins = fmt.Sprintf(" (%s)", count(a.Admins, "admin"))
+	}
+	say(len(a.Strangers) > 0, "%s in %s, and not on the register%s: `muniment member list --strangers`", persons(len(a.Strangers)), which, admins)
+	say(len(a.Former) > 0, "%s in %s, and not in office: `muniment member list`", persons(len(a.Former)), which)
+	say(a.Timer > 0, "messages in %s disappear from phones after %s, since %s", which, saying.Span(a.Timer), moment(a.TimerSince))
+	say(a.ViewOnce > 0, "%s to be viewed once in %s in the last 30 days: what they show is not recorded", count(a.ViewOnce, "message"), which)
+	return lines
+}
+
+// persons writes how many people are somewhere.
+func persons(n int) string {
+	if n == 1 {
+		return "1 person is"
+	}
+	return fmt.Sprintf("%d people are", n)
 }
 
 // count writes n things, of which one is called so.

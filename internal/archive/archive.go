@@ -422,6 +422,9 @@ func (a *Archive) origins(tx *sqlite.Tx, now time.Time, r record.Received, sende
 	}
 	slices.Sort(who)
 	rest := append([]string{strconv.FormatInt(r.Sent.Unix(), 10), string(r.Type), r.Version}, who...)
+	if r.Type == record.Present {
+		rest = append(rest, r.Details) // how the group is set up may be all that is new
+	}
 	return a.originsOf(r.Kind, r.Group, sender, rest...), nil
 }
 

@@ -63,7 +63,7 @@ func Moved(tx *sqlite.Tx, now time.Time, r record.Received) (ask bool, err error
 			l.at = r.Sent
 		}
 		return false, l.keep(tx, r.Group)
-	case r.Sent.Before(l.at):
+	case r.Sent.Before(l.at.Truncate(time.Second)): // WhatsApp's times are whole seconds
 		// It comes late. The list had it, and may not be what was made of it now.
 		return true, nil
 	}

@@ -17,6 +17,9 @@ type Setting struct {
 	Seq   record.Seq // the record that tells
 }
 
+// On reports whether s, a timer, makes messages disappear.
+func (s Setting) On() bool { return s.Text != "" && s.Text != "0" }
+
 // Settings returns how a group is set up, by the type of the record that would say so,
 // as far as is known before the record with that number; 0 for all. It goes by the changes
 // that WhatsApp told, and by what it answered when it was asked for the list of

@@ -104,6 +104,9 @@ func (d *Daemon) causes(tx *sqlite.Tx, r record.Received, c archive.Captured) (e
 	if err == nil && r.File != nil {
 		err = vault.Want(tx, d.now(), c.Seq, r.FileType(), *r.File)
 	}
+	if err == nil {
+		err = d.alert(tx, r, c)
+	}
 	return err
 }
 

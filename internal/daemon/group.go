@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
@@ -42,10 +43,11 @@ func (d *Daemon) listed(tx *sqlite.Tx, r record.Received) (saysNothing bool, err
 func (d *Daemon) outside(ctx context.Context, group string, since time.Time, cause string) error {
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		news, err := archive.Outside(tx, d.now(), since, group, cause)
-		if news {
-			d.log.Error("the council's account is not in a listed group: nothing is captured of it until it is", "cause", cause)
+		if err != nil || !news {
+			return err
 		}
-		return err
+		d.log.Error("the council's account is not in a listed group: nothing is captured of it until it is", "cause", cause)
+		return d.journaled(tx, journal.AccountOutside, journal.About{"group": d.called(group)})
 	})
 }
 

@@ -31,6 +31,12 @@ const (
 	LinkLost         Act = "link lost"
 	GapOpened        Act = "gap opened"
 	GapClosed        Act = "gap closed"
+	StrangerPresent  Act = "in the group, and not in office on the register"
+	StrangerAdmin    Act = "admin of the group, and not in office on the register"
+	AccountOutside   Act = "council's account not in the group"
+	TimerOn          Act = "messages set to disappear"
+	GroupRenamed     Act = "name of the group changed"
+	ViewOnceSent     Act = "message sent to be viewed once"
 	MemberAdded      Act = "member added"
 	MemberChanged    Act = "member changed"
 	MemberEnded      Act = "member ended" // his entry; he has left office
