@@ -151,10 +151,11 @@ type weekly struct {
 	heldNames     map[int64]string // whom a hold is about, by its number
 	lists         []openList
 	emails        []mail.Item
-	intakes       []archive.Intake          // of the runs in the week, the latest first
-	rosters       map[string]archive.Roster // of each group, at the end of the week
-	present       map[string][]people.ID    // in each group now
-	members       []people.Member           // one entry each
+	intakes       []archive.Intake             // of the runs in the week, the latest first
+	rosters       map[string]archive.Roster    // of each group, at the end of the week
+	present       map[string][]people.ID       // in each group now
+	attentions    map[string]archive.Attention // likewise
+	members       []people.Member              // one entry each
 
 	dispose retention.Date // the latest that a record shown falls due
 }
@@ -411,7 +412,12 @@ func (r *weekly) readEmails(tx *sqlite.Tx) (err error) {
 
 func (r *weekly) readPeople(tx *sqlite.Tx) error {
 	r.rosters, r.present = make(map[string]archive.Roster), make(map[string][]people.ID)
+	r.attentions = make(map[string]archive.Attention)
 	for _, group := range r.groups {
+		var err error
+		if r.attentions[group], err = archive.AttentionTo(tx, group, r.date); err != nil {
+			return err
+		}
 		now, err := people.Participants(tx, group)
 		if err != nil {
 			return err

@@ -49,6 +49,12 @@ func (r *weekly) linkMatters() (all []fact) {
 		all = append(all, fact{"No connection", fmt.Sprintf("WhatsApp has not been reached since %s. Please have this seen to (muniment status).",
 			saying.Moment(g.Opened))})
 	}
+	for _, group := range r.groups {
+		if since := r.attentions[group].Outside; !since.IsZero() {
+			all = append(all, fact{"Not in the group", fmt.Sprintf("The council’s account has not been in the group %s since %s, and nothing that is sent there "+
+				"is recorded. Please have an administrator of the group add it again today.", r.w.group(group), saying.Moment(since))})
+		}
+	}
 	fresh := 0
 	for _, g := range r.gaps {
 		unread := g.Kind == archive.NotDecrypted && g.Closed.IsZero() && r.inWeek(g.Opened)
@@ -148,14 +154,29 @@ func (r *weekly) messageMatters() (all []fact) {
 				saying.Capital(recordNumbers(seqsOf(once))), were(len(once)), r.in(s.group))})
 		}
 	}
-	for _, m := range r.records {
-		if seconds, is := timer(m); is && seconds > 0 {
-			all = append(all, fact{"Disappearing messages", fmt.Sprintf("They were switched on%s%s on %s. The record keeps what it has received, "+
-				"the members’ phones do not. Please have them switched off again, unless the council wants them.", r.by(m), r.in(m.Group), r.when(m.Sent))})
-			r.shows(m)
+	for _, group := range r.groups {
+		if f, is := r.timerMatter(group); is {
+			all = append(all, f)
 		}
 	}
 	return all
+}
+
+// timerMatter tells that messages disappear from members' phones, as long as they do.
+func (r *weekly) timerMatter(group string) (fact, bool) {
+	a := r.attentions[group]
+	if a.Timer == 0 {
+		return fact{}, false
+	}
+	on := fmt.Sprintf("They have been switched on%s since %s.", r.in(group), saying.Moment(a.TimerSince))
+	for _, m := range r.records {
+		if seconds, is := timer(m); is && seconds > 0 && m.Group == group {
+			on = fmt.Sprintf("They were switched on%s%s on %s.", r.by(m), r.in(group), r.when(m.Sent))
+			r.shows(m)
+		}
+	}
+	return fact{"Disappearing messages", on + " The record keeps what it has received, the members’ phones do not. " +
+		"Please have them switched off again, unless the council wants them."}, true
 }
 
 func attempts(n int) string {
@@ -180,7 +201,7 @@ func (r *weekly) groupMatters() (all []fact) {
 	}
 	if len(strangers) > 0 {
 		all = append(all, fact{"Not on the register", fmt.Sprintf("In the group: %s. Please find out who they are; then have them "+
-			"put on the register (muniment member), or removed from the group.", some(strangers))})
+			"put on the register (muniment member), or removed from the group.%s", some(strangers), r.strangerAdmins())})
 	}
 	if len(gone) > 0 {
 		all = append(all, fact{"Left office", fmt.Sprintf("Still in the group: %s. Please have them removed from it, unless they are to stay.", saying.And(gone))})
@@ -189,6 +210,22 @@ func (r *weekly) groupMatters() (all []fact) {
 		all = append(all, fact{"New in the group", some(who) + ". Please make sure that they have had the privacy notice."})
 	}
 	return all
+}
+
+// strangerAdmins says how many of those who are not on the register are administrators of
+// a group; nothing if none is.
+func (r *weekly) strangerAdmins() string {
+	n := 0
+	for _, group := range r.groups {
+		n += r.attentions[group].Admins
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return " One of them is an administrator of the group, and can delete what others write."
+	}
+	return fmt.Sprintf(" %s of them are administrators of the group, and can delete what others write.", saying.Number(int64(n)))
 }
 
 // joined returns who came to the group this week, each once.

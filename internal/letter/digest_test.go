@@ -633,6 +633,32 @@ func TestAttention(t *testing.T) {
 					archive.CloseGap(tx, at("2026-11-20 11:00")))
 			})
 		}, ""},
+		{"the council's account is not in the group", func(d *digested) {
+			d.write(func(tx *sqlite.Tx) error {
+				_, err := archive.OpenGroupGap(tx, at("2026-11-20 10:00"), at("2026-11-20 10:00"), archive.NotInGroup, cranford, "removed")
+				return err
+			})
+		}, "Not in the group: The council’s account has not been in the group “Cranford councillors” since Friday 20 November 2026 at 10:00, " +
+			"and nothing that is sent there is recorded. Please have an administrator of the group add it again today."},
+		{"the council's account was not in the group, and is again", func(d *digested) {
+			d.write(func(tx *sqlite.Tx) error {
+				_, err := archive.OpenGroupGap(tx, at("2026-11-20 10:00"), at("2026-11-20 10:00"), archive.NotInGroup, cranford, "removed")
+				return errors.Join(err, archive.CloseGroupGap(tx, at("2026-11-20 11:00"), archive.NotInGroup, cranford))
+			})
+		}, ""},
+		{"messages have disappeared for weeks", func(d *digested) {
+			d.did(jo, at("2026-11-01 10:00"), record.Received{Kind: record.Group, Type: record.Timer, Text: "86400"})
+		}, "Disappearing messages: They have been switched on since Sunday 1 November 2026 at 10:00. The record keeps what it has received, " +
+			"the members’ phones do not. Please have them switched off again, unless the council wants them."},
+		{"messages disappeared for an hour", func(d *digested) {
+			d.did(jo, at("2026-11-20 10:00"), record.Received{Kind: record.Group, Type: record.Timer, Text: "86400"})
+			d.did(jo, at("2026-11-20 11:00"), record.Received{Kind: record.Group, Type: record.Timer, Text: "0"})
+		}, ""},
+		{"somebody whom nobody knows is an administrator", func(d *digested) {
+			d.moves(jo, at("2026-11-01 10:00"), record.Present, jo, sam)
+			d.moves(jo, at("2026-11-01 11:00"), record.Promoted, sam)
+		}, "Not on the register: In the group: Sam W (name not verified). Please find out who they are; then have them put on the register " +
+			"(muniment member), or removed from the group. One of them is an administrator of the group, and can delete what others write."},
 		{"a message of long ago is still missing", func(d *digested) {
 			d.write(func(tx *sqlite.Tx) error {
 				return d.a.MissMessage(tx, at("2026-11-15 10:00"), cranford, record.Ref{ID: "X", Sender: bo.Address}, "no key")
