@@ -231,9 +231,9 @@ var changes = map[record.Type]map[string]change{
 		"all":    {"Let everybody write in the group", "Everybody may write in the group"},
 	},
 	record.Approval: {
-		"":    {"Changed whether administrators approve who joins", "Whether administrators approve who joins was changed"},
 		"on":  {"Had administrators approve who joins", "Administrators approve who joins"},
 		"off": {"Let people join without an administrator’s approval", "People may join without an administrator’s approval"},
+		"":    {"Changed how people are let into the group", "How people are let into the group was changed"},
 	},
 	record.InviteLink: {"": {"Changed the group’s invitation link", "The group’s invitation link was changed"}},
 	record.Closed:     {"": {"Closed the group", "The group was closed"}},
