@@ -23,6 +23,7 @@ func TestForgeriesChangeNothing(t *testing.T) {
 			defer stop()
 			o := y.original(w)
 			w.must(w.server.WaitSettled(w.soon()))
+			w.waitKept()
 			before := w.seen(y.group, o.sent)
 			forged := o.forge(w.stranger.In(y.group))
 			w.must(w.server.WaitSettled(w.soon()))

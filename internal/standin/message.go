@@ -53,6 +53,9 @@ func (m *Message) Group() *Group { return m.group }
 // Time is when the server took the message; clients see whole seconds of it.
 func (m *Message) Time() time.Time { return m.time }
 
+// Once reports whether the message is to be viewed once, so that no companion gets it.
+func (m *Message) Once() bool { return m.voice.once }
+
 // Content returns a copy of what the message says.
 func (m *Message) Content() *waE2E.Message { return proto.Clone(m.content).(*waE2E.Message) }
 
