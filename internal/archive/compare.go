@@ -3,6 +3,7 @@ package archive
 import (
 	"database/sql"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,13 +25,17 @@ type Comparison struct {
 	Known       int       // messages that the archive has
 	New         []int     // messages and notices that it lacks and may take in
 	Files       int       // of these: with a file,
-	Mended      int       // and of those: of messages that it has without their file
+	Mended      []int     // and of those: of messages that it has without their file
 	PastDue     int       // messages and notices past their period: these never enter
 	Future      []int     // those that are dated later than now
 
 	// Lacks are the messages in the archive, of the time of the export, that the export
 	// lacks: deleted on the phone, or disappeared.
 	Lacks []record.Seq
+
+	// When the first and the last message was sent that this device has received itself;
+	// zero if it has received none.
+	From, Until time.Time
 
 	// What shows that the export is of this group: messages of the time that the device
 	// has received itself, how many of them it has, and whether its name is one of the
@@ -86,8 +91,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 	if err := tx.QueryRow("SELECT coalesce(max(seq), 0) FROM record").Scan(&c.last); err != nil {
 		return c, fmt.Errorf("compare with an export: %w", err)
 	}
-	from, until, err := recorded(tx, group)
-	if err != nil {
+	if c.From, c.Until, err = recorded(tx, group); err != nil {
 		return c, fmt.Errorf("compare with an export: %w", err)
 	}
 	m.match()
@@ -100,7 +104,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 			if n.match != nil {
 				c.Known++
 			}
-			if !n.At.Before(from) && !n.At.After(until) && n.class != blank {
+			if !n.At.Before(c.From) && !n.At.After(c.Until) && n.class != blank {
 				c.Overlap++
 				if n.match != nil && n.match.imp == 0 {
 					c.Matched++
@@ -119,7 +123,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 				c.Files++
 			}
 			if n.brings {
-				c.Mended++
+				c.Mended = append(c.Mended, i)
 			}
 		}
 	}
@@ -325,8 +329,8 @@ func (m *matcher) load(tx *sqlite.Tx, group string, from, until time.Time, lost 
 		return err
 	}
 	rows, err := tx.Query(`
-		SELECT seq, kind, type, id, sent, text, coalesce(person, 0), file_name, file_sealed IS NOT NULL, mentions, import,
-			coalesce((SELECT i.unit FROM import i WHERE i.id = record.import), 1)
+		SELECT seq, kind, type, id, sent, text, coalesce(person, 0), file_name, file_sealed IS NOT NULL, import,
+			coalesce((SELECT i.unit FROM import i WHERE i.id = record.import), 1), CASE WHEN import <> 0 THEN protobuf ELSE x'' END
 		FROM record WHERE group_jid = ? AND sent >= ? AND sent < ? AND (NOT `+follows+` OR kind IN ('pin', 'keep')) ORDER BY sent, seq`,
 		group, sqlite.FormatTime(from), sqlite.FormatTime(until))
 	if err != nil {
@@ -346,9 +350,10 @@ func (m *matcher) scan(rows *sql.Rows, edits map[record.Seq][]string, lost func(
 	var c candidate
 	var kind record.Kind
 	var typ record.Type
-	var sent, text, fileName, mentions string
+	var sent, text, fileName string
 	var unit int64
-	if err := rows.Scan(&c.seq, &kind, &typ, &c.id, &sent, &text, &c.person, &fileName, &c.hasFile, &mentions, &c.imp, &unit); err != nil {
+	var lines []byte // of an imported record
+	if err := rows.Scan(&c.seq, &kind, &typ, &c.id, &sent, &text, &c.person, &fileName, &c.hasFile, &c.imp, &unit, &lines); err != nil {
 		return err
 	}
 	var err error
@@ -372,12 +377,12 @@ func (m *matcher) scan(rows *sql.Rows, edits map[record.Seq][]string, lost func(
 	if kind == record.Message {
 		c.class = classOf(typ)
 	}
-	var named []string
-	if err := fromJSON(mentions, &named); err != nil {
-		return err
+	text = unmention(text)
+	for _, name := range transcript.Mentioned(string(lines)) {
+		text = strings.ReplaceAll(text, "@"+name, "@")
 	}
 	for _, version := range append([]string{text}, edits[c.seq]...) {
-		c.texts = append(c.texts, normalise(c.class, unmention(version, named), fileName))
+		c.texts = append(c.texts, normalise(c.class, version, fileName))
 	}
 	c.hasFile = c.hasFile && !lost(c.seq)
 	m.records = append(m.records, &c)
@@ -385,19 +390,16 @@ func (m *matcher) scan(rows *sql.Rows, edits map[record.Seq][]string, lost func(
 	return nil
 }
 
-// unmention leaves of a mention, as WhatsApp sends it, only the @.
-func unmention(text string, mentions []string) string {
-	for _, jid := range mentions {
-		user, _, _ := strings.Cut(jid, "@")
-		text = strings.ReplaceAll(text, "@"+user, "@")
-	}
-	return text
-}
+// mentioned is how WhatsApp sends that somebody is mentioned.
+var mentioned = regexp.MustCompile(`@\d{8,15}\b`)
+
+// unmention leaves of every mention only the @.
+func unmention(text string) string { return mentioned.ReplaceAllString(text, "@") }
 
 // versions returns what messages of the time were edited to, by anybody.
 func versions(tx *sqlite.Tx, group string, from, until time.Time) (map[record.Seq][]string, error) {
 	rows, err := tx.Query(`
-		SELECT m.seq, e.text, e.mentions FROM record m JOIN record e ON e.target = m.origin
+		SELECT m.seq, e.text FROM record m JOIN record e ON e.target = m.origin
 		WHERE e.kind = 'edit' AND m.group_jid = ? AND m.sent >= ? AND m.sent < ?`, group, sqlite.FormatTime(from), sqlite.FormatTime(until))
 	if err != nil {
 		return nil, err
@@ -406,15 +408,11 @@ func versions(tx *sqlite.Tx, group string, from, until time.Time) (map[record.Se
 	edits := make(map[record.Seq][]string)
 	for rows.Next() {
 		var seq record.Seq
-		var text, mentions string
-		if err := rows.Scan(&seq, &text, &mentions); err != nil {
+		var text string
+		if err := rows.Scan(&seq, &text); err != nil {
 			return nil, err
 		}
-		var named []string
-		if err := fromJSON(mentions, &named); err != nil {
-			return nil, err
-		}
-		edits[seq] = append(edits[seq], unmention(text, named))
+		edits[seq] = append(edits[seq], unmention(text))
 	}
 	return edits, rows.Err()
 }

@@ -44,7 +44,7 @@ type Import struct {
 	// Keep notes within that transaction whose a file is.
 	Keep func(tx *sqlite.Tx, now time.Time, seq record.Seq, t record.Type, f record.File) error
 	// Progress is told how many of all new entries are in; it may be nil.
-	Progress func(done, all int)
+	Progress func(done, all int64)
 }
 
 // Imported is what came of an import.
@@ -103,7 +103,7 @@ func (a *Archive) Import(ctx context.Context, i Import) (done Imported, err erro
 		}
 		c.New = c.New[len(batch):]
 		if i.Progress != nil {
-			i.Progress(max(all-len(c.New), 0), all)
+			i.Progress(int64(max(all-len(c.New), 0)), int64(all))
 		}
 	}
 	return done, i.DB.Write(ctx, func(tx *sqlite.Tx) error { return i.finish(tx, done) })
@@ -300,6 +300,13 @@ func (i Import) received(n transcript.Entry, id int64, name string) record.Recei
 		}
 	}
 	return r
+}
+
+// Preview returns what record an entry would be, as far as it is shown.
+func (i Import) Preview(names *people.Names, n transcript.Entry) (Record, error) {
+	r := i.received(n, 0, "")
+	d, err := record.ParseDetails(r.Details)
+	return Record{Kind: r.Kind, Type: r.Type, Group: r.Group, Person: names.Behind(r.Sender), Sent: r.Sent, Text: r.Text, Details: d, Mentions: r.Mentions}, err
 }
 
 // typeOf returns what type of record an entry is.

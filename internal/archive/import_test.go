@@ -174,13 +174,14 @@ func TestImportTwice(t *testing.T) {
 		`9:36 Ann Brook: ok`, `9:36 Ann Brook: ok`, `9:36 Bo Carter: ok`,
 		`9:37 Ann Brook: <Media omitted>`, `9:37 Ann Brook: <Media omitted>`,
 		`9:38 Bo Carter: null`, `9:39 Bo Carter: This message was deleted`,
+		"9:40 Bo Carter: Would @\u2068Ann Brook\u2069 or @\u2068+44 7700 900104\u2069 bring it?",
 	}
-	if done := o.imports(o.exported(lines...)); done.Messages != 7 {
+	if done := o.imports(o.exported(lines...)); done.Messages != 8 {
 		t.Fatalf("first: %+v", done)
 	}
 	records := len(o.records())
 	again := o.imports(o.exported(lines...))
-	if again.ID != 0 || again.Messages != 0 || again.Known != 7 || len(again.New) != 0 {
+	if again.ID != 0 || again.Messages != 0 || again.Known != 8 || len(again.New) != 0 {
 		t.Errorf("again: %+v", again)
 	}
 	// Another phone has seconds and other names.
@@ -188,8 +189,9 @@ func TestImportTwice(t *testing.T) {
 		"[02/03/2026, 09:36:01] Ann (council): ok", "[02/03/2026, 09:36:20] Bo: ok", "[02/03/2026, 09:36:59] Ann (council): ok",
 		"[02/03/2026, 09:37:10] Ann (council): \u200eimage omitted", "[02/03/2026, 09:37:11] Ann (council): \u200evideo omitted",
 		"[02/03/2026, 09:39:11] Bo: \u200eThis message was deleted.",
+		"[02/03/2026, 09:40:11] Bo: Would @\u2068Ann (council)\u2069 or @\u2068~\u202fDot\u2069 bring it?",
 	}, "\n")))
-	if other.Messages != 0 || other.Known != 6 {
+	if other.Messages != 0 || other.Known != 7 {
 		t.Errorf("from another phone: %+v", other)
 	}
 	if n := len(o.records()); n != records {
@@ -481,7 +483,7 @@ func TestImportBesideTheDaemon(t *testing.T) {
 	last := e.Entries[len(e.Entries)-1]
 	i := o.importing(e)
 	captured := false
-	i.Progress = func(int, int) {
+	i.Progress = func(int64, int64) {
 		if !captured {
 			captured = true
 			r := says(ann, "A1", last.Text)

@@ -343,7 +343,7 @@ func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 	// Each part alone: SQLite then counts the entries of the smallest index.
 	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), "+
 		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM ("+allHeld(inForce)+")) ELSE 0 END, "+
-		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record ORDER BY seq DESC LIMIT 1), '')").
+		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record WHERE import = 0 ORDER BY seq DESC LIMIT 1), '')").
 		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &last); err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)
 	}

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -131,8 +132,9 @@ func (n *Entry) phoneSays(words string) {
 	n.Text = b.String()
 }
 
-// mention is how a phone writes that somebody is mentioned.
-var mention = regexp.MustCompile(`@\x{2068}([^\x{2068}\x{2069}\n]{1,200})\x{2069}`)
+// mention is how a phone writes that somebody is mentioned; the digits as WhatsApp
+// sends it, which older ones left there.
+var mention = regexp.MustCompile(`@(?:\x{2068}([^\x{2068}\x{2069}\n]{1,200})\x{2069}|(\d{8,15})\b)`)
 
 // say takes in what somebody typed.
 func (n *Entry) say(text string) {
@@ -141,18 +143,29 @@ func (n *Entry) say(text string) {
 	var b strings.Builder
 	for _, m := range mention.FindAllStringSubmatchIndex(text, -1) {
 		b.WriteString(text[at:m[0]])
-		from, called := b.Len(), name(text[m[2]:m[3]])
-		digits := ""
-		if IsNumber(called) {
+		from, called, digits := b.Len(), "", ""
+		if m[2] < 0 {
+			digits = text[m[4]:m[5]]
+		} else if called = name(text[m[2]:m[3]]); IsNumber(called) {
 			digits = Digits(called)
-			called = digits
 		}
-		b.WriteString("@" + called)
+		b.WriteString("@" + cmp.Or(digits, called))
 		n.Mentions = append(n.Mentions, Mention{from, b.Len(), digits})
 		at = m[1]
 	}
 	b.WriteString(text[at:])
 	n.Text = b.String()
+}
+
+// Mentioned returns the names in the lines of an entry that its text has after an @ where
+// it mentions somebody; see [Entry.Raw].
+func Mentioned(raw string) (names []string) {
+	for _, m := range mention.FindAllStringSubmatch(raw, -1) {
+		if called := name(m[1]); called != "" && !IsNumber(called) {
+			names = append(names, called)
+		}
+	}
+	return names
 }
 
 // IsNumber reports whether the phone calls somebody by the telephone number, having

@@ -199,8 +199,9 @@ func (e *Export) takeFiles() error {
 }
 
 // Check reads every file that an entry names through, as it is packed, and returns an
-// error if one is not whole. Progress is told the bytes read so far; it may be nil.
-func (e *Export) Check(progress func(done int64)) error {
+// error if one is not whole. Progress is told how many bytes of all were read; it may be
+// nil.
+func (e *Export) Check(progress func(done, all int64)) error {
 	var done int64
 	read := make(map[string]bool)
 	for i := range e.Entries {
@@ -219,7 +220,7 @@ func (e *Export) Check(progress func(done int64)) error {
 			return fmt.Errorf("the file of line %d: %w", e.Entries[i].Line, err)
 		}
 		if done += size; progress != nil {
-			progress(done)
+			progress(done, e.Size)
 		}
 	}
 	return nil
