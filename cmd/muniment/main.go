@@ -9,6 +9,7 @@
 //	2  wrong use: an unknown command or flag, or a faulty or incomplete configuration
 //	3  verify found damage
 //	4  this machine is not linked to a WhatsApp account
+//	5  import --check found a difference between the phone and the archive
 package main
 
 import (
@@ -38,6 +39,7 @@ const (
 	exitUsage     = 2
 	exitDamaged   = 3
 	exitNotLinked = 4
+	exitDiffers   = 5
 )
 
 func main() {
@@ -70,6 +72,8 @@ func exitCode(err error) int {
 		return exitNotLinked
 	case errors.Is(err, errDamaged):
 		return exitDamaged
+	case errors.Is(err, errDiffers):
+		return exitDiffers
 	case errors.As(err, &usage), errors.Is(err, daemon.ErrIncomplete):
 		return exitUsage
 	}
@@ -101,7 +105,8 @@ with an emoji to council email, and destroys what has expired.
 It only reads: it never posts, reacts, or shows that a message was read.
 
 Exit codes: 0 done; 1 failed; 2 wrong use or a faulty or incomplete configuration;
-3 verify found damage; 4 not linked to a WhatsApp account.`,
+3 verify found damage; 4 not linked to a WhatsApp account; 5 import --check found a
+difference.`,
 		Example: `  muniment demo            see all of it work, with nothing real
   muniment init            make the archive
   muniment link            link to the council's WhatsApp account
@@ -120,7 +125,7 @@ Exit codes: 0 done; 1 failed; 2 wrong use or a faulty or incomplete configuratio
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.initCommand(), a.linkCommand(), a.groupsCommand(), a.memberCommand(), a.checkCommand(), a.runCommand(),
-		a.statusCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(),
+		a.statusCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(), a.importCommand(),
 		a.holdCommand(), a.disposalCommand(), a.verifyCommand(),
 		demoCommand(), versionCommand(),
 	)
