@@ -180,6 +180,13 @@ func (d digested) sentAt(date time.Time) (msg []byte) {
 // everything happens in one week.
 func everything(t *testing.T) digested {
 	d := newDigested(t)
+	d.write(func(tx *sqlite.Tx) error { // who is not in the group, for whatever reason
+		flo := people.Member{Name: "Cllr Flo Grant", Role: "chair", From: at("2026-05-05 00:00"),
+			Absence: people.Absence{Reason: "does not use WhatsApp", Alternative: "weekly digest by email"}}
+		soon := people.Member{Name: "Cllr Gus Hale", Role: "councillor", From: at("2026-12-01 00:00")}
+		return errors.Join(people.AddMember(tx, at("2020-01-06 09:00"), "Jo Hall", "elected", flo, record.Address{}),
+			people.AddMember(tx, at("2020-01-06 09:00"), "Jo Hall", "elected", soon, record.Address{}))
+	})
 	c := d.council
 	kit := person{record.Address{JID: "100000000000107@lid"}, "Kit"}
 	old := c.says(ann, at("2020-12-10 10:00"), "Could somebody look at the bus shelter?")

@@ -294,7 +294,7 @@ func timer(m archive.Record) (seconds int64, is bool) {
 
 // absent tells which councillors are not in the groups that they belong in.
 func (r *weekly) absent() (bs []block) {
-	var missing []string
+	var missing, lacking []string
 	for _, group := range r.groups {
 		if !r.w.Groups[group].EveryCouncillor {
 			continue
@@ -312,14 +312,31 @@ func (r *weekly) absent() (bs []block) {
 			if len(r.groups) > 1 {
 				name += ", not" + r.in(group)
 			}
-			missing = append(missing, name+r.departed(roster, m.Person))
+			name += cmp.Or(r.departed(roster, m.Person), reason(m.Absence))
+			if instead := saying.OneLine(m.Absence.Alternative); instead != "" {
+				name += "; instead: " + instead
+			} else if name := saying.OneLine(m.Name); !slices.Contains(lacking, name) {
+				lacking = append(lacking, name)
+			}
+			missing = append(missing, name)
 		}
 	}
-	if len(missing) == 0 {
-		return bs
+	if len(missing) > 0 {
+		bs = append(bs, block{List: missing})
 	}
-	return append(bs, block{List: missing},
-		paragraph("This version does not record what they receive instead. Please make sure that they get the same information."))
+	if len(lacking) > 0 {
+		bs = append(bs, paragraph("The register does not say what is provided instead for %s. Please make sure that they get the same "+
+			"information, and have that put on the register (muniment member edit).", some(lacking)))
+	}
+	return bs
+}
+
+// reason says why somebody is not in the group, as the register has it.
+func reason(a people.Absence) string {
+	if a.Reason == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", a.Reason)
 }
 
 // departed says when somebody went, if that is known.
