@@ -39,19 +39,24 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 		{name: "now by LID, now by number", changes: true},
 		{name: "phones that have not noticed", changes: true, ann: namesNumbers, bo: namesLIDs},
 		{name: "phones that have not noticed, out of order", changes: true, ann: namesLIDs, bo: func(v standin.Voice) standin.Voice { return namesNumbers(v).Garbled() }},
+		{name: "another number", renumbers: true},
+		{name: "another number, by number", byNumber: true, renumbers: true},
 	}
 	if testing.Short() {
-		ways = []*way{ways[0], ways[5], ways[8], ways[11]}
+		ways = []*way{ways[0], ways[5], ways[8], ways[11], ways[len(ways)-1]}
 	}
 	for _, y := range ways {
 		y.found(w)
 	}
-	stop := w.run()
-	for _, y := range ways {
-		if !y.offline {
-			y.sendEverything(w)
+	send := func(is func(*way) bool) {
+		for _, y := range ways {
+			if is(y) {
+				y.sendEverything(w)
+			}
 		}
 	}
+	stop := w.run()
+	send(func(y *way) bool { return !y.offline && !y.renumbers })
 	w.must(w.server.WaitSettled(w.soon()))
 	for _, y := range ways {
 		if y.supplied {
@@ -60,12 +65,10 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 	}
 	w.must(w.server.WaitSettled(w.soon()))
 	stop()
-	for _, y := range ways {
-		if y.offline {
-			y.sendEverything(w)
-		}
-	}
+	send(func(y *way) bool { return y.offline })
 	stop = w.run()
+	w.must(w.server.WaitSettled(w.soon()))
+	send(func(y *way) bool { return y.renumbers }) // in the end, for it happens in all groups
 	w.must(w.server.WaitSettled(w.soon()))
 	w.must(w.gapsOpen(0))
 	w.waitKept()
@@ -159,6 +162,7 @@ type way struct {
 	byNumber, offline bool
 	supplied          bool                              // by the council's phone, after all else
 	changes           bool                              // of how the group addresses people, after every other message
+	renumbers         bool                              // Bo takes another number, again and again
 	ann, bo           func(standin.Voice) standin.Voice // mishaps; nil: none
 
 	group *standin.Group
@@ -181,8 +185,14 @@ func (y *way) sendEverything(w *town) {
 		return mishap(m.In(y.group))
 	}
 	corpus := standin.Everything{From: corpusBegins, Ann: voice(w.ann, y.ann), Bo: voice(w.bo, y.bo)}
-	if y.changes {
-		corpus.Before = func(n int) { y.group.SetAddressing(modes[n/2%2]) }
+	corpus.Before = func(n int) {
+		if y.changes {
+			y.group.SetAddressing(modes[n/2%2])
+		}
+		if y.renumbers && n%10 == 0 {
+			w.numbers++
+			w.bo.ChangesNumber(fmt.Sprintf("+447700900%d", 200+w.numbers))
+		}
 	}
 	y.sent = corpus.Send()
 }

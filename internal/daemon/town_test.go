@@ -84,6 +84,7 @@ type town struct {
 	log      *safeBuffer
 
 	expectUncleanStop bool // the archive cannot be written to
+	numbers           int  // that people have taken since
 }
 
 const townConfig = `
