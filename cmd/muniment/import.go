@@ -309,10 +309,14 @@ func describeImport(done archive.Imported, e *transcript.Export, g config.Group,
 	if n := len(done.Future); n > 0 {
 		fmt.Fprintf(&b, "  %-30s %s, the first in line %d: in the future\n", "left out", plural(n, "entry", "entries"), e.Entries[done.Future[0]].Line)
 	}
+	if n := len(done.Later); n > 0 {
+		fmt.Fprintf(&b, "  %-30s %s, the first in line %d: later than the last message that this device received, it may still receive them\n",
+			"left out", plural(n, "entry", "entries"), e.Entries[done.Later[0]].Line)
+	}
 	b.WriteByte('\n')
 	switch {
 	case done.ID == 0:
-		b.WriteString("The archive has all of it: nothing was changed.\n")
+		b.WriteString("There was nothing to import: the archive was not changed.\n")
 	case done.Resumed:
 		fmt.Fprintf(&b, "This was import %d, which had been interrupted; it is complete now.\n", done.ID)
 	default:
@@ -385,13 +389,8 @@ func (in importing) differences(tx *sqlite.Tx, c archive.Comparison, i archive.I
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nCompared from %s to %s; nothing was changed.\n\n", moment(c.First), moment(c.Last))
 	fmt.Fprintf(&b, "  %-30s %s\n", "in both", count(c.Known-len(c.Mended), "message"))
-	lacking := 0
-	for _, n := range c.New {
-		if i.Export.Entries[n].Sort != transcript.Notice {
-			lacking++
-		}
-	}
-	fmt.Fprintf(&b, "  %-30s %s\n  %-30s %s\n", "only on the phone", count(lacking, "message"), "only in the archive", count(len(records), "message"))
+	lacking := slices.DeleteFunc(slices.Concat(c.New, c.Later), func(n int) bool { return i.Export.Entries[n].Sort == transcript.Notice })
+	fmt.Fprintf(&b, "  %-30s %s\n  %-30s %s\n", "only on the phone", count(len(lacking), "message"), "only in the archive", count(len(records), "message"))
 	if c.PastDue > 0 {
 		fmt.Fprintf(&b, "  %-30s %s\n", "past their period", plural(c.PastDue, "entry", "entries"))
 	}
@@ -399,9 +398,9 @@ func (in importing) differences(tx *sqlite.Tx, c archive.Comparison, i archive.I
 		fmt.Fprintf(&b, "\nIs it this group's chat? %s.\n", saying.Capital(doubt.Error()))
 	}
 	teller := saying.Teller{Names: names}
-	if lacking > 0 {
+	if len(lacking) > 0 {
 		b.WriteString("\nThe phone has, and the archive lacks:\n\n")
-		if err := in.printLacking(&b, teller, c, i, gaps); err != nil {
+		if err := in.printLacking(&b, teller, lacking, c, i, gaps); err != nil {
 			return "", false, err
 		}
 	}
@@ -413,7 +412,7 @@ func (in importing) differences(tx *sqlite.Tx, c archive.Comparison, i archive.I
 		}
 		in.more(&b, len(records))
 	}
-	return b.String(), lacking > 0 || len(records) > 0, nil
+	return b.String(), len(lacking)+len(records) > 0, nil
 }
 
 // firstWords is how many characters of a message are shown.
@@ -421,16 +420,9 @@ const firstWords = 60
 
 // printLacking prints the messages that only the phone has, and why the archive may lack
 // each.
-func (in importing) printLacking(b *strings.Builder, teller saying.Teller, c archive.Comparison, i archive.Import, gaps []archive.Gap) error {
-	shown := 0
-	for _, at := range c.New {
+func (in importing) printLacking(b *strings.Builder, teller saying.Teller, lacking []int, c archive.Comparison, i archive.Import, gaps []archive.Gap) error {
+	for _, at := range lacking[:min(len(lacking), in.limit)] {
 		n := i.Export.Entries[at]
-		if n.Sort == transcript.Notice {
-			continue
-		}
-		if shown++; shown > in.limit {
-			continue
-		}
 		r, err := i.Preview(teller.Names, n)
 		if err != nil {
 			return err
@@ -448,7 +440,7 @@ func (in importing) printLacking(b *strings.Builder, teller saying.Teller, c arc
 		}
 		fmt.Fprintf(b, "  line %-6d %s  %s: %s%s\n", n.Line, shortMoment(n.At), printable(author), printable(teller.Brief(r, firstWords)), why)
 	}
-	in.more(b, shown)
+	in.more(b, len(lacking))
 	return nil
 }
 
@@ -464,7 +456,7 @@ func whyLacking(at time.Time, c archive.Comparison, group string, gaps []archive
 		return "  [before the first message that was captured]"
 	}
 	for _, g := range gaps {
-		if g.Group != "" && g.Group != group {
+		if g.Group != "" && g.Group != group || g.Kind == archive.ListBroken { // which is of people, not of messages
 			continue
 		}
 		from, until := g.Opened, g.Closed
@@ -474,6 +466,9 @@ func whyLacking(at time.Time, c archive.Comparison, group string, gaps []archive
 		if !at.Before(from.Truncate(time.Minute)) && (until.IsZero() || at.Before(until)) {
 			return fmt.Sprintf("  [in a gap: %s]", g.Kind)
 		}
+	}
+	if at.After(c.Until) {
+		return "  [later than the last message that was captured: it may still come]"
 	}
 	return ""
 }

@@ -28,6 +28,9 @@ type Comparison struct {
 	Mended      []int     // and of those: of messages that it has without their file
 	PastDue     int       // messages and notices past their period: these never enter
 	Future      []int     // those that are dated later than now
+	// Later are those after the last message that this device has received: it may still
+	// receive them itself, unless it is not linked or not in the group.
+	Later []int
 
 	// Lacks are the messages in the archive, of the time of the export, that the export
 	// lacks: deleted on the phone, or disappeared.
@@ -94,6 +97,10 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 	if c.From, c.Until, err = recorded(tx, group); err != nil {
 		return c, fmt.Errorf("compare with an export: %w", err)
 	}
+	missed, err := missedFor(tx, group)
+	if err != nil {
+		return c, err
+	}
 	m.match()
 	for i := range m.entries {
 		n := &m.entries[i]
@@ -117,6 +124,8 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 			c.PastDue++
 		case n.At.After(now.Add(aDay)):
 			c.Future = append(c.Future, i)
+		case !c.Until.IsZero() && n.At.After(c.Until) && !missed(n.At):
+			c.Later = append(c.Later, i)
 		default:
 			c.New = append(c.New, i)
 			if n.File != "" {
@@ -136,6 +145,17 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 }
 
 const aDay = 24 * time.Hour
+
+// missedFor tells of a time whether what was sent to a group then is missing for good.
+func missedFor(tx *sqlite.Tx, group string) (missed func(time.Time) bool, err error) {
+	gaps, err := Gaps(tx)
+	return func(at time.Time) bool {
+		return slices.ContainsFunc(gaps, func(g Gap) bool {
+			return (g.Kind == NotLinked || g.Kind == NotInGroup) && (g.Group == "" || g.Group == group) &&
+				!at.Before(g.Opened.Truncate(time.Minute)) && (g.Closed.IsZero() || at.Before(g.Closed))
+		})
+	}, err
+}
 
 // recorded returns when the first and the last message of a group was sent that this
 // device received.

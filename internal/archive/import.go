@@ -121,7 +121,7 @@ func (i Import) compare(ctx context.Context, a *Archive) (c Comparison, err erro
 func (i Import) Compared(tx *sqlite.Tx, c Comparison) error {
 	return journal.Write(tx, journal.Entry{At: i.Now(), Who: i.Who, Act: journal.ExportCompared, Reason: i.Reason,
 		About: journal.About{"group": i.Names[0], "file": hex.EncodeToString(i.Export.Digest[:]), "messages": c.Messages,
-			"known": c.Known, "new": len(c.New), "past due": c.PastDue, "not in the export": len(c.Lacks)}})
+			"known": c.Known, "new": len(c.New), "later": len(c.Later), "past due": c.PastDue, "not in the export": len(c.Lacks)}})
 }
 
 // begin notes that the import begins, or goes on, and ties authors to the people on the
@@ -300,6 +300,36 @@ func (i Import) received(n transcript.Entry, id int64, name string) record.Recei
 		}
 	}
 	return r
+}
+
+// ImportNote is what is kept of an import.
+type ImportNote struct {
+	ID     int64
+	Digest string // SHA-256 of the file, in hexadecimal
+	Zone   string // in which its times were read,
+	Unit   int64  // and to how many seconds they are exact
+	Who    string
+	Reason string
+}
+
+// Imports returns the notes of all imports, in order. An import that a record names and
+// that has no note has none but its ID.
+func Imports(tx *sqlite.Tx) (all []ImportNote, err error) {
+	rows, err := tx.Query(`
+		SELECT id, lower(hex(digest)), zone, unit, who, reason FROM import
+		UNION ALL SELECT DISTINCT import, '', '', 0, '', '' FROM record WHERE import <> 0 AND import NOT IN (SELECT id FROM import) ORDER BY 1`)
+	if err != nil {
+		return nil, fmt.Errorf("read imports: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n ImportNote
+		if err := rows.Scan(&n.ID, &n.Digest, &n.Zone, &n.Unit, &n.Who, &n.Reason); err != nil {
+			return nil, fmt.Errorf("read imports: %w", err)
+		}
+		all = append(all, n)
+	}
+	return all, rows.Err()
 }
 
 // Preview returns what record an entry would be, as far as it is shown.

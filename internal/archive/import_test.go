@@ -306,6 +306,7 @@ func TestMatching(t *testing.T) {
 			for _, r := range tt.captured {
 				o.captures(r)
 			}
+			o.captures(sent(says(record.Address{JID: "200000000000199@lid"}, "Z1", "That is all for today."), "11:00"))
 			o.now = monday.AddDate(0, 0, 7)
 			e := o.exported(tt.lines...)
 			c := o.compares(e)
@@ -356,6 +357,35 @@ func TestWhatIsNotImported(t *testing.T) {
 	o.now = time.Date(2032, 3, 1, 12, 0, 0, 0, time.UTC)
 	if c := o.compares(o.parsed("03/03/2032, 12:00 - Ann: the day after tomorrow\n03/13/2032, 12:00 - Ann: x\n")); len(c.Future) == 0 {
 		t.Errorf("the future: %+v", c)
+	}
+}
+
+// What is later than all that the device has received, it may still receive; unless it is
+// not linked any more.
+func TestWhatMayStillCome(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		gap    GapKind
+		opened string
+		later  int
+	}{
+		{"connected", "", "", 2},
+		{"not connected", NotConnected, "9:36", 2},
+		{"not linked", NotLinked, "9:36", 0},
+		{"not linked, but only later", NotLinked, "9:38", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOffice(t)
+			o.captures(sent(says(ann, "A1", "The culvert"), "9:36:20"))
+			o.now = monday.AddDate(0, 0, 7)
+			if tt.gap != "" {
+				o.write(func(tx *sqlite.Tx) error { return OpenGap(tx, o.now, at(tt.opened), tt.gap, "x") })
+			}
+			c := o.compares(o.exported("9:30 Ann: before", "9:36 Ann: The culvert", "9:36 Ann: The hedge", "9:37 Ann: later", "9:38 Ann: later still"))
+			if len(c.Later) != tt.later || len(c.New) != 4-tt.later {
+				t.Errorf("later: %v, new: %v", c.Later, c.New)
+			}
+		})
 	}
 }
 

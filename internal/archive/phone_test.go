@@ -180,7 +180,7 @@ func TestWhatEveryPhoneHas(t *testing.T) {
 			for i := range c.people {
 				by[strings.Trim(tt.calls(i), "\u202a\u202c")] = names(i)
 			}
-			for _, i := range cmp.New {
+			for _, i := range append(cmp.New, cmp.Later...) {
 				if n := e.Entries[i]; n.Sort != transcript.Notice {
 					lacking[n.At.Format("02 15:04")+by[n.Author]]--
 				}
