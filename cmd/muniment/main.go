@@ -126,7 +126,7 @@ difference.`,
 	root.AddCommand(
 		a.initCommand(), a.linkCommand(), a.groupsCommand(), a.memberCommand(), a.checkCommand(), a.runCommand(),
 		a.statusCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(), a.importCommand(),
-		a.holdCommand(), a.disposalCommand(), a.verifyCommand(),
+		a.holdCommand(), a.disposalCommand(), a.verifyCommand(), a.reindexCommand(),
 		demoCommand(), versionCommand(),
 	)
 	return root

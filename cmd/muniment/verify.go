@@ -14,6 +14,7 @@ import (
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/ledger"
+	"muniment/internal/record"
 	"muniment/internal/sqlite"
 	"muniment/internal/verify"
 )
@@ -27,8 +28,9 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use:   "verify",
 		Short: "Prove that nothing was altered, added or removed since capture",
 		Long: `Verify computes every record and journal entry anew and compares it with the
-ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints. It
-reads every photo and other file and compares it with what WhatsApp delivered.
+ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints. What
+could be read only after it was captured, it compares with the journal. It reads every
+photo and other file and compares it with what WhatsApp delivered.
 It needs no rest: the daemon may run meanwhile.
 
 With --checkpoint it also compares the archive with a checkpoint from elsewhere,
@@ -81,7 +83,9 @@ func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err
 			r.Faults = []string{fmt.Sprintf("the key that checks the ledger's signatures is damaged or missing: %v", err)}
 			return nil
 		}
-		r, err = verify.Run(ctx, db, key, verify.With{Files: home.Vault(db), Checkpoints: key.Own(others), Progress: verifyProgress()})
+		r, err = verify.Run(ctx, db, key, verify.With{
+			Files: home.Vault(db), Checkpoints: key.Own(others), Differs: daemon.Differs, Progress: progress("verifying"),
+		})
 		return err
 	})
 	if err != nil && sqlite.Damaged(err) {
@@ -90,15 +94,15 @@ func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err
 	return r, err
 }
 
-// verifyProgress shows progress at a terminal, and nothing elsewhere.
-func verifyProgress() func(done, all int64) {
+// progress shows progress at a terminal, and nothing elsewhere.
+func progress(what string) func(done, all int64) {
 	if !term.IsTerminal(int(os.Stderr.Fd())) {
 		return nil
 	}
 	var bar *progressbar.ProgressBar
 	return func(done, all int64) {
 		if bar == nil {
-			bar = progressbar.Default(all, "verifying")
+			bar = progressbar.Default(all, what)
 		}
 		_ = bar.Set64(done) // a terminal that does not take it loses nothing
 	}
@@ -114,6 +118,12 @@ func printReport(out io.Writer, r verify.Report) error {
   %d photos and other files are what WhatsApp delivered
   %d signed checkpoints agree with the ledger of %d leaves
 `, r.Records, r.Stubs, r.Entries, r.Files, r.Checkpoints, r.Leaves)
+		if r.Reread > 0 {
+			fmt.Fprintf(out, "  %d of the records could not be read when captured, and say what was read in them since\n", r.Reread)
+		}
+		if len(r.Otherwise) > 0 {
+			fmt.Fprintf(out, "\nThis version would read records %s in another way than was read then. They stay as they are.\n", record.Spans(r.Otherwise))
+		}
 		return nil
 	}
 	fmt.Fprint(out, "The archive does NOT verify:\n\n")

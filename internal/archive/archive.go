@@ -108,7 +108,7 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 			return Captured{}, fmt.Errorf("capture: %w", err)
 		}
 	}
-	if r.Kind == record.Deletion {
+	if r.Kind == record.Deletion || r.Kind == record.Unsupported { // which may turn out to be one
 		if r.ByAdmin, err = byAdmin(tx, r.Group, c.Person); err != nil {
 			return Captured{}, fmt.Errorf("capture: %w", err)
 		}

@@ -148,6 +148,7 @@ func TestUnsupportedTurnsOutToBe(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOffice(t)
 			message := o.captures(says(ann, "A1", "Is the culvert blocked?"))
+			o.present(cy, ann, bo)
 			o.passes(1) // its due date is another
 			c := o.captures(unknown(bo, "B1"))
 			o.reads(c.Seq, tt.r)
@@ -175,6 +176,20 @@ func TestUnsupportedTurnsOutToBe(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whether somebody was an admin when it came is known of a deletion that is read later.
+func TestADeletionByAnAdminReadLater(t *testing.T) {
+	o := newOffice(t)
+	message := o.captures(says(ann, "A1", "Is the culvert blocked?"))
+	o.present(bo, ann, cy)
+	c := o.captures(unknown(bo, "B1"))
+	o.present(cy, ann, bo)
+	o.reads(c.Seq, record.Received{Kind: record.Deletion, Type: record.ByAdmin, Target: &record.Ref{ID: "A1", Sender: ann}})
+	if r := o.record(message.Seq); r.DeletedBy != c.Seq {
+		t.Errorf("deleted by record %d", r.DeletedBy)
+	}
+	o.expectSound()
 }
 
 // A file that could be read though the rest could not is part of the leaf, and stays.

@@ -49,6 +49,21 @@ func Index(tx *sqlite.Tx, atMost int) (done bool, err error) {
 	return n < atMost, nil
 }
 
+// ClearIndex empties the search index, so that [Index] builds it anew from the first
+// record on.
+func ClearIndex(tx *sqlite.Tx) error {
+	for _, q := range []string{
+		"INSERT INTO record_search (record_search) VALUES ('delete-all')",
+		"DELETE FROM search_day",
+		"UPDATE archive SET indexed = 0",
+	} {
+		if _, err := tx.Exec(q); err != nil {
+			return fmt.Errorf("clear the search index: %w", err)
+		}
+	}
+	return nil
+}
+
 // indexAll brings the search index up to date, and who sent what.
 func indexAll(tx *sqlite.Tx) error {
 	if err := Reconcile(tx); err != nil {

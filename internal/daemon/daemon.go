@@ -164,8 +164,9 @@ func (h Home) openSession(ctx context.Context, o Options) (*whatsapp.Session, er
 	})
 }
 
-// wire makes the parts from the configuration.
-func (d *Daemon) wire(ctx context.Context) error {
+// load reads what the archive and the configuration say of how records are captured, and
+// what they cause.
+func (d *Daemon) load(ctx context.Context) error {
 	c := d.o.Config
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		var err error
@@ -179,14 +180,25 @@ func (d *Daemon) wire(ctx context.Context) error {
 		return err
 	}
 	d.forward = make(map[string]forward.Rules)
-	names := make(map[string]string)
 	for _, g := range c.Groups {
-		names[g.JID] = g.Name
 		d.forward[g.JID] = forward.Rules{
 			Marks: record.Marks(g.Mark.Emoji), Roles: g.Mark.Roles, Settle: g.Mark.Settle,
 			Choice: record.Rule{Pause: g.Mark.Pause, AtMost: g.Mark.AtMost},
 			From:   c.Mail.From, To: g.ConversationsTo, Token: d.archive.Token(),
 		}
+	}
+	return nil
+}
+
+// wire makes the parts from the configuration.
+func (d *Daemon) wire(ctx context.Context) error {
+	c := d.o.Config
+	if err := d.load(ctx); err != nil {
+		return err
+	}
+	names := make(map[string]string)
+	for _, g := range c.Groups {
+		names[g.JID] = g.Name
 	}
 	host, err := os.Hostname()
 	if err != nil {

@@ -170,3 +170,31 @@ func (d *Daemon) causesLater(tx *sqlite.Tx, r record.Received, c archive.Capture
 	}
 	return d.causes(tx, r, c)
 }
+
+// Differs reports whether this program reads record seq in another way than is shown. What
+// cannot be read any more, because the message whose secret it takes is gone, does not.
+func Differs(tx *sqlite.Tx, seq record.Seq) (bool, error) {
+	a, err := archive.Load(tx, retention.Schedule{})
+	if err != nil {
+		return false, err
+	}
+	delivered, err := archive.DeliveredSome(tx, []record.Seq{seq})
+	if err != nil || len(delivered) == 0 {
+		return false, err
+	}
+	_, differs, err := reader{tx, a}.compare(delivered[0])
+	return differs, err
+}
+
+// compare reads a record again and reports whether it differs from what was read before.
+func (rd reader) compare(was archive.Delivered) (again record.Received, differs bool, err error) {
+	again, err = rd.read(was.Received)
+	if errors.Is(err, errNothingKept) {
+		return record.Received{}, false, nil
+	}
+	if err != nil || again.Type == record.Sealed {
+		return again, false, err
+	}
+	agrees, err := rd.archive.Agrees(rd.tx, was, again)
+	return again, !agrees, err
+}

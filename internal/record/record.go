@@ -219,8 +219,8 @@ type Received struct {
 	// of the chat; 0 if this device received it itself.
 	Import int64
 
-	// ByAdmin is set when a deletion is captured: as far as the archive knows, an
-	// admin of the group sent it. WhatsApp does not say.
+	// ByAdmin is set when a deletion is captured, or what may turn out to be one: as far as
+	// the archive knows, an admin of the group sent it. WhatsApp does not say.
 	ByAdmin bool
 
 	Quotations []Quotation
