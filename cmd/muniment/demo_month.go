@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -11,8 +10,7 @@ import (
 	"muniment/internal/archive"
 	"muniment/internal/corpus"
 	"muniment/internal/daemon"
-	"muniment/internal/journal"
-	"muniment/internal/people"
+	"muniment/internal/letter"
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -187,34 +185,21 @@ func (s *stage) tellMonth(ctx context.Context, n narrator, db *sqlite.DB, done i
 // roster tells who was in the group at the end of a day, as the command does.
 func (s *stage) roster(ctx context.Context, n narrator, db *sqlite.DB, day retention.Date) error {
 	now := s.clock.Now()
-	at, err := asAt(string(day), now)
-	if err != nil {
+	w := wantedRoster{at: string(day)}
+	if err := w.check(now); err != nil {
 		return err
 	}
-	r := rosterReport{council: s.config.Council.Name, policy: policyOf(s.config.Policy), group: s.config.Groups[0], at: at, drawnUp: now}
-	if err := db.Write(ctx, func(tx *sqlite.Tx) error {
-		if r.names, err = people.LoadNames(tx); err != nil {
-			return err
-		}
-		if r.roster, err = archive.RosterAt(tx, r.group.JID, at.Time); err != nil {
-			return err
-		}
-		register, err := registerAt(tx, at.Time)
-		if err != nil {
-			return err
-		}
-		r.compare(register)
-		return journal.Write(tx, journal.Entry{At: now, Who: clerkName, Act: journal.Viewed, Reason: "the demonstration",
-			About: journal.About{"roster": r.group.Name, "at": sqlite.FormatTime(at.Time)}})
+	letters := daemon.Letters(s.config, true)
+	var r *letter.Roster
+	if err := db.Write(ctx, func(tx *sqlite.Tx) (err error) {
+		r, err = w.report(tx, now, s.config.Groups[0], &letters, actor{clerkName, "the demonstration"})
+		return err
 	}); err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	r.printCounts(&b, "were")
 	n.line("  $ muniment roster --at %q", day.Long())
-	n.line("      %s", strings.TrimSpace(b.String()))
-	for _, l := range r.out {
-		n.line("      %s %s.", l.name, r.went(l.gone))
+	for _, line := range r.Summary() {
+		n.line("      %s", line)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"muniment/internal/ledger"
 	"muniment/internal/letter"
 	"muniment/internal/mail"
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -234,13 +236,29 @@ func (d *Daemon) wire(ctx context.Context) error {
 func Letters(c config.Config, demonstration bool) letter.Writer {
 	groups := make(map[string]letter.Group)
 	for _, g := range c.Groups {
-		groups[g.JID] = letter.Group{Name: g.Name, EveryCouncillor: g.EveryCouncillor}
+		groups[g.JID] = letter.Group{Name: g.Name, Purpose: g.Purpose, EveryCouncillor: g.EveryCouncillor,
+			Notice: people.Notice{On: g.Notice.GivenOn, Version: g.Notice.Version}}
 	}
 	return letter.Writer{
 		Council: c.Council.Name, Groups: groups, Demonstration: demonstration,
-		PolicyTitle: c.Policy.Title, PolicySection: c.Policy.Section,
+		PolicyTitle: c.Policy.Title, PolicySection: c.Policy.Section, PolicyReference: policyReference(c.Policy),
 		Schedule: retention.Schedule{MessageYears: c.Retention.Years},
 	}
+}
+
+// policyReference names the policy under which the record is kept.
+func policyReference(p config.Policy) string {
+	var parts []string
+	if p.Title != "" {
+		parts = append(parts, p.Title)
+	}
+	if !p.Adopted.IsZero() {
+		parts = append(parts, "adopted on "+longDate(p.Adopted))
+	}
+	if p.Minute != "" {
+		parts = append(parts, "minute "+p.Minute)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Transport returns the way to the council's mail server; for password see

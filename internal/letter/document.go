@@ -21,6 +21,7 @@ type document struct {
 	Title         string
 	Blocks        []block
 	Footer        []string
+	Report        bool // it is no email: wider, and made to be printed
 
 	// DisposeAfter is the date after which the email should be deleted from the
 	// council's mailboxes; empty where that is not for this program to say.

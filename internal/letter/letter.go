@@ -20,6 +20,7 @@ import (
 	"regexp"
 	"time"
 
+	"muniment/internal/people"
 	"muniment/internal/retention"
 	"muniment/internal/saying"
 )
@@ -36,15 +37,18 @@ type Writer struct {
 	Demonstration bool
 
 	// The rest is named in notices, and left out where it is empty.
-	PolicyTitle   string
-	PolicySection string
-	Schedule      retention.Schedule
+	PolicyTitle     string
+	PolicySection   string
+	PolicyReference string // title, date and minute, in a line
+	Schedule        retention.Schedule
 }
 
 // Group is an official group, as the council has set it.
 type Group struct {
 	Name            string
-	EveryCouncillor bool // belongs in it
+	Purpose         string
+	EveryCouncillor bool          // belongs in it
+	Notice          people.Notice // that the people in it were given
 }
 
 // Header is what an email says of itself before the letter begins. Message-IDs

@@ -119,22 +119,88 @@ func (p picture) text(b *strings.Builder, indent string) {
 	}
 }
 
-// text sets the columns flush, each as wide as its widest cell.
+// gap is how many spaces stand between two columns of a table.
+const gap = 3
+
+// text sets the columns flush. Where rows have several lines, an empty one stands
+// between them.
 func (t *table) text(b *strings.Builder) {
-	widths := make([]int, len(t.Columns))
-	rows := append([][]string{t.Columns}, t.Rows...)
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], width(cell))
-		}
+	widths := t.widths()
+	var lines [][]string
+	spacious := false
+	for _, row := range append([][]string{t.Columns}, t.Rows...) {
+		lines = append(lines, flush(row, widths))
+		spacious = spacious || len(lines[len(lines)-1]) > 1
 	}
-	for _, row := range rows {
+	for i, row := range lines {
+		if spacious && i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(strings.Join(row, ""))
+	}
+}
+
+// flush returns the lines of a row.
+func flush(row []string, widths []int) (lines []string) {
+	cells := make([][]string, len(row))
+	tallest := 0
+	for c, cell := range row {
+		cells[c] = broken(cell, widths[c])
+		tallest = max(tallest, len(cells[c]))
+	}
+	for n := range tallest {
 		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(cell + strings.Repeat(" ", widths[i]-width(cell)+3))
+		for c, cell := range cells {
+			text := ""
+			if n < len(cell) {
+				text = cell[n]
+			}
+			line.WriteString(text + strings.Repeat(" ", max(widths[c]-width(text), 0)+gap))
 		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		lines = append(lines, strings.TrimRight(line.String(), " ")+"\n")
 	}
+	return lines
+}
+
+// widths returns how wide each column is: as its widest cell, if there is room for that;
+// else the widest give way, as far as no word is broken.
+func (t *table) widths() []int {
+	widths, least := make([]int, len(t.Columns)), make([]int, len(t.Columns))
+	sum := gap * (len(t.Columns) - 1)
+	for c := range t.Columns {
+		for _, row := range append([][]string{t.Columns}, t.Rows...) {
+			widths[c] = max(widths[c], width(row[c]))
+			for _, word := range strings.Fields(row[c]) {
+				least[c] = max(least[c], width(word))
+			}
+		}
+		sum += widths[c]
+	}
+	for ; sum > columns; sum-- {
+		widest := -1
+		for c := range widths {
+			if widths[c] > least[c] && (widest < 0 || widths[c] > widths[widest]) {
+				widest = c
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		widths[widest]--
+	}
+	return widths
+}
+
+// broken returns the lines of text, at most so wide if no word is wider.
+func broken(text string, most int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && width(line)+1+width(word) > most {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimLeft(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
 
 func heading(b *strings.Builder, text string) {
