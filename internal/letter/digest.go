@@ -104,7 +104,7 @@ func (w *Writer) digest(tx *sqlite.Tx, h Header, g Digest) (document, error) {
 		{"Photos and documents shared", r.shared(), "None."},
 		{"Changed or deleted after sending", r.changed(), "None."},
 		{"Who joined or left", list(atMost(r.moved())), "None."},
-		{"Councillors not in the group", r.absent(), r.allPresent()},
+		{"Councillors not in the group, and what they receive instead", r.absent(), r.allPresent()},
 		{"On hold: must not be destroyed", list(atMost(r.held())), "None."},
 		{"Due to be destroyed", r.due(), "None."},
 		{"Gaps in the record", r.missing(), "None known."},

@@ -313,10 +313,9 @@ func (r *weekly) absent() (bs []block) {
 				name += ", not" + r.in(group)
 			}
 			name += cmp.Or(r.departed(roster, m.Person), reason(m.Absence))
-			if instead := saying.OneLine(m.Absence.Alternative); instead != "" {
-				name += "; instead: " + instead
-			} else if name := saying.OneLine(m.Name); !slices.Contains(lacking, name) {
-				lacking = append(lacking, name)
+			name += "; instead: " + instead(m.Absence)
+			if called := saying.OneLine(m.Name); instead(m.Absence) == missingAlternative && !slices.Contains(lacking, called) {
+				lacking = append(lacking, called)
 			}
 			missing = append(missing, name)
 		}
