@@ -71,7 +71,7 @@ func (s *stage) month(ctx context.Context, n narrator) error {
 			return err
 		}
 	}
-	from, to, err := s.digest.part("Councillors not in the group")
+	from, to, err := s.digest.part("Councillors not in the group, and what they receive instead")
 	if err != nil {
 		return err
 	}
