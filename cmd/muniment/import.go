@@ -239,8 +239,8 @@ func progressOf(what string) func(done, all int64) {
 func describeExport(e *transcript.Export, zone string) string {
 	var b strings.Builder
 	called := ""
-	if len(e.Names) > 0 {
-		called = fmt.Sprintf(" of “%s”", printable(e.Names[len(e.Names)-1]))
+	if n := len(e.Names); n > 0 && !transcript.IsNumber(e.Names[n-1]) { // else it is a private chat
+		called = fmt.Sprintf(" of “%s”", printable(e.Names[n-1]))
 	}
 	phone := "an Android phone"
 	if e.Phone == "iPhone" {

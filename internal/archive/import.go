@@ -289,7 +289,13 @@ func (i Import) received(n transcript.Entry, id int64, name string) record.Recei
 		r.Text = contactText(n)
 	}
 	for _, m := range n.Mentions {
-		if jid := numberAddress(m.Number).JID; m.Number != "" && !slices.Contains(r.Mentions, jid) {
+		if m.Number == "" {
+			continue
+		}
+		jid := numberAddress(m.Number).JID
+		user, _, _ := strings.Cut(jid, "@")
+		r.Text = strings.ReplaceAll(r.Text, "@"+m.Number, "@"+user) // the number may have been without its country code
+		if !slices.Contains(r.Mentions, jid) {
 			r.Mentions = append(r.Mentions, jid)
 		}
 	}
@@ -355,11 +361,13 @@ func addressOf(author string) record.Address {
 	return people.Exported(author)
 }
 
-// numberAddress returns the address of a number with its country code, even of one that
-// there cannot be: no number may pass for a name.
+// numberAddress returns the address of a number, even of one that there cannot be: no
+// number may pass for a name.
 func numberAddress(digits string) record.Address {
-	if a, err := people.ParseNumber("+" + digits); err == nil {
-		return a
+	for _, number := range []string{"+" + digits, digits} {
+		if a, err := people.ParseNumber(number); err == nil {
+			return a
+		}
 	}
 	return record.Address{JID: digits + "@s.whatsapp.net"}
 }

@@ -119,9 +119,10 @@ func TestImport(t *testing.T) {
 		"9:40 Ann Brook: location: https://maps.google.com/?q=51.4816,-0.4109",
 		"9:41 Ann Brook: This message was deleted",
 		"9:42 Ann Brook: <Media omitted>",
+		"9:43 07700 900105: My number for a name, @\u206807700 900105\u2069",
 	)
 	done := o.imports(e)
-	if done.ID != 1 || done.Messages != 7 || done.Notices != 3 || done.Known != 0 || done.Resumed {
+	if done.ID != 1 || done.Messages != 8 || done.Notices != 3 || done.Known != 0 || done.Resumed {
 		t.Errorf("done: %+v", done)
 	}
 	var got []string
@@ -142,6 +143,7 @@ func TestImport(t *testing.T) {
 		`09:40 message location "" [] 2032-03-03`,
 		`09:41 message blank "This message was deleted" [] 2032-03-03`,
 		`09:42 message media "" [] 2032-03-03`,
+		`09:43 message text "My number for a name, @447700900105" [447700900105@s.whatsapp.net] 2032-03-03`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("records (-want +got)\n%s", diff)
@@ -156,7 +158,7 @@ func TestImport(t *testing.T) {
 	if n := o.number("SELECT count(*) FROM record WHERE seq = 4 AND instr(protobuf, CAST('02/03/2026, 09:36 - Ann Brook: ' AS BLOB)) = 1"); n != 1 {
 		t.Error("the line of the export is not kept")
 	}
-	if n := o.number("SELECT count(*) FROM record WHERE sender LIKE '%900103%' AND sender NOT LIKE '447700900103@s.whatsapp.net'"); n != 0 {
+	if n := o.number("SELECT count(*) FROM record WHERE sender LIKE '%90010_%' AND sender NOT LIKE '44770090010_@s.whatsapp.net'"); n != 0 {
 		t.Error("a number passes for a name")
 	}
 	if name := o.called("~ Cy@export"); !strings.HasPrefix(name, "~ Cy (") {

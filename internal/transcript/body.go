@@ -168,13 +168,13 @@ func Mentioned(raw string) (names []string) {
 	return names
 }
 
-// IsNumber reports whether the phone calls somebody by the telephone number, having
-// no name.
-func IsNumber(called string) bool {
-	return numbers.FindString(called) == called && called != ""
-}
+// IsNumber reports whether the phone calls somebody by a telephone number, having no name
+// or that for one.
+func IsNumber(called string) bool { return onlyNumber.MatchString(called) && len(Digits(called)) >= 7 }
 
-// Digits returns the digits of a telephone number that has its country code.
+var onlyNumber = regexp.MustCompile(`^\+?[\d ()./\x{a0}\x{2011}-]+$`)
+
+// Digits returns the digits of a telephone number.
 func Digits(number string) string {
 	return strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {

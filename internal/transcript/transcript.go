@@ -109,7 +109,7 @@ type Entry struct {
 // Mention is where Text names somebody.
 type Mention struct {
 	From, To int    // Text[From:To] is @ and a name, or @ and Number
-	Number   string // digits with the country code, if the phone knows no name
+	Number   string // digits, if the phone has no name
 }
 
 // Option is an option of a poll.
