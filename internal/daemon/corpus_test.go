@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"muniment/internal/archive"
+	"muniment/internal/daemon"
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
@@ -85,6 +86,12 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 			t.Errorf("%s, not as live:\n%s", y.name, diff)
 		}
 	}
+	w.readsAgain()
+	for _, y := range ways {
+		if diff := cmp.Diff(want, w.seen(y.group, y.sent)); diff != "" {
+			t.Errorf("%s, after it was read again:\n%s", y.name, diff)
+		}
+	}
 	w.accounted()
 	w.verifies()
 	w.onlyReceives()
@@ -124,9 +131,22 @@ func TestEveryChangeInEveryWay(t *testing.T) {
 			t.Errorf("%s, not as live:\n%s", y.name, diff)
 		}
 	}
+	w.readsAgain()
 	w.accounted()
 	w.verifies()
 	w.onlyReceives()
+}
+
+// readsAgain reads all records again, which must not tell anything else.
+func (w *town) readsAgain() {
+	w.t.Helper()
+	w.archive(func(db *sqlite.DB) error {
+		x, err := daemon.Reindex(w.t.Context(), w.options(), db, "the test", "to compare", false, nil)
+		if len(x.News) > 0 || len(x.Otherwise) > 0 {
+			w.t.Errorf("read again: %v could not be read before, %v is read in another way", x.News, x.Otherwise)
+		}
+		return err
+	})
 }
 
 // waitListed waits until everybody who is in a group is on its roster, and nobody else.
