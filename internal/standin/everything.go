@@ -114,7 +114,7 @@ func (c *corpus) texts() {
 		ContextInfo: &waE2E.ContextInfo{IsForwarded: proto.Bool(true), ForwardingScore: proto.Uint32(127)},
 	}})
 	c.add("from another device", c.b().Elsewhere().Says("From my laptop."))
-	c.add("long text", c.a().Says(strings.Repeat("It goes on and on. ", 400)))
+	c.add("long text", c.a().Says(strings.Repeat("It goes on and on. ", 40)))
 	c.add("empty text", c.a().Says(""))
 }
 
