@@ -54,13 +54,13 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) 
 		return err
 	}
 	fmt.Fprintf(&b, "Daemon     %s\n", state)
-	if err := printAttention(&b, tx, cfg); err != nil {
-		return err
+	configured := func(part func(io.Writer, *sqlite.Tx, config.Config) error) func(io.Writer, *sqlite.Tx) error {
+		return func(out io.Writer, tx *sqlite.Tx) error { return part(out, tx, cfg) }
 	}
-	if err := printRecordsStatus(&b, tx, cfg); err != nil {
-		return err
-	}
-	for _, part := range []func(io.Writer, *sqlite.Tx) error{printFiles, printIntake, printGaps, printMail, printHolds, printDisposal} {
+	for _, part := range []func(io.Writer, *sqlite.Tx) error{
+		configured(printAttention), configured(printRecordsStatus), printFiles, printIntake, configured(printGaps),
+		printMail, printHolds, printDisposal,
+	} {
 		if err := part(&b, tx); err != nil {
 			return err
 		}
@@ -232,7 +232,9 @@ func printIntake(out io.Writer, tx *sqlite.Tx) error {
 	return nil
 }
 
-func printGaps(out io.Writer, tx *sqlite.Tx) error {
+// printGaps shows the gaps that are open, and of those that are closed the ones that
+// stay gaps in the record.
+func printGaps(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 	gaps, err := archive.Gaps(tx)
 	if err != nil {
 		return err
@@ -245,11 +247,28 @@ func printGaps(out io.Writer, tx *sqlite.Tx) error {
 	}
 	fmt.Fprintf(out, "Gaps       %d open, %d closed\n", open, len(gaps)-open)
 	for _, g := range gaps {
-		if g.Closed.IsZero() {
-			fmt.Fprintf(out, "           %s since %s: %s\n", g.Kind, moment(g.Opened), g.Cause)
+		in := ""
+		if len(cfg.Groups) > 1 {
+			in = groupNamed(cfg, g.Group)
+		}
+		switch {
+		case g.Closed.IsZero():
+			fmt.Fprintf(out, "           %s%s since %s: %s\n", g.Kind, in, moment(g.Opened), g.Cause)
+		case !g.Kind.Heals():
+			fmt.Fprintf(out, "           %s%s from %s to %s: what was sent then is missing\n", g.Kind, in, moment(g.Opened), moment(g.Closed))
 		}
 	}
 	return nil
+}
+
+// groupNamed says of which group something is; nothing if it is of every group.
+func groupNamed(cfg config.Config, jid string) string {
+	for _, g := range cfg.Groups {
+		if g.JID == jid && jid != "" {
+			return fmt.Sprintf(" (%s)", printable(g.Name))
+		}
+	}
+	return ""
 }
 
 func printMail(out io.Writer, tx *sqlite.Tx) error {

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/config"
 	"muniment/internal/people"
+	"muniment/internal/sqlite"
 )
 
 func TestAttentionInPlainEnglish(t *testing.T) {
@@ -29,6 +33,50 @@ func TestAttentionInPlainEnglish(t *testing.T) {
 	} {
 		if got := strings.Join(attention(tt.of, "the group"), "\n"); got != tt.want {
 			t.Errorf("%+v is\n%s\nwant\n%s", tt.of, got, tt.want)
+		}
+	}
+}
+
+// A gap that stays one is shown after it is closed, with its group where there are several.
+func TestGapsInStatus(t *testing.T) {
+	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	one := config.Config{Groups: []config.Group{{JID: "1@g.us", Name: "Councillors"}}}
+	two := config.Config{Groups: append(one.Groups, config.Group{JID: "2@g.us", Name: "Officers"})}
+	err = db.Write(t.Context(), func(tx *sqlite.Tx) error {
+		open := func(kind archive.GapKind, group string) error {
+			_, err := archive.OpenGroupGap(tx, noon, noon, kind, group, "Removed.")
+			return err
+		}
+		later := noon.Add(time.Hour)
+		return errors.Join(
+			open(archive.NotInGroup, "1@g.us"), archive.CloseGroupGap(tx, later, archive.NotInGroup, "1@g.us"),
+			open(archive.ListBroken, "1@g.us"), archive.CloseGroupGap(tx, later, archive.ListBroken, "1@g.us"),
+			open(archive.NotConnected, ""), archive.CloseGap(tx, later),
+			open(archive.NotInGroup, "2@g.us"),
+		)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		cfg  config.Config
+		want string
+	}{
+		{one, "Gaps       1 open, 3 closed\n" +
+			"           not in the group since 2 March 2026 at 12:00: Removed.\n" +
+			"           not in the group from 2 March 2026 at 12:00 to 2 March 2026 at 13:00: what was sent then is missing\n"},
+		{two, "Gaps       1 open, 3 closed\n" +
+			"           not in the group (Officers) since 2 March 2026 at 12:00: Removed.\n" +
+			"           not in the group (Councillors) from 2 March 2026 at 12:00 to 2 March 2026 at 13:00: what was sent then is missing\n"},
+	} {
+		var b strings.Builder
+		if err := db.Read(t.Context(), func(tx *sqlite.Tx) error { return printGaps(&b, tx, tt.cfg) }); err != nil || b.String() != tt.want {
+			t.Errorf("%v\n%s\nwant\n%s", err, &b, tt.want)
 		}
 	}
 }

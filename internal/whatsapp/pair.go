@@ -26,7 +26,8 @@ const settleTimeout = 3 * time.Minute
 
 // A visit is a connection that captures nothing. Whatever is delivered
 // meanwhile is neither decrypted nor acknowledged, so that Run gets it; about
-// that whatsmeow complains, so its complaints are not logged.
+// that whatsmeow complains, so its complaints are not logged. (Calls, and new
+// pictures of groups, it acknowledges whatever we say: they are missed.)
 type visit struct {
 	client    *whatsmeow.Client
 	connected chan struct{}
