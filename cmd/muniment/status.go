@@ -179,6 +179,9 @@ func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 	for _, kind := range kinds {
 		fmt.Fprintf(out, "           %d kept but not shown by this version: %s\n", n.Unsupported[kind], kind)
 	}
+	if n.Sealed > 0 {
+		fmt.Fprintf(out, "           %d kept but not readable: encrypted under a message that is not here, or not by who sent it\n", n.Sealed)
+	}
 	return nil
 }
 

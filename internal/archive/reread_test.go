@@ -68,6 +68,9 @@ func (o *office) delivered(tx *sqlite.Tx, seq record.Seq) Delivered {
 func TestAVoteThatComesBeforeItsPoll(t *testing.T) {
 	o := newOffice(t)
 	early := o.captures(sealed(bo, record.Vote, "V1"))
+	if n := o.account().Sealed; n != 1 {
+		t.Errorf("%d are sealed", n)
+	}
 	if r := o.record(early.Seq); r.Effective || r.Type != record.Sealed {
 		t.Errorf("sealed: %+v", r)
 	}
@@ -82,6 +85,7 @@ func TestAVoteThatComesBeforeItsPoll(t *testing.T) {
 		t.Fatalf("sealed: %v", waiting)
 	}
 	before := o.record(early.Seq)
+	o.passes(1)
 	c := o.reads(early.Seq, vote("Tuesday"))
 	if c.Seq != early.Seq || c.Person != early.Person || !slices.Equal(c.Origin, early.Origin) || !slices.Equal(c.Target, early.Target) || !c.Fresh {
 		t.Errorf("read as %+v; captured as %+v", c, early)
@@ -90,6 +94,9 @@ func TestAVoteThatComesBeforeItsPoll(t *testing.T) {
 	if r.Kind != record.Vote || r.Type != record.Cast || r.Text != "Tuesday" || !r.Effective || r.ReplyTo != poll.Seq ||
 		!slices.Equal(r.Details.Chosen, []string{"Tuesday"}) || r.Due != before.Due || !r.Sent.Equal(before.Sent) {
 		t.Errorf("read: %+v", r)
+	}
+	if !r.ReadAt.Equal(o.now.Truncate(time.Millisecond)) || !before.ReadAt.IsZero() {
+		t.Errorf("read at %s; before, at %s", r.ReadAt, before.ReadAt)
 	}
 	if found := o.finds("tuesday"); !slices.Equal(found, []record.Seq{poll.Seq, early.Seq}) {
 		t.Errorf("found: %v", found)
@@ -103,6 +110,9 @@ func TestAVoteThatComesBeforeItsPoll(t *testing.T) {
 	}
 	if _, err := o.tryRead(early.Seq, vote("Monday")); err == nil {
 		t.Error("it was read a third time")
+	}
+	if n := o.account().Sealed; n != 0 {
+		t.Errorf("%d are sealed", n)
 	}
 	o.passes(7)
 	if gone := o.destroys(poll.Seq); len(gone) != 2 {

@@ -24,6 +24,7 @@ type Record struct {
 	Own          bool
 	Sent         time.Time
 	Captured     time.Time
+	ReadAt       time.Time // when it was read, if it could not be at capture
 	Text         string
 	Details      record.Details
 	Import       int64 // the import that brought it from a phone's export of the chat; 0: received
@@ -105,11 +106,11 @@ var selection = `
 		kind IN ('edit', 'deletion') AND EXISTS (SELECT 1 FROM record m, record e
 			WHERE m.origin = record.target AND e.seq = record.seq AND ` + entitled + `),
 		` + effective + `,
-		mentions, participants, due, ` + onHold + `, class, '', ''
+		mentions, participants, coalesce((SELECT g.at FROM reread g WHERE g.seq = record.seq), ''), due, ` + onHold + `, class, '', ''
 	FROM record`
 
 const stubs = `
-	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, '', '', '', 0, class, sent_on, destroyed_on
+	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, '', '', '', '', 0, class, sent_on, destroyed_on
 	FROM stub`
 
 // Each calls f for every record and every stub, in order of number.
@@ -202,9 +203,9 @@ func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
 }
 
 func scanRecord(rows *sql.Rows) (r Record, err error) {
-	var sent, captured, details, mentions, participants string
+	var sent, captured, readAt, details, mentions, participants string
 	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text, &details, &r.Import,
-		&r.FileName, &r.HasFile, &r.Emoji, &r.Answers, &r.ReplyTo, &r.Amends, &r.EditedBy, &r.DeletedBy, &r.Entitled, &r.Effective, &mentions, &participants, &r.Due, &r.OnHold,
+		&r.FileName, &r.HasFile, &r.Emoji, &r.Answers, &r.ReplyTo, &r.Amends, &r.EditedBy, &r.DeletedBy, &r.Entitled, &r.Effective, &mentions, &participants, &readAt, &r.Due, &r.OnHold,
 		&r.Class, &r.SentOn, &r.Destroyed); err != nil {
 		return Record{}, err
 	}
@@ -218,6 +219,9 @@ func scanRecord(rows *sql.Rows) (r Record, err error) {
 		return Record{}, err
 	}
 	if r.Captured, err = sqlite.ParseTime(captured); err != nil {
+		return Record{}, err
+	}
+	if r.ReadAt, err = sqlite.ParseTime(readAt); err != nil {
 		return Record{}, err
 	}
 	r.SentOn = retention.DateOf(r.Sent)
@@ -333,6 +337,7 @@ func KeptIn(tx *sqlite.Tx) (map[string]int64, error) {
 type Account struct {
 	Kept, OnHold, Destroyed int64
 	Unsupported             map[string]int64 // kept but not read, by WhatsApp's name for them
+	Sealed                  int64            // encrypted under the secret of a message that is not here
 	LastCaptured            time.Time
 }
 
@@ -343,8 +348,9 @@ func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 	// Each part alone: SQLite then counts the entries of the smallest index.
 	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), "+
 		"CASE WHEN EXISTS (SELECT 1 FROM hold WHERE released_at IS NULL) THEN (SELECT count(*) FROM ("+allHeld(inForce)+")) ELSE 0 END, "+
-		"(SELECT count(*) FROM stub), coalesce((SELECT captured FROM record WHERE import = 0 ORDER BY seq DESC LIMIT 1), '')").
-		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &last); err != nil {
+		"(SELECT count(*) FROM stub), (SELECT count(*) FROM record WHERE type = 'sealed'), "+
+		"coalesce((SELECT captured FROM record WHERE import = 0 ORDER BY seq DESC LIMIT 1), '')").
+		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &acc.Sealed, &last); err != nil {
 		return Account{}, fmt.Errorf("count records: %w", err)
 	}
 	var err error

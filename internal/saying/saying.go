@@ -87,6 +87,9 @@ func (t Teller) noted(r archive.Record, s Saying) Saying {
 	if r.Import != 0 {
 		s.Notes = append(s.Notes, "From a phone’s export of the chat; this system did not receive it.")
 	}
+	if read := r.ReadAt; !read.IsZero() && Day(read) != Day(r.Captured) && r.Type != record.Sealed {
+		s.Notes = append(s.Notes, "This system could not read it before "+Day(read)+".")
+	}
 	if d.Expires > 0 {
 		s.Expiry = "Set to disappear from phones after " + Span(int64(d.Expires)) + "."
 	}

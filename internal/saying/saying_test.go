@@ -222,6 +222,8 @@ func everything(ids map[string]people.ID) []told {
 		{r: archive.Record{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "any text may stand here"}},
 		follows(record.Reaction, record.ReactionRemoved, record.Details{}),
 		follows(record.Vote, record.Cast, record.Details{Chosen: []string{"Monday"}}),
+		{r: archive.Record{Kind: record.Vote, Type: record.Cast, ReplyTo: 12, Details: record.Details{Chosen: []string{"Monday"}}, ReadAt: *utc("2026-12-03 19:30")}},
+		{r: archive.Record{Kind: record.Vote, Type: record.Sealed, ReplyTo: 12, ReadAt: *utc("2026-12-03 19:30")}},
 		follows(record.Vote, record.Cast, record.Details{Chosen: []string{"Monday", "Tuesday"}, Unknown: 1}),
 		follows(record.Vote, record.Cast, record.Details{Unknown: 2}),
 		follows(record.Vote, record.Cast, record.Details{}),

@@ -14,6 +14,8 @@ CREATE TABLE reread (
 	at     TEXT NOT NULL        -- when it was read first
 ) STRICT;
 
+CREATE INDEX record_sealed ON record (seq) WHERE type = 'sealed';
+
 -- +goose StatementBegin
 CREATE TRIGGER reread_is_as_captured BEFORE INSERT ON reread
 WHEN NOT EXISTS (SELECT 1 FROM record r WHERE r.seq = NEW.seq AND r.kind = NEW.kind AND r.type = NEW.type AND r.target IS NEW.target
