@@ -20,13 +20,7 @@ import (
 	"muniment/internal/sqlite"
 )
 
-func (a *app) rosterCommand() *cobra.Command {
-	w := &wantedRoster{}
-	var by actor
-	c := &cobra.Command{
-		Use:   "roster",
-		Short: "Report who is, or was, in the group",
-		Long: `Roster reports who was in the group at the end of a day, or is now: who of the
+const rosterHelp = `Roster reports who was in the group at the end of a day, or is now: who of the
 council, since when, by whom added and with which privacy notice; which councillors
 were not, why, and what they receive instead; who is not on the register; and what
 has changed since the last report, with who changed it and why. It may be given to
@@ -77,7 +71,15 @@ Times are UTC, days are London's; what does not apply or is not known is null.
   since                  the report before: reference, as_at
   changes                since then: objects of at, what, by, reason
   changes_missing        why there may be others, in sentences
-  statement              on telephone numbers`,
+  statement              on telephone numbers`
+
+func (a *app) rosterCommand() *cobra.Command {
+	w := &wantedRoster{}
+	var by actor
+	c := &cobra.Command{
+		Use:   "roster",
+		Short: "Report who is, or was, in the group",
+		Long:  rosterHelp,
 		Example: `  muniment roster --for "Jo Marsh" --reason "asked by Cllr Carter"
   muniment roster --at "30 November 2026" --for "Jo Marsh" --reason "request FOI-2026-003"
   muniment roster --format html -o roster.html --for "Jo Marsh" --reason "for the annual meeting"`,
