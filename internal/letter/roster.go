@@ -171,14 +171,16 @@ func (r *Roster) called(p people.ID) string {
 // ownName returns what somebody calls himself, marked as not verified; empty if that is
 // not known, or is not for this report.
 func (r *Roster) ownName(p people.ID) string {
-	names := r.names.PushNames(p)
-	if len(names) == 0 {
+	name, verified := "", saying.NotVerified
+	if names := r.names.PushNames(p); len(names) > 0 {
+		name = names[0].Name
+	} else if names := r.names.Exported(p); len(names) > 0 {
+		name, verified = names[0], " (name in an imported chat, not verified)"
+	}
+	if name == "" || digits(name) >= numberDigits {
 		return ""
 	}
-	if name := saying.Called(names[0].Name); digits(name) < numberDigits {
-		return name + saying.NotVerified
-	}
-	return ""
+	return saying.Called(name) + verified
 }
 
 // A text with so many digits may be a telephone number. The report shows none, whoever
