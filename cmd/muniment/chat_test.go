@@ -28,6 +28,7 @@ import (
 //	TIME NAME says|edits|replies|sends|deletes|reacts ID [OF] [TYPE FILENAME] TEXT
 //	TIME NAME present|adds|removes|joins|leaves|promotes|demotes NAME…    *: an admin
 //	TIME NAME names|describes|timer TEXT
+//	TIME NAME makes KIND TYPE ID OF DETAILS TEXT                          - for none; in DETAILS, which is JSON, _ for a space
 //
 // NAME is nobody where WhatsApp does not say who. After a line "group NUMBER" it is in
 // another group than 120363000000000001.
@@ -146,6 +147,21 @@ func (c *chatter) read(r *record.Received, who, did string, rest []string) error
 	if t := set[did]; t != "" {
 		r.Kind, r.Type, r.ID = record.Group, t, "group:"+r.Sent.String()
 		r.Text = strings.Join(rest, " ")
+		return nil
+	}
+	if did == "makes" {
+		r.Kind, r.Type, r.ID, r.Text = record.Kind(rest[0]), record.Type(rest[1]), rest[2], strings.ReplaceAll(strings.Join(rest[5:], " "), `\n`, "\n")
+		if rest[3] != "-" {
+			r.Target = &record.Ref{ID: rest[3], Sender: c.people[c.sender[rest[3]]].Address}
+		}
+		if rest[4] != "-" {
+			d, err := record.ParseDetails(strings.ReplaceAll(rest[4], "_", " "))
+			if err != nil {
+				return err
+			}
+			r.Details = d.Encode()
+		}
+		c.sender[r.ID] = who
 		return nil
 	}
 	r.Kind, r.Type, r.ID = record.Message, record.Text, rest[0]

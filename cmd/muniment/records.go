@@ -1,12 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -21,6 +20,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -39,23 +39,35 @@ With --json it prints one object a line, with these fields. Times are UTC; what
 does not apply is null.
 
   seq          the record's number, by which letters and certificates call it
-  kind         message, edit, deletion, reaction, participants, group, unsupported
-  type         of a message: text, image, video, audio, document, sticker; of an
-               edit: text; of a deletion: author, admin, as WhatsApp says; of a
-               reaction: added, removed; of participants: joined, left, added,
-               removed, promoted, demoted, present; of a group: subject,
-               description, timer; of unsupported: WhatsApp's name
+  kind         message; edit, deletion, reaction, vote (in a poll), option (added to
+               one), response (to an event), pin, keep (in the chat, what would
+               disappear), each of a message; participants, group: what became of
+               them; unsupported: what this version cannot read
+  type         of a message: text, image, video, gif, video_note, audio, voice,
+               document, sticker, stickers, album, view_once, contact, location,
+               live_location, poll, poll_result, event, invite, comment, menu,
+               choice, payment, order, call, history; of an edit: that of the new
+               content; of a deletion: author, admin, as WhatsApp says; of a
+               reaction: added, removed; of a vote: cast, withdrawn; of a response:
+               going, not_going, maybe; of participants: joined, left, added,
+               removed, promoted, demoted, renumbered, present; of a group:
+               subject, description, timer and so on; of unsupported: WhatsApp's
+               name; sealed: what it takes to read it is not here
   id           WhatsApp's ID of the message
   group        the group's name, as configured
   sent_at      the time that WhatsApp gives it
   captured_at  when it was on disk here
   member       who sent it: the name on the member register, or else marked as unverified
-  text         of a message: its text, with mentions as names; of an edit: the new
-               text; of participants: who; of a group: its new name or description,
+  text         of a message: its words, with mentions as names; of an edit: the new
+               words; of participants: who; of a group: its new name or description,
                or after how many seconds messages disappear from phones, 0 for never
-  reply_to     seq of the record that it answers or reacts to
+  details      what it says besides, in fields: of a poll its options, of a vote those
+               chosen, of a place where it is, and so on. A telephone number on a
+               contact card is left out if it is of somebody in the records
+  import       of what is from a phone's export of the chat: the number of the import
+  reply_to     seq of the record that it answers, or of the message that it belongs to
   amends       seq of the record that it changes: of an edit or deletion, the message;
-               of a reaction, the same person's earlier one
+               of a reaction, vote or response, the same person's earlier one
   effective    whether it counts: its sender was entitled to it, and nothing later
                has amended it
   edited_by    of a message: seq of the edit whose text counts
@@ -218,6 +230,8 @@ type shownRecord struct {
 	CapturedAt *string         `json:"captured_at"`
 	Member     *string         `json:"member"`
 	Text       *string         `json:"text"`
+	Details    *record.Details `json:"details"`
+	Import     *int64          `json:"import"`
 	ReplyTo    *record.Seq     `json:"reply_to"`
 	Amends     *record.Seq     `json:"amends"`
 	Effective  *bool           `json:"effective"`
@@ -229,13 +243,12 @@ type shownRecord struct {
 	OnHold     bool            `json:"on_hold"`
 	Destroyed  *retention.Date `json:"destroyed"`
 
-	sent    time.Time
-	people  []string // of a change of participants
-	caused  bool     // by Member, as far as WhatsApp said
-	attempt bool     // an edit or deletion to which its sender had no right
-	admin   bool     // a deletion of what another had sent
-	fate    string   // of its file, if it is not kept
-	in      string   // which group, where there are several
+	sent     time.Time
+	said     saying.Saying
+	answers  bool   // it is a reply
+	replaced bool   // a vote or the like, of which another has taken the place
+	fate     string // of its file, if it is not kept
+	in       string // which group, where there are several
 }
 
 // shownMedia is the file of a message.
@@ -251,20 +264,25 @@ func (v viewer) show(r archive.Record) shownRecord {
 		return shownRecord{Seq: r.Seq, Destroyed: &r.Destroyed}
 	}
 	sender := v.names.Of(r.Person)
+	teller := saying.Teller{Names: v.names}
 	s := shownRecord{
 		Seq: r.Seq, Kind: &r.Kind, Type: &r.Type, ID: given(r.ID),
 		Group: given(v.groups[r.Group]), SentAt: given(r.Sent.UTC().Format(time.RFC3339)),
 		CapturedAt: given(r.Captured.UTC().Format(time.RFC3339Nano)), Member: &sender,
-		Text: given(v.names.Mentioning(r.Text, r.Mentions)), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
+		Text: given(teller.Text(r)), Import: given(r.Import), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
 		Effective: &r.Effective, EditedBy: given(r.EditedBy), DeletedBy: given(r.DeletedBy), Emoji: given(r.Emoji),
-		FileName: given(r.FileName), OnHold: r.OnHold, sent: r.Sent, in: v.in(r.Group),
+		FileName: given(r.FileName), OnHold: r.OnHold,
+		sent: r.Sent, said: teller.Of(r, v.amended[r.Amends]), answers: saying.Answers(r), in: v.in(r.Group),
 	}
-	if r.Kind == record.Edit || r.Kind == record.Deletion {
+	if r.Details.Encode() != "" {
+		d := teller.Details(r.Details)
+		s.Details = &d
+	}
+	switch r.Kind {
+	case record.Edit, record.Deletion:
 		s.ReplyTo = nil
-		if m, kept := v.amended[r.Amends]; kept && m.Destroyed == "" {
-			s.admin = r.Kind == record.Deletion && m.Person != r.Person
-			s.attempt = m.Person != r.Person && !r.Effective
-		}
+	case record.Reaction, record.Vote, record.Response, record.Pin, record.Keep:
+		s.replaced = !r.Effective && r.Type != record.Sealed
 	}
 	if m, ok := v.files[r.Seq]; ok {
 		s.Media = &shownMedia{Name: m.Name, Type: m.MIME, Size: m.Size, State: m.State}
@@ -275,24 +293,14 @@ func (v viewer) show(r archive.Record) shownRecord {
 			s.fate = "lost: " + m.Reason
 		}
 	}
-	for _, p := range r.Participants {
-		s.people = append(s.people, v.names.OfJID(p.JID))
-	}
-	s.caused = v.caused(r, sender)
-	if s.Text == nil && s.people != nil {
-		s.Text = given(strings.Join(s.people, ", "))
+	if s.Text == nil {
+		var who []string
+		for _, p := range r.Participants {
+			who = append(who, v.names.OfJID(p.JID))
+		}
+		s.Text = given(strings.Join(who, ", "))
 	}
 	return s
-}
-
-// caused reports whether the sender is somebody. Of a change that names nobody as its
-// cause, the group stands as the sender.
-func (v viewer) caused(r archive.Record, sender string) bool {
-	switch r.Type {
-	case record.Added, record.Removed, record.Promoted, record.Demoted, record.Subject, record.Description, record.Timer:
-		return !strings.HasPrefix(sender, "Unidentified ") || sender != v.names.OfJID(r.Group)
-	}
-	return true
 }
 
 // given returns a pointer to v, nil for the zero value.
@@ -318,8 +326,8 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 		_, err := fmt.Fprintf(out, "%6d  destroyed on %s\n", s.Seq, s.Destroyed.Long())
 		return err
 	}
-	line := s.tells(printable(or(s.Text)), printable(or(s.FileName)))
-	if s.named() {
+	line := s.tells(printable(s.said.Text()), printable(or(s.FileName)))
+	if !s.said.Alone {
 		line = printable(*s.Member) + ": " + line
 	}
 	if s.EditedBy != nil {
@@ -327,6 +335,9 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 	}
 	if s.DeletedBy != nil {
 		line += "  [deleted]"
+	}
+	if s.replaced {
+		line += "  [changed since]"
 	}
 	if s.in != "" {
 		line += "  [" + s.in + "]"
@@ -341,150 +352,31 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 // shortMoment writes t in London time, for a column.
 func shortMoment(t time.Time) string { return t.In(retention.London).Format("2 Jan 2006 15:04") }
 
-// named reports whether what s tells is what its sender says or does; else it is a
-// sentence of its own.
-func (s shownRecord) named() bool {
-	return *s.Kind != record.Participants && (*s.Kind != record.Group || s.caused)
-}
-
-// tells puts what a record is in words, with its text and its file's name as they
+// tells puts in a line what a record says, with its words and its file's name as they
 // are to be shown.
-func (s shownRecord) tells(text, fileName string) string {
-	message := "a message that is not kept"
-	if to := cmp.Or(s.Amends, s.ReplyTo); to != nil {
-		message = fmt.Sprintf("record %d", *to)
-	}
-	switch *s.Kind {
-	case record.Message:
-		answers := ""
-		if s.ReplyTo != nil {
-			answers = fmt.Sprintf("(in reply to %s)", message)
-		}
-		return strings.Join(nonEmpty(answers, s.brings(fileName), text), " ")
-	case record.Edit:
-		switch {
-		case s.attempt:
-			return fmt.Sprintf("tried to edit %s, which had no effect: %s", message, text)
-		case s.Amends == nil: // so nobody can tell whose it is
-			return fmt.Sprintf("asked to edit %s: %s", message, text)
-		}
-		return fmt.Sprintf("edited %s to: %s", message, text)
-	case record.Deletion:
-		switch {
-		case s.attempt:
-			return fmt.Sprintf("tried to delete %s, which had no effect", message)
-		case s.Amends == nil:
-			return "asked to delete " + message
-		case s.admin:
-			return fmt.Sprintf("deleted %s, as an admin", message)
-		}
-		return "deleted " + message
-	case record.Reaction:
-		return s.reacted()
-	case record.Participants:
-		return s.moved()
-	case record.Group:
-		return s.set(text)
-	}
-	return fmt.Sprintf("(kept, not shown by this version: %s)", *s.Type)
-}
-
-// reacted puts a reaction in words.
-func (s shownRecord) reacted() string {
-	to := "a message that is not kept"
-	if s.ReplyTo != nil {
-		to = fmt.Sprintf("record %d", *s.ReplyTo)
-	}
-	if *s.Type == record.ReactionRemoved {
-		return "took back the reaction to " + to
-	}
-	return fmt.Sprintf("reacted %s to %s", printable(or(s.Emoji)), to)
-}
-
-// brings puts a message's file in words.
-func (s shownRecord) brings(fileName string) string {
-	what := map[record.Type]string{
-		record.Image: "photo", record.Video: "video", record.Audio: "recording", record.Document: "document", record.Sticker: "sticker",
-	}[*s.Type]
-	if what == "" {
-		return ""
-	}
+func (s shownRecord) tells(words, fileName string) string {
+	what := printable(s.said.What)
 	if fileName != "" {
 		what += " “" + fileName + "”"
 	}
-	return "(" + strings.Join(nonEmpty(what, s.fate), ", ") + ")"
-}
-
-// set puts a change of the group in words.
-func (s shownRecord) set(text string) string {
-	changed := func(what string) string {
-		if !s.caused {
-			return fmt.Sprintf("The group's %s was changed to “%s”", what, text)
-		}
-		return fmt.Sprintf("changed the group's %s to “%s”", what, text)
+	what = strings.Join(nonEmpty(what, printable(s.said.Extent)), ", ")
+	if s.fate != "" {
+		what += " (" + printable(s.fate) + ")"
 	}
-	switch *s.Type {
-	case record.Subject:
-		return changed("name")
-	case record.Description:
-		return changed("description")
+	if what != "" && words != "" {
+		what += ":"
 	}
-	after := disappearing(or(s.Text))
-	switch {
-	case after == "" && s.caused:
-		return "turned disappearing messages off"
-	case after == "":
-		return "Disappearing messages were turned off"
-	case s.caused:
-		return "set messages to disappear after " + after
+	answers, notes := "", strings.Join(append(slices.Clone(s.said.Notes), nonEmpty(s.said.Expiry)...), " ")
+	if s.answers {
+		answers = "(in reply to a message that is not kept)"
 	}
-	return "Messages were set to disappear after " + after
-}
-
-// disappearing puts the seconds after which messages disappear in words; empty for
-// none.
-func disappearing(seconds string) string {
-	n, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil {
-		return "a time that this version cannot read"
+	if s.answers && s.ReplyTo != nil {
+		answers = fmt.Sprintf("(in reply to record %d)", *s.ReplyTo)
 	}
-	for _, unit := range []struct {
-		seconds int64
-		name    string
-	}{{24 * 60 * 60, "day"}, {60 * 60, "hour"}, {60, "minute"}} {
-		if n > 0 && n%unit.seconds == 0 {
-			return count(n/unit.seconds, unit.name)
-		}
+	if notes != "" {
+		notes = "(" + printable(notes) + ")"
 	}
-	if n == 0 {
-		return ""
-	}
-	return count(n, "second")
-}
-
-// moved puts a change of who is in the group in words.
-func (s shownRecord) moved() string {
-	if *s.Type == record.Present {
-		return "In the group: " + printable(strings.Join(s.people, ", "))
-	}
-	who, was, admin := "nobody", "was", "an admin" // of whom no address was given
-	if last := len(s.people) - 1; last == 0 {
-		who = s.people[0]
-	} else if last > 0 {
-		who, was, admin = strings.Join(s.people[:last], ", ")+" and "+s.people[last], "were", "admins"
-	}
-	what, ok := map[record.Type]string{
-		record.Joined: "joined the group", record.Left: "left the group",
-		record.Added: was + " added", record.Removed: was + " removed",
-		record.Promoted: was + " made " + admin, record.Demoted: was + " dismissed as " + admin,
-	}[*s.Type]
-	switch {
-	case !ok:
-		what = fmt.Sprintf("(%s)", *s.Type)
-	case *s.Type != record.Joined && *s.Type != record.Left && s.caused:
-		what += " by " + *s.Member
-	}
-	return printable(who + " " + what)
+	return strings.Join(nonEmpty(answers, what, words, notes), " ")
 }
 
 // printable makes text from outside fit for a terminal: one line, no control

@@ -18,6 +18,7 @@ import (
 	"muniment/internal/daemon"
 	"muniment/internal/journal"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -31,7 +32,7 @@ func (a *app) searchCommand() *cobra.Command {
 		Use:   "search QUERY",
 		Short: "Search the records",
 		Long: `Search finds words in everything that was said: in every version of a message,
-also of one that was edited or deleted since, in captions, in polls and votes, on
+also of one that was edited or deleted since, in captions, in polls and events, on
 contact cards, in the names of files, and in the group's names and descriptions.
 What was captured last comes first. That somebody searched, and for what, is kept in
 the journal: on whose word and why, as given with --for and --reason, or else only
@@ -57,7 +58,7 @@ With --json it prints one object a line, with the fields of
 ` + "`muniment records --json`" + ` and these:
 
   snippet      the piece of the text that was found, with mentions as names; or the
-               beginning of the text
+               beginning of what it says
   deleted_at   of a message: when its deletion was sent`,
 		Example: `  muniment search culvert --for "Jo Marsh" --reason "request FOI-2026-003"
   muniment search '"mill lane" -culvert from:ann after:2026-11-01' --for "Jo Marsh" --reason "request FOI-2026-003"
@@ -168,7 +169,7 @@ func find(tx *sqlite.Tx, cfg config.Config, q archive.Query, limit int) (fs find
 	for _, h := range hits {
 		r := found[h.Seq]
 		f := finding{shownRecord: v.show(r)}
-		f.text, f.fileName = v.excerpts(r, h.Snippet)
+		f.text, f.fileName = v.excerpts(r, f.said, h.Snippet)
 		f.Snippet = given(f.text.plain())
 		if d, ok := deletions[r.DeletedBy]; ok {
 			f.DeletedAt = given(d.Sent.UTC().Format(time.RFC3339))
@@ -213,19 +214,11 @@ func viewerOf(tx *sqlite.Tx, cfg config.Config, records []archive.Record) (v vie
 // notes say what is to be known of a record besides what it says.
 func (v viewer) notes(r archive.Record, s shownRecord, deletions map[record.Seq]archive.Record) (notes []string) {
 	message := r
-	if r.Kind == record.Edit {
-		m, kept := v.amended[r.Amends]
-		switch {
-		case !kept:
-			notes = append(notes, "edit of a message that is not kept")
-		case s.attempt:
-			notes = append(notes, fmt.Sprintf("tried to edit record %d; had no right to", r.Amends))
-		default:
-			notes = append(notes, fmt.Sprintf("edit of record %d", r.Amends))
-		}
-		if message = m; s.attempt {
-			message = archive.Record{} // what became of that is another story
-		}
+	switch {
+	case r.Kind == record.Edit && r.Entitled:
+		message = v.amended[r.Amends]
+	case r.Kind == record.Edit:
+		message = archive.Record{} // what became of that is another story
 	}
 	if by := message.EditedBy; by != 0 && by != r.Seq {
 		notes = append(notes, fmt.Sprintf("since edited, record %d", by))
@@ -236,6 +229,9 @@ func (v viewer) notes(r archive.Record, s shownRecord, deletions map[record.Seq]
 			who = printable(v.names.Of(d.Person)) + ", an admin,"
 		}
 		notes = append(notes, fmt.Sprintf("deleted by %s on %s", who, day(d.Sent)))
+	}
+	if s.replaced {
+		notes = append(notes, "changed since")
 	}
 	if s.in != "" {
 		notes = append(notes, s.in)
@@ -281,13 +277,9 @@ func (e excerpt) printable() string {
 // excerptRunes is how much of a text is shown of which no piece was found.
 const excerptRunes = 200
 
-// excerpts returns the piece of the text of r that was found, or else its beginning;
-// and the name of its file.
-func (v viewer) excerpts(r archive.Record, snippet string) (text, fileName excerpt) {
-	end := len(r.Text)
-	if runes := []rune(r.Text); len(runes) > excerptRunes {
-		end = len(string(runes[:excerptRunes]))
-	}
+// excerpts returns the piece of the text of r that was found, or else the beginning of
+// what it says; and the name of its file.
+func (v viewer) excerpts(r archive.Record, said saying.Saying, snippet string) (text, fileName excerpt) {
 	fileName = split(r.FileName, span{0, len(r.FileName)}, nil)
 	if strings.Contains(snippet, archive.Found) {
 		if piece, found, ok := locate(r.Text, snippet); ok {
@@ -297,7 +289,7 @@ func (v viewer) excerpts(r archive.Record, snippet string) (text, fileName excer
 			fileName = split(r.FileName, span{0, len(r.FileName)}, found)
 		}
 	}
-	return v.cut(r, span{0, end}, nil), fileName
+	return excerpt{{text: saying.Excerpt(said.Text(), excerptRunes)}}, fileName
 }
 
 // span is a part of a text.
@@ -342,8 +334,9 @@ func unmark(s string) (plain string, found []span) {
 // A mention in a text is @ and a number, as WhatsApp writes it.
 var mention = regexp.MustCompile(`@[0-9]+`)
 
-// cut returns the piece of the text of r with every mention as a name. No part of a
-// mention's number may be left over, so that the piece grows where it ends within one.
+// cut returns the piece of the text of r with every mention as a name, and without
+// numbers that are not to be shown. No part of a number may be left over, so that the
+// piece grows where it ends within one.
 func (v viewer) cut(r archive.Record, piece span, found []span) (e excerpt) {
 	type named struct {
 		span
@@ -351,12 +344,15 @@ func (v viewer) cut(r archive.Record, piece span, found []span) (e excerpt) {
 	}
 	var mentions []named
 	for _, at := range mention.FindAllStringIndex(r.Text, -1) {
-		m := named{span{at[0], at[1]}, v.names.Mentioning(r.Text[at[0]:at[1]], r.Mentions)}
-		if m.name == r.Text[m.from:m.to] || !m.overlaps(piece) {
-			continue
-		}
+		mentions = append(mentions, named{span{at[0], at[1]}, v.names.Mentioning(r.Text[at[0]:at[1]], r.Mentions)})
+	}
+	for _, at := range (saying.Teller{Names: v.names}).Hidden(r) {
+		mentions = append(mentions, named{span{at[0], at[1]}, saying.NotShown})
+	}
+	slices.SortFunc(mentions, func(a, b named) int { return a.from - b.from })
+	mentions = slices.DeleteFunc(mentions, func(m named) bool { return m.name == r.Text[m.from:m.to] || !m.overlaps(piece) })
+	for _, m := range mentions {
 		piece.from, piece.to = min(piece.from, m.from), max(piece.to, m.to)
-		mentions = append(mentions, m)
 	}
 	if piece.from > 0 {
 		e = append(e, part{text: "…"})
@@ -414,7 +410,7 @@ func (fs findings) print(out io.Writer) error {
 
 // by says who sent what was found; of a change that names nobody, nothing.
 func (f finding) by() string {
-	if !f.named() {
+	if f.said.Alone {
 		return ""
 	}
 	return printable(*f.Member)
@@ -424,11 +420,7 @@ func (f finding) by() string {
 func (f finding) says() string {
 	text, fileName := f.text.printable(), f.fileName.printable()
 	var b strings.Builder
-	if *f.Kind == record.Edit {
-		b.WriteString(text) // which one it is, the notes say
-	} else {
-		b.WriteString(f.tells(text, fileName))
-	}
+	b.WriteString(f.tells(text, fileName))
 	for _, n := range f.notes {
 		fmt.Fprintf(&b, " [%s]", n)
 	}

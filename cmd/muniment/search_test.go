@@ -11,6 +11,7 @@ import (
 	"muniment/internal/archive"
 	"muniment/internal/people"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -60,6 +61,7 @@ func TestNoPartOfAMentionIsLeft(t *testing.T) {
 func TestExcerpts(t *testing.T) {
 	v := viewerWith(t, map[string]string{"447700900103": "Cy"})
 	cy := []string{"447700900103@s.whatsapp.net"}
+	cards := record.Details{Contacts: []record.Card{{Name: "Cy", Numbers: []string{"07700 900103", "020 7946 0000"}}}}
 	long := strings.Repeat("é", excerptRunes-4) + " @447700900103"
 	for _, c := range []struct {
 		name       string
@@ -75,11 +77,18 @@ func TestExcerpts(t *testing.T) {
 		{"a phrase with a mention", archive.Record{Text: "hm @447700900103 hedge", Mentions: cy}, "hm @\x02447700900103 hedge\x03", "hm «@Cy (name not verified)»« hedge»", ""},
 		{"a number typed", archive.Record{Text: "ring 07700 900103"}, "ring \x0207700\x03 900103", "ring «07700» 900103", ""},
 		{"in the file's name", archive.Record{Text: "@447700900103 here", Mentions: cy, FileName: "Old hedge.pdf"}, "Old \x02hedge\x03.pdf", "@Cy (name not verified) here", "Old «hedge».pdf"},
-		{"no words", archive.Record{Text: long, Mentions: cy}, long[:100], strings.Repeat("é", excerptRunes-4) + " @Cy (name not verified)", ""},
+		{"no words", archive.Record{Text: long, Mentions: cy}, long[:100], strings.Repeat("é", excerptRunes-4) + "…", ""},
+		{"a number on a card", archive.Record{Text: "Cy, 07700 900103, hedges", Details: cards}, "\x02Cy\x03, 07700…", "«Cy», (number not shown)…", ""},
+		{"found by a number on a card", archive.Record{Text: "Cy, 07700 900103", Details: cards}, "Cy, \x0207700\x03 900103", "Cy, «(number not shown)»", ""},
+		{"a card found otherwise", archive.Record{Text: "Cy", Details: cards}, "Cy", "Cy, (number not shown), 020 7946 0000", ""},
 		{"control characters", archive.Record{Text: "the\x1b[2J\nhedge"}, "the\x1b[2J\n\x02hedge\x03", "the[2J «hedge»", ""},
 		{"of another text", archive.Record{Text: "the hedge"}, "the \x02badger\x03", "the hedge", ""},
 	} {
-		text, file := v.excerpts(c.r, c.snippet)
+		c.r.Kind, c.r.Type = record.Message, record.Text
+		if c.r.Details.Contacts != nil {
+			c.r.Type = record.Contact
+		}
+		text, file := v.excerpts(c.r, saying.Teller{Names: v.names}.Of(c.r, archive.Record{}), c.snippet)
 		marks := strings.NewReplacer(archive.Found, "«", archive.End, "»")
 		if got := marks.Replace(text.printable()); got != c.text {
 			t.Errorf("%s: %q; want %q", c.name, got, c.text)

@@ -85,7 +85,7 @@ var ErrNobody = errors.New("nobody on the member register or in the records is c
 var ErrNoGroup = errors.New("no listed group is called")
 
 // Search finds what q asks for in messages of every kind, in every version of them,
-// whether deleted or not, in votes, in names of files, and in the group's names and
+// whether deleted or not, in names of files, and in the group's names and
 // descriptions.
 // The latest captured come first; more reports whether there is more than limit.
 // It brings the index up to date first, so tx must be one that writes.
