@@ -131,14 +131,18 @@ func (d *document) informal() {
 			"automatically: it should be deleted after "+d.DisposeAfter.Long()+".",
 		"The telephone numbers of the people in the group are not shown. A number in a message was typed by its sender.",
 	)
-	if slices.ContainsFunc(d.Blocks, unverified) {
+	if slices.ContainsFunc(d.Blocks, func(b block) bool { return showsName(b, saying.NotVerified) }) {
 		d.Footer = append(d.Footer, "A name that is not verified is the one that its owner uses in WhatsApp. "+
+			"It is not on the council’s register.")
+	}
+	if slices.ContainsFunc(d.Blocks, func(b block) bool { return showsName(b, saying.OfAPhone) }) {
+		d.Footer = append(d.Footer, "A name in an imported chat is the one by which the phone that exported the chat knew its owner. "+
 			"It is not on the council’s register.")
 	}
 }
 
-// unverified reports whether a block shows somebody who is not on the register.
-func unverified(b block) bool {
+// showsName reports whether a block names somebody whose name is marked so.
+func showsName(b block, mark string) bool {
 	said := b.Paragraph + strings.Join(b.List, " ")
 	if m := b.Message; m != nil {
 		said += m.Name + m.InReplyTo + m.Reactions + strings.Join(m.Notes, " ")
@@ -146,7 +150,7 @@ func unverified(b block) bool {
 			said += strings.Join(m.Standing.Items, " ")
 		}
 	}
-	return strings.Contains(said, saying.NotVerified)
+	return strings.Contains(said, mark)
 }
 
 // markers names, in a subject, who marked the conversation.

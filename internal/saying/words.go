@@ -167,19 +167,24 @@ func Excerpt(s string, n int) string {
 	return strings.TrimRight(cut, " ,;:.\u200d\ufe0f") + "…"
 }
 
-// NotVerified ends the name of somebody who is not on the register.
-const NotVerified = " (name not verified)"
+// What ends the name of somebody who is not on the register, as people.Names tells it:
+// what he calls himself, or what a phone called him from which the chat was imported.
+const (
+	NotVerified = " (name not verified)"
+	OfAPhone    = " (name in an imported chat, not verified)"
+)
 
 // longestName is how many characters a sentence has of what somebody is called.
 const longestName = 60
 
 // Called returns a name, as people tell it, short enough for a sentence.
 func Called(name string) string {
-	own, is := strings.CutSuffix(name, NotVerified)
-	if own = Excerpt(own, longestName); is {
-		own += NotVerified
+	for _, mark := range []string{NotVerified, OfAPhone} {
+		if own, is := strings.CutSuffix(name, mark); is {
+			return Excerpt(own, longestName) + mark
+		}
 	}
-	return own
+	return Excerpt(name, longestName)
 }
 
 // Some joins names, at most so many; 0: all.

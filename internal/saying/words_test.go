@@ -48,6 +48,8 @@ func TestWords(t *testing.T) {
 		{Some([]string{"a", "b", "c", "d"}, 2), "a, b and 2 others"},
 		{Some([]string{"a", "b", "c"}, 2), "a, b and c"},
 		{Some([]string{"a", "b", "c"}, 0), "a, b and c"},
+		{Called(strings.Repeat("a ", 100) + OfAPhone), strings.Repeat("a ", 29) + "a…" + OfAPhone},
+		{Called("Ann  Brook" + NotVerified), "Ann Brook (name not verified)"},
 		{Capital("école"), "École"},
 		{Lower("Voted in record 12"), "voted in record 12"},
 		{Lower("WhatsApp suspended the group"), "WhatsApp suspended the group"},
