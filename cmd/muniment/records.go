@@ -363,7 +363,11 @@ func (s shownRecord) tells(words, fileName string) string {
 	if s.fate != "" {
 		what += " (" + printable(s.fate) + ")"
 	}
-	if what != "" && words != "" {
+	switch {
+	case what == "" || words == "":
+	case *s.Kind == record.Participants: // how the group is set up, after who is in it
+		what += " ·"
+	default:
 		what += ":"
 	}
 	answers, notes := "", strings.Join(append(slices.Clone(s.said.Notes), nonEmpty(s.said.Expiry)...), " ")

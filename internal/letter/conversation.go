@@ -250,11 +250,8 @@ func (r reading) message(m archive.Record) *message {
 	}
 	v.Files = r.files[m.Seq]
 	v.Notes = append(v.Notes, said.Notes...)
-	switch {
-	case m.Kind == record.Message && saying.IsFile(m.Type) && !m.HasFile:
+	if m.Kind == record.Message && saying.IsFile(m.Type) && !m.HasFile {
 		v.Notes = append(v.Notes, "The file is not in the record.")
-	case v.What == "" && len(v.Lines) == 0 && !m.HasFile:
-		v.Notes = append(v.Notes, "It has no words.")
 	}
 	v.Notes = append(v.Notes, r.pinned(m.Seq)...)
 	changes.tell(v, m, r.teller())

@@ -169,6 +169,9 @@ func (t Teller) content(r archive.Record) (s Saying) {
 		s.Words = append(s.Words, rest(t.Text(r), s.Words)...)
 	}
 	s.Words = append(s.Words, link(d.Link, s.Words)...)
+	if s.What == "" && len(s.Words) == 0 {
+		s.Notes = []string{"It has no words."}
+	}
 	s.Notes = append(s.Notes, part(r)...)
 	return s
 }
@@ -375,12 +378,15 @@ func part(r archive.Record) []string {
 }
 
 // unsupported tells of what cannot be read that it is there.
-func unsupported(r archive.Record) Saying {
-	kept := fmt.Sprintf("It is kept in full as record %d.", r.Seq)
-	if IsGroupChange(r) {
-		return Saying{What: "The group was changed in a way that this program cannot read yet", Alone: true, Notes: []string{kept}}
+func (t Teller) unsupported(r archive.Record) Saying {
+	s := Saying{What: unreadable, Notes: []string{fmt.Sprintf("It is kept in full as record %d.", r.Seq)}}
+	switch {
+	case IsGroupChange(r) && t.Actor(r) == "":
+		s.What, s.Alone = "The group was changed in a way that this program cannot read yet", true
+	case IsGroupChange(r):
+		s.What = "Changed the group in a way that this program cannot read yet"
 	}
-	return Saying{What: unreadable, Notes: []string{kept}}
+	return s
 }
 
 // IsGroupChange reports whether r is a change of the group, and no message. WhatsApp's

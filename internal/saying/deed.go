@@ -107,7 +107,7 @@ func (t Teller) deed(r archive.Record) (s Saying) {
 			s.What = "No longer kept " + message + " in the chat, from which it is to disappear"
 		}
 	default:
-		return unsupported(r)
+		return t.unsupported(r)
 	}
 	return s
 }

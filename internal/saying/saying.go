@@ -62,7 +62,7 @@ func (t Teller) Of(r, target archive.Record) Saying {
 	case record.Message:
 		return t.noted(r, t.content(r))
 	case record.Unsupported:
-		return t.noted(r, unsupported(r))
+		return t.noted(r, t.unsupported(r))
 	case record.Edit:
 		return t.noted(r, t.edit(r, target))
 	case record.Deletion:

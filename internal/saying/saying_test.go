@@ -119,8 +119,8 @@ func everything(ids map[string]people.ID) []told {
 	change := func(t record.Type, by, text string) told {
 		return told{r: archive.Record{Kind: record.Group, Type: t, Person: ids[by], Text: text}}
 	}
-	unread := func(name record.Type) told {
-		return told{r: archive.Record{Kind: record.Unsupported, Type: name, Person: ids["bo"]}}
+	unread := func(name record.Type, by string) told {
+		return told{r: archive.Record{Kind: record.Unsupported, Type: name, Person: ids[by]}}
 	}
 	imported := message(record.Text, "From before the archive began", record.Details{})
 	imported.r.Import = 1
@@ -139,7 +139,7 @@ func everything(ids map[string]people.ID) []told {
 
 	return []told{
 		message(record.Text, "The culvert is blocked.\nAgain.", record.Details{}),
-		mentioning, imported,
+		message(record.Text, "", record.Details{}), mentioning, imported,
 		message(record.Text, "Passed on", record.Details{Forwarded: 1}),
 		message(record.Text, "Passed on for ever", record.Details{Forwarded: 5, Expires: 7 * 24 * 3600}),
 		message(record.Text, "For a while", record.Details{Expires: 90}),
@@ -205,7 +205,7 @@ func everything(ids map[string]people.ID) []told {
 		message(record.History, "", record.Details{}), message(record.History, "", record.Details{Shared: 40}),
 		message(record.Media, "", record.Details{}),
 		message(record.Blank, "Waiting for this message", record.Details{}),
-		unread("pollCreationMessageV9"), unread("group_of_the_future"),
+		unread("pollCreationMessageV9", "bo"), unread("group_of_the_future", "bo"), unread("group_of_the_future", "group"),
 
 		edit(record.Text, "The culvert is half blocked.", record.Details{}),
 		edit(record.Image, "The other footbridge", record.Details{}),
