@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,9 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 		{name: "now by LID, now by number", changes: true},
 		{name: "phones that have not noticed", changes: true, ann: namesNumbers, bo: namesLIDs},
 		{name: "phones that have not noticed, out of order", changes: true, ann: namesLIDs, bo: func(v standin.Voice) standin.Voice { return namesNumbers(v).Garbled() }},
+		{name: "by the council itself", office: true},
+		{name: "by the council itself, resent", office: true, byNumber: true, ann: standin.Voice.Keyless, bo: standin.Voice.Garbled},
+		{name: "by the council itself, from its phone", office: true, ann: unanswered, bo: unanswered, supplied: true},
 		{name: "another number", renumbers: true},
 		{name: "another number, by number", byNumber: true, renumbers: true},
 	}
@@ -75,20 +79,20 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 	w.waitKept()
 	stop()
 
-	want := w.seen(ways[0].group, ways[0].sent)
+	want := ways[0].seen(w)
 	for _, s := range want {
 		if s.Kind == "" || s.Type == string(record.Sealed) {
 			t.Errorf("%s: no record, or one that could not be read: %+v", s.Message, s)
 		}
 	}
 	for _, y := range ways[1:] {
-		if diff := cmp.Diff(want, w.seen(y.group, y.sent)); diff != "" {
+		if diff := cmp.Diff(want, y.seen(w)); diff != "" {
 			t.Errorf("%s, not as live:\n%s", y.name, diff)
 		}
 	}
 	w.readsAgain()
 	for _, y := range ways {
-		if diff := cmp.Diff(want, w.seen(y.group, y.sent)); diff != "" {
+		if diff := cmp.Diff(want, y.seen(w)); diff != "" {
 			t.Errorf("%s, after it was read again:\n%s", y.name, diff)
 		}
 	}
@@ -206,6 +210,7 @@ type way struct {
 	supplied          bool                              // by the council's phone, after all else
 	changes           bool                              // of how the group addresses people, after every other message
 	renumbers         bool                              // Bo takes another number, again and again
+	office            bool                              // what Bo does, the council's account does
 	ann, bo           func(standin.Voice) standin.Voice // mishaps; nil: none
 
 	group *standin.Group
@@ -227,7 +232,11 @@ func (y *way) sendEverything(w *town) {
 		}
 		return mishap(m.In(y.group))
 	}
-	corpus := standin.Everything{From: corpusBegins, Ann: voice(w.ann, y.ann), Bo: voice(w.bo, y.bo)}
+	bo := w.bo
+	if y.office {
+		bo = w.phone
+	}
+	corpus := standin.Everything{From: corpusBegins, Ann: voice(w.ann, y.ann), Bo: voice(bo, y.bo)}
 	corpus.Before = func(n int) {
 		if y.changes {
 			y.group.SetAddressing(modes[n/2%2])
@@ -238,6 +247,27 @@ func (y *way) sendEverything(w *town) {
 		}
 	}
 	y.sent = corpus.Send()
+}
+
+// seen is what was seen of it; the council's account counts as Bo.
+func (y *way) seen(w *town) []seen {
+	all := w.seen(y.group, y.sent)
+	if !y.office {
+		return all
+	}
+	asBo := func(s string) string {
+		return strings.ReplaceAll(s, w.phone.Name()+" (name not verified)", "Cllr Bo Carter")
+	}
+	for i, s := range all {
+		if s.Own != (asBo(s.Member) != s.Member) {
+			w.t.Errorf("%s: by %s, and own: %t", s.Message, s.Member, s.Own)
+		}
+		all[i].Own, all[i].Member, all[i].Text = false, asBo(s.Member), asBo(s.Text)
+		for j, name := range s.Mentions {
+			all[i].Mentions[j] = asBo(name)
+		}
+	}
+	return all
 }
 
 // supply has the council's phone supply what it was asked for. What was to be viewed once

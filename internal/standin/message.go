@@ -161,9 +161,9 @@ func (m *Message) reaches(p *companion) bool {
 }
 
 // enclosed is the content as it goes into a pairwise message: what the account
-// itself sends to others reaches its companion wrapped up with its destination.
+// itself sends to one other reaches its companion wrapped up with its destination.
 func (m *Message) enclosed() *waE2E.Message {
-	if m.peer || m.voice.member != m.server().companion.account {
+	if m.peer || m.group != nil || m.voice.member != m.server().companion.account {
 		return m.content
 	}
 	return &waE2E.Message{DeviceSentMessage: &waE2E.DeviceSentMessage{
