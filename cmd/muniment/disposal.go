@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,9 +82,41 @@ func listDisposals(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
 		default:
 			n, state = l.Destroyed, fmt.Sprintf("destroyed %s, certificate %d", day(l.Closed), l.Run)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", l.ID, day(l.DrawnUp), l.DestroyOn.Long(), n, approvalOf(l, policy), printable(state))
+		of, err := groupsOfList(tx, cfg, l)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d%s\t%s\t%s\n", l.ID, day(l.DrawnUp), l.DestroyOn.Long(), n, of, approvalOf(l, policy), printable(state))
 	}
 	return w.Flush()
+}
+
+// groupsOfList says of which groups the records on a list are, where there are several.
+// Of what is destroyed the certificate tells.
+func groupsOfList(tx *sqlite.Tx, cfg config.Config, l disposal.List) (string, error) {
+	seqs, err := disposal.Items(tx, l.ID)
+	if err != nil {
+		return "", err
+	}
+	records, err := archive.Some(tx, seqs)
+	if err != nil {
+		return "", err
+	}
+	names, counts := groupNames(cfg), make(map[string]int)
+	for _, r := range records {
+		counts[names[r.Group]]++
+	}
+	if len(cfg.Groups) == 1 && len(counts) == 1 && counts[cfg.Groups[0].Name] > 0 {
+		return "", nil
+	}
+	var each []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		each = append(each, fmt.Sprintf("%d %s", counts[name], cmp.Or(printable(name), "of groups no longer configured")))
+	}
+	if len(each) == 0 {
+		return "", nil
+	}
+	return ": " + strings.Join(each, ", "), nil
 }
 
 // approvalOf says on what the destruction of l rests: of a run what it rested on,
