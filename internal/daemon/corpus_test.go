@@ -25,59 +25,15 @@ import (
 var corpusBegins = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 
 // The same messages give the same records, by LID and by number, live, after an absence,
-// resent because they could not be read, and resent so that they come after those
-// that refer to them.
+// resent because they could not be read, and so that they come after those that refer to
+// them; and they are the same when they are read again.
 func TestTheCorpusInEveryWay(t *testing.T) {
 	w := found(t)
-	ways := []*way{
-		{name: "live"}, {name: "live by number", byNumber: true},
-		{name: "offline", offline: true}, {name: "offline by number", byNumber: true, offline: true},
-		{name: "resent", ann: standin.Voice.Garbled, bo: standin.Voice.Garbled},
-		{name: "resent by number", byNumber: true, ann: standin.Voice.Keyless, bo: standin.Voice.Garbled},
-		{name: "out of order", ann: standin.Voice.Garbled},
-		{name: "out of order by number", byNumber: true, bo: standin.Voice.Keyless},
-		{name: "from the council's phone", ann: unanswered, bo: unanswered, supplied: true},
-		{name: "from the council's phone, by number", byNumber: true, ann: unanswered, bo: unanswered, supplied: true},
-		{name: "now by LID, now by number", changes: true},
-		{name: "phones that have not noticed", changes: true, ann: namesNumbers, bo: namesLIDs},
-		{name: "phones that have not noticed, out of order", changes: true, ann: namesLIDs, bo: func(v standin.Voice) standin.Voice { return namesNumbers(v).Garbled() }},
-		{name: "by the council itself", office: true},
-		{name: "by the council itself, resent", office: true, byNumber: true, ann: standin.Voice.Keyless, bo: standin.Voice.Garbled},
-		{name: "by the council itself, from its phone", office: true, ann: unanswered, bo: unanswered, supplied: true},
-		{name: "another number", renumbers: true},
-		{name: "another number, by number", byNumber: true, renumbers: true},
-	}
+	ways := corpusWays()
 	if testing.Short() {
 		ways = []*way{ways[0], ways[5], ways[12]}
 	}
-	for _, y := range ways {
-		y.found(w)
-	}
-	send := func(is func(*way) bool) {
-		for _, y := range ways {
-			if is(y) {
-				y.sendEverything(w)
-			}
-		}
-	}
-	stop := w.run()
-	send(func(y *way) bool { return !y.offline && !y.renumbers })
-	w.must(w.server.WaitSettled(w.soon()))
-	for _, y := range ways {
-		if y.supplied {
-			y.supply(w)
-		}
-	}
-	w.must(w.server.WaitSettled(w.soon()))
-	stop()
-	send(func(y *way) bool { return y.offline })
-	stop = w.run()
-	w.must(w.server.WaitSettled(w.soon()))
-	send(func(y *way) bool { return y.renumbers }) // in the end, for it happens in all groups
-	w.must(w.server.WaitSettled(w.soon()))
-	w.must(w.gapsOpen(0))
-	w.waitKept()
-	stop()
+	w.sendInEveryWay(ways)
 
 	want := ways[0].seen(w)
 	for _, s := range want {
@@ -85,20 +41,100 @@ func TestTheCorpusInEveryWay(t *testing.T) {
 			t.Errorf("%s: no record, or one that could not be read: %+v", s.Message, s)
 		}
 	}
-	for _, y := range ways[1:] {
-		if diff := cmp.Diff(want, y.seen(w)); diff != "" {
-			t.Errorf("%s, not as live:\n%s", y.name, diff)
+	same := func(when string) {
+		for _, y := range ways {
+			if diff := cmp.Diff(want, y.seen(w)); diff != "" {
+				t.Errorf("%s, %s: not as live:\n%s", y.name, when, diff)
+			}
 		}
 	}
+	same("as captured")
 	w.readsAgain()
-	for _, y := range ways {
-		if diff := cmp.Diff(want, y.seen(w)); diff != "" {
-			t.Errorf("%s, after it was read again:\n%s", y.name, diff)
-		}
-	}
+	same("read again")
 	w.accounted()
 	w.verifies()
 	w.onlyReceives()
+}
+
+// A way is one in which messages can arrive.
+type way struct {
+	name              string
+	byNumber, offline bool
+	ann, bo           func(standin.Voice) standin.Voice // mishaps; nil: none
+	supplied          bool                              // by the council's phone, after all else
+	changes           bool                              // of how the group addresses people, after every other message
+	office            bool                              // what Bo does, the council's account does
+	renumbers         bool                              // Bo takes another number, again and again
+
+	group *standin.Group
+	sent  []standin.Sent
+}
+
+func corpusWays() []*way {
+	garbled, keyless := standin.Voice.Garbled, standin.Voice.Keyless
+	// Of a phone that does not send again what could not be read.
+	unanswered := func(v standin.Voice) standin.Voice { return v.Garbled().Unhearing() }
+	// Of phones that name people so, whatever the group does.
+	numbers := func(v standin.Voice) standin.Voice { return v.Addressing(types.AddressingModePN) }
+	lids := func(v standin.Voice) standin.Voice { return v.Addressing(types.AddressingModeLID) }
+	late := func(v standin.Voice) standin.Voice { return numbers(v).Garbled() }
+	return []*way{
+		{name: "live"},
+		{name: "live by number", byNumber: true},
+		{name: "offline", offline: true},
+		{name: "offline by number", byNumber: true, offline: true},
+		{name: "resent", ann: garbled, bo: garbled},
+		{name: "resent by number", byNumber: true, ann: keyless, bo: garbled},
+		{name: "out of order", ann: garbled},
+		{name: "out of order by number", byNumber: true, bo: keyless},
+		{name: "from the council's phone", ann: unanswered, bo: unanswered, supplied: true},
+		{name: "from the council's phone, by number", byNumber: true, ann: unanswered, bo: unanswered, supplied: true},
+		{name: "now by LID, now by number", changes: true},
+		{name: "phones that have not noticed", changes: true, ann: numbers, bo: lids},
+		{name: "phones that have not noticed, out of order", changes: true, ann: lids, bo: late},
+		{name: "by the council itself", office: true},
+		{name: "by the council itself, resent", office: true, byNumber: true, ann: keyless, bo: garbled},
+		{name: "by the council itself, from its phone", office: true, ann: unanswered, bo: unanswered, supplied: true},
+		{name: "another number", renumbers: true},
+		{name: "another number, by number", byNumber: true, renumbers: true},
+	}
+}
+
+// sendInEveryWay has the daemon receive the corpus in each way, in a group of its own.
+func (w *town) sendInEveryWay(ways []*way) {
+	w.t.Helper()
+	for _, y := range ways {
+		y.found(w)
+	}
+	settled := func() { w.must(w.server.WaitSettled(w.soon())) }
+	stop := w.run()
+	for _, y := range ways {
+		if !y.offline && !y.renumbers {
+			y.sendEverything(w)
+			settled()
+		}
+		if y.supplied {
+			y.supply(w)
+			settled()
+		}
+	}
+	stop()
+	for _, y := range ways {
+		if y.offline {
+			y.sendEverything(w)
+		}
+	}
+	stop = w.run()
+	settled()
+	for _, y := range ways {
+		if y.renumbers { // in the end, for it happens in all groups
+			y.sendEverything(w)
+			settled()
+		}
+	}
+	w.must(w.gapsOpen(0))
+	w.waitKept()
+	stop()
 }
 
 // The same changes of a group give the same records, by LID and by number, live and after
@@ -194,28 +230,7 @@ func (w *town) changes(g *standin.Group) (all []seen) {
 	return all
 }
 
-// unanswered is of a phone that does not send again what could not be read.
-func unanswered(v standin.Voice) standin.Voice { return v.Garbled().Unhearing() }
-
 var modes = []types.AddressingMode{types.AddressingModePN, types.AddressingModeLID}
-
-// namesNumbers and namesLIDs make a phone name people so, whatever the group does.
-func namesNumbers(v standin.Voice) standin.Voice { return v.Addressing(types.AddressingModePN) }
-func namesLIDs(v standin.Voice) standin.Voice    { return v.Addressing(types.AddressingModeLID) }
-
-// A way is one in which messages can arrive.
-type way struct {
-	name              string
-	byNumber, offline bool
-	supplied          bool                              // by the council's phone, after all else
-	changes           bool                              // of how the group addresses people, after every other message
-	renumbers         bool                              // Bo takes another number, again and again
-	office            bool                              // what Bo does, the council's account does
-	ann, bo           func(standin.Voice) standin.Voice // mishaps; nil: none
-
-	group *standin.Group
-	sent  []standin.Sent
-}
 
 // found founds the group in which it is tried.
 func (y *way) found(w *town) {
