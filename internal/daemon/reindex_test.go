@@ -12,6 +12,7 @@ import (
 	"muniment/internal/content"
 	"muniment/internal/daemon"
 	"muniment/internal/journal"
+	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -69,7 +70,9 @@ func TestReadAgainIsAsReadLive(t *testing.T) {
 	live, later := &way{name: "live"}, &way{name: "read later"}
 	live.found(w)
 	later.found(w)
-	w.run()() // so that it is known who is in the groups
+	stop := w.run()
+	w.isListed()
+	stop()
 	later.sendEverything(w)
 	var old []*standin.Message
 	onPhonesOnly := map[string]bool{"photo to view once": true, "voice message to view once": true, "disappearing photo to view once": true}
@@ -93,7 +96,7 @@ func TestReadAgainIsAsReadLive(t *testing.T) {
 	}
 
 	before := w.seen(later.group, later.sent)
-	stop := w.run() // what waited is delivered once more
+	stop = w.run() // what waited is delivered once more
 	live.sendEverything(w)
 	w.must(w.server.WaitSettled(w.soon()))
 	stop()
@@ -131,4 +134,61 @@ func TestReadAgainIsAsReadLive(t *testing.T) {
 	if n := len(w.journaled(journal.Reindexed)); n != 2 {
 		t.Errorf("reindexed %d times, as the journal says", n)
 	}
+}
+
+// Changes of a group are read again as messages are; who is in the group now is told by
+// the lists, and not by a change of long ago.
+func TestChangesOfAGroupReadAgain(t *testing.T) {
+	w := found(t)
+	stop := w.run()
+	w.isListed()
+	stop()
+	bo := record.Address{JID: w.bo.LID().String(), Alt: w.bo.JID().String()}
+	change := func(s content.Stanza, who ...record.Participant) record.Received {
+		b := content.Change{Group: w.official.JID().String(), Actor: bo, At: time.Now().Add(-time.Hour).Unix(), Stanza: s, Participants: who}.Encode()
+		r, err := content.ReadChange(b)
+		w.must(err)
+		return r
+	}
+	subject := change(content.Stanza{Tag: "subject", Attrs: map[string]string{"subject": "Cranford Councillors"}})
+	demotion := change(content.Stanza{Tag: "demote"}, record.Participant{Address: record.Address{JID: w.phone.LID().String()}})
+	future := change(content.Stanza{Tag: "of_the_future"})
+	if subject.Kind != record.Group || demotion.Kind != record.Participants || future.Kind != record.Unsupported {
+		t.Fatalf("%s, %s, %s", subject.Kind, demotion.Kind, future.Kind)
+	}
+	var admins int
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			before, err := people.Admins(tx, subject.Group)
+			if err != nil {
+				return err
+			}
+			admins = len(before)
+			a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
+			for _, r := range []record.Received{subject, demotion, future} {
+				r.Kind, r.Type, r.Text, r.Details, r.Participants = record.Unsupported, "group_old", "", "", nil
+				if err == nil {
+					_, err = a.Capture(tx, time.Now(), r)
+				}
+			}
+			return err
+		})
+	})
+	if x := w.reindexes(false); x.News[record.Group] != 1 || x.News[record.Participants] != 1 || x.Unread["group_old"] != 1 || len(x.Otherwise) > 0 {
+		t.Errorf("read: %v; not: %v; otherwise: %v", x.News, x.Unread, x.Otherwise)
+	}
+	if r := w.records()[subject.ID][0]; r.Kind != record.Group || r.Type != record.Subject || r.Text != "Cranford Councillors" {
+		t.Errorf("%+v", r)
+	}
+	if r := w.records()[demotion.ID][0]; r.Type != record.Demoted || len(r.Participants) != 1 {
+		t.Errorf("%+v", r)
+	}
+	w.read(func(tx *sqlite.Tx) error {
+		now, err := people.Admins(tx, subject.Group)
+		if len(now) != admins || admins == 0 {
+			t.Errorf("%d admins; before, %d", len(now), admins)
+		}
+		return err
+	})
+	w.verifies()
 }

@@ -7,6 +7,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/journal"
+	"muniment/internal/mail"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
@@ -182,6 +183,19 @@ func TestAVoteForAnOptionThatComesLater(t *testing.T) {
 		t.Errorf("when the option has come: %+v", r)
 	}
 	w.search("bell", w.the(option).Seq, w.the(vote).Seq)
+
+	stop = w.run() // and where both wait for the poll
+	poll = w.ann.Unhearing().Garbled().PollsFreely("What shall we plant?", "Bulbs")
+	vote = w.ann.Votes(poll, "Bulbs")
+	w.bo.Sealed().AddsOption(poll, "An oak")
+	changed := w.ann.Votes(poll, "An oak")
+	w.must(w.server.WaitSettled(w.soon()))
+	poll.Resend()
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	if r := w.the(changed); r.Text != "An oak" || r.Details.Unknown != 0 || !r.Effective || w.the(vote).Text != "Bulbs" {
+		t.Errorf("when the poll has come: %+v", r)
+	}
 	w.verifies()
 	w.accounted()
 }
@@ -193,6 +207,7 @@ func TestOldMarks(t *testing.T) {
 	w.run()() // who is in the group
 	m, taken := w.ann.Says("The weir is blocked."), w.ann.Says("The bench is broken.")
 	mark, other, back := w.bo.Reacts(m, "📌"), w.bo.Reacts(taken, "📌"), w.bo.TakesBack(taken)
+	elsewhere := w.listed("Elsewhere")
 	old := w.ann.Says("The lamp is out.")
 	oldMark := w.bo.Reacts(old, "📌")
 	by := w.stranger.Reacts(old, "📌")
@@ -203,7 +218,12 @@ func TestOldMarks(t *testing.T) {
 	}
 	w.captures(asIs, m, taken)
 	w.captures(longAgo, old)
-	w.capturesUnread(mark, other, back, oldMark, by)
+	w.capturesUnread(mark, other, oldMark, by)
+	var between []*standin.Message
+	for range 60 { // more than are set at once
+		between = append(between, w.ann.In(elsewhere).Says("Well."))
+	}
+	w.capturesUnread(append(between, back)...)
 	if x := w.reindexes(false); x.News[record.Reaction] != 5 {
 		t.Errorf("read: %v", x.News)
 	}
@@ -215,6 +235,13 @@ func TestOldMarks(t *testing.T) {
 	for _, email := range w.post.Emails() {
 		said += plain(email)
 	}
+	w.read(func(tx *sqlite.Tx) error {
+		cancelled, err := mail.List(tx, mail.Cancelled)
+		if len(cancelled) != 0 {
+			t.Errorf("%d emails were owed for a moment", len(cancelled))
+		}
+		return err
+	})
 	if n := len(w.post.Emails()); n != 2 || !strings.Contains(said, "The weir is blocked.") || strings.Contains(said, "The lamp is out.") {
 		t.Errorf("the %d emails say %s", n, said)
 	}
