@@ -281,6 +281,9 @@ func (y *way) seen(w *town) []seen {
 		for j, name := range s.Mentions {
 			all[i].Mentions[j] = asBo(name)
 		}
+		for j, quote := range s.Quotes {
+			all[i].Quotes[j] = asBo(quote)
+		}
 	}
 	return all
 }
@@ -314,6 +317,7 @@ type seen struct {
 	ReplyTo, Amends              string // by what the corpus calls them
 	EditedBy, DeletedBy          string
 	Mentions, Participants       []string
+	Quotes                       []string
 	Own, Answers, Entitled, Held bool
 	Effective                    bool
 }
@@ -372,7 +376,23 @@ func (w *town) saw(db *sqlite.DB, tx *sqlite.Tx, names *people.Names, which map[
 	if r.HasFile {
 		s.File = w.kept(db, tx, r)
 	}
+	s.Quotes = w.quoted(tx, names, r.Seq)
 	return s
+}
+
+// quoted says what a record quotes.
+func (w *town) quoted(tx *sqlite.Tx, names *people.Names, seq record.Seq) (quotes []string) {
+	w.t.Helper()
+	rows, err := tx.Query("SELECT sender, text FROM quotation WHERE record = ? ORDER BY n", seq)
+	w.must(err)
+	defer rows.Close()
+	for rows.Next() {
+		var sender, text string
+		w.must(rows.Scan(&sender, &text))
+		quotes = append(quotes, fmt.Sprintf("%s: %q", names.OfJID(sender), text))
+	}
+	w.must(rows.Err())
+	return quotes
 }
 
 // kept says what is kept of a record's file.
