@@ -207,7 +207,7 @@ func (s *stage) roster(ctx context.Context, n narrator, db *sqlite.DB, day reten
 func (s *stage) lookAfter(ctx context.Context, n narrator) error {
 	n.scene("Can it be trusted?")
 	n.says("`muniment verify` computes every record anew and compares it with the signed ledger, " +
-		"and every file with what WhatsApp delivered:")
+		"and every file with what was delivered:")
 	n.says("")
 	return s.verify(ctx, n)
 }

@@ -30,7 +30,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Verify computes every record and journal entry anew and compares it with the
 ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints. What
 could be read only after it was captured, it compares with the journal. It reads every
-photo and other file and compares it with what WhatsApp delivered.
+photo and other file and compares it with what was delivered.
 It needs no rest: the daemon may run meanwhile.
 
 With --checkpoint it also compares the archive with a checkpoint from elsewhere,
@@ -115,7 +115,7 @@ func printReport(out io.Writer, r verify.Report) error {
   %d records are what they were when captured
   %d records were destroyed lawfully; their stubs stand
   %d journal entries are what they were when written
-  %d photos and other files are what WhatsApp delivered
+  %d photos and other files are what was delivered
   %d signed checkpoints agree with the ledger of %d leaves
 `, r.Records, r.Stubs, r.Entries, r.Files, r.Checkpoints, r.Leaves)
 		if r.Reread > 0 {

@@ -162,7 +162,7 @@ func (v *Vault) Check(ctx context.Context, m Media) (fault string, err error) {
 	defer f.Close()
 	switch _, err := prove(ctx, f, m); {
 	case errors.Is(err, errOther):
-		return fmt.Sprintf("the file of record %d is not what WhatsApp delivered: it was altered or damaged", m.Seq), nil
+		return fmt.Sprintf("the file of record %d is not what was delivered: it was altered or damaged", m.Seq), nil
 	case errors.Is(err, ErrDamaged):
 		return fmt.Sprintf("the file of record %d does not open with what is known of it: that was altered", m.Seq), nil
 	case err != nil:

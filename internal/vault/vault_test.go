@@ -273,8 +273,8 @@ func TestFilesThatAreAlteredOrMissing(t *testing.T) {
 
 	for seq, want := range map[record.Seq]string{
 		1: "the file of record 1 is missing from the media directory",
-		2: "the file of record 2 is not what WhatsApp delivered: it was altered or damaged",
-		3: "the file of record 3 is not what WhatsApp delivered: it was altered or damaged",
+		2: "the file of record 2 is not what was delivered: it was altered or damaged",
+		3: "the file of record 3 is not what was delivered: it was altered or damaged",
 		4: "",
 	} {
 		if fault, err := c.vault.Check(t.Context(), c.file(seq)); fault != want || err != nil {
