@@ -52,7 +52,8 @@ func edited(m, e archive.Record) archive.Record {
 	if saying.IsFile(m.Type) { // only the words on it can be edited
 		is.Seconds, is.Pages, e.Type = was.Seconds, was.Pages, m.Type
 	}
-	m.Kind, m.Seq, m.Sent, m.Type, m.Text, m.Mentions, m.Details = record.Message, e.Seq, e.Sent, e.Type, e.Text, e.Mentions, is
+	m.Kind, m.Type, m.Text, m.Mentions, m.Details = record.Message, e.Type, e.Text, e.Mentions, is
+	m.Seq, m.Sent, m.Captured, m.ReadAt = e.Seq, e.Sent, e.Captured, e.ReadAt
 	return m
 }
 

@@ -59,7 +59,7 @@ func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
 		{"Messages", n.Messages},
 		{"Reactions", n.Reactions},
 		{"Joins and leaves", n.Changes},
-		{"Other, such as photos", n.Other},
+		{"Other, such as votes and edits", n.Other},
 	} {
 		if k.n > 0 {
 			fs = append(fs, fact{k.name, saying.Number(int64(k.n))})

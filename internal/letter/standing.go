@@ -115,7 +115,7 @@ func (r reading) votes(poll archive.Record, followers []archive.Record) *standin
 		return &ballots[i]
 	}
 	secret := false
-	if b := poll.Details.Poll; b != nil {
+	if b := r.teller().Details(poll.Details).Poll; b != nil {
 		secret = b.Secret
 		for _, o := range b.Options {
 			find(o)
@@ -127,7 +127,7 @@ func (r reading) votes(poll archive.Record, followers []archive.Record) *standin
 		case f.Kind == record.Vote && f.Type == record.Sealed:
 			sealed++
 		case f.Kind == record.Option && f.Type != record.Sealed:
-			find(f.Text).by = r.name(f.Person)
+			find(r.teller().Text(f)).by = r.name(f.Person)
 		}
 	}
 	for _, v := range last(followers, record.Vote) {
@@ -136,7 +136,7 @@ func (r reading) votes(poll archive.Record, followers []archive.Record) *standin
 		}
 		voters++
 		nameless += v.Details.Unknown
-		for _, o := range v.Details.Chosen {
+		for _, o := range r.teller().Details(v.Details).Chosen {
 			b := find(o)
 			b.names = append(b.names, r.name(v.Person))
 		}

@@ -87,11 +87,30 @@ func (t Teller) Brief(r archive.Record, most int) string {
 	return what + ": " + words
 }
 
-// content tells what a message says. Of most types the fields are told; what the
-// message says besides in its text comes after them.
-func (t Teller) content(r archive.Record) (s Saying) {
+// content tells what a message says: what is in fields, and after that what it says
+// besides in its text.
+func (t Teller) content(r archive.Record) Saying {
+	s := Saying{What: Capital(nouns[r.Type])}
 	d := t.Details(r.Details)
-	s.What = Capital(nouns[r.Type])
+	if files[r.Type] {
+		s.Extent = duration(d.Seconds)
+	}
+	fields(&s, r, d)
+	left := rest(t.Text(r), s.Words)
+	if r.Type == record.Menu { // its text introduces what can be chosen
+		s.Words, left = left, s.Words
+	}
+	s.Words = append(s.Words, left...)
+	s.Words = append(s.Words, link(d.Link, s.Words)...)
+	if s.What == "" && len(s.Words) == 0 {
+		s.Notes = append(s.Notes, "It has no words.")
+	}
+	s.Notes = append(s.Notes, part(r)...)
+	return s
+}
+
+// fields tells in s what r says in the fields d.
+func fields(s *Saying, r archive.Record, d record.Details) {
 	switch r.Type {
 	case record.Document:
 		if d.Pages > 0 {
@@ -106,7 +125,7 @@ func (t Teller) content(r archive.Record) (s Saying) {
 		if noun := nouns[d.Once]; noun != "" {
 			s.What = Capital(noun) + " sent to be viewed once"
 		}
-		s.Notes = []string{"WhatsApp does not make it available to linked devices."}
+		s.Notes = append(s.Notes, "WhatsApp does not make it available to linked devices.")
 	case record.Contact:
 		if len(d.Contacts) > 1 {
 			s.What = "Contact cards"
@@ -120,19 +139,17 @@ func (t Teller) content(r archive.Record) (s Saying) {
 			s.Notes = append(s.Notes, "Accurate to "+Count(d.Place.Accuracy, "metre")+".")
 		}
 	case record.Poll:
-		ballot(&s, d)
+		ballot(s, d)
 	case record.PollResult:
-		result(&s, d)
+		result(s, d)
 	case record.Event:
-		event(&s, d)
+		event(s, d)
 	case record.Invite:
-		event(&s, d)
+		event(s, d)
 		if s.What = "Invitation"; invitations[d.Called] != "" {
 			s.What += " to " + invitations[d.Called]
 		}
-		if d.Until != nil {
-			s.Notes = append(s.Notes, "It can be accepted until "+Moment(*d.Until)+".")
-		}
+		s.Notes = append(s.Notes, ends(d)...)
 	case record.Comment:
 		s.What = "Comment on " + the("message", r.ReplyTo)
 	case record.Menu:
@@ -141,13 +158,11 @@ func (t Teller) content(r archive.Record) (s Saying) {
 		s.Words = d.Chosen
 	case record.Payment:
 		s.What, s.Extent = cmp.Or(payments[d.Called], s.What), d.Amount
-		if d.Until != nil {
-			s.Notes = append(s.Notes, "It can be accepted until "+Moment(*d.Until)+".")
-		}
+		s.Notes = append(s.Notes, ends(d)...)
 	case record.Order:
 		s.Extent = strings.Join(nonEmpty(d.Called, d.Amount), ", ")
 	case record.Call:
-		event(&s, d)
+		event(s, d)
 		s.What, s.Extent = "Call in the group", strings.Join(nonEmpty(d.Called, duration(d.Seconds)), ", ")
 		if r.Answers {
 			s.Notes = append(s.Notes, "Of "+the("call", r.ReplyTo)+".")
@@ -160,20 +175,14 @@ func (t Teller) content(r archive.Record) (s Saying) {
 	case record.Blank:
 		s.What = "A message whose words the phone’s export does not have"
 	}
-	if s.Extent == "" && files[r.Type] {
-		s.Extent = duration(d.Seconds)
+}
+
+// ends says until when an invitation can be accepted.
+func ends(d record.Details) []string {
+	if d.Until == nil {
+		return nil
 	}
-	if r.Type == record.Menu { // its text introduces what can be chosen
-		s.Words = append(rest(t.Text(r), s.Words), s.Words...)
-	} else {
-		s.Words = append(s.Words, rest(t.Text(r), s.Words)...)
-	}
-	s.Words = append(s.Words, link(d.Link, s.Words)...)
-	if s.What == "" && len(s.Words) == 0 {
-		s.Notes = []string{"It has no words."}
-	}
-	s.Notes = append(s.Notes, part(r)...)
-	return s
+	return []string{"It can be accepted until " + Moment(*d.Until) + "."}
 }
 
 // rest returns what of text is not in said already, in one piece.

@@ -75,7 +75,7 @@ func attempted(r, target archive.Record) bool {
 
 // deed tells what somebody did to a message.
 func (t Teller) deed(r archive.Record) (s Saying) {
-	d := r.Details
+	d := t.Details(r.Details)
 	message := the("message", r.ReplyTo)
 	switch r.Kind {
 	case record.Reaction:
@@ -178,7 +178,7 @@ func (t Teller) participants(r archive.Record) Saying {
 		if len(names) == 0 {
 			s.What = "WhatsApp’s list of who is in the group names nobody"
 		}
-		s.Words, s.Notes = setUp(r.Details.Settings)
+		s.Words, s.Notes = setUp(t.Details(r.Details).Settings)
 	default:
 		s.What = "Who is in the group was changed" + t.by(r)
 	}

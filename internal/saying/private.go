@@ -1,6 +1,7 @@
 package saying
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,23 +67,85 @@ func bringsCards(r archive.Record) bool {
 // without numbers that are not to be shown.
 func (t Teller) Text(r archive.Record) string {
 	text := t.Names.Mentioning(r.Text, r.Mentions)
-	if bringsCards(r) {
+	switch {
+	case r.Kind == record.Option: // as votes for it have it
+		text = t.named(text)
+	case bringsCards(r):
 		text = t.hide(text)
 	}
 	return text
 }
 
-// Details returns d without numbers that are not to be shown.
+// Details returns d as it may be shown: with mentions as names, and without numbers that
+// are not to be shown. Whom an option of a poll mentions is not said in the votes for it,
+// so that every mention of somebody known is taken for one.
 func (t Teller) Details(d record.Details) record.Details {
+	all := func(list []string) (said []string) {
+		for _, s := range list {
+			said = append(said, t.named(s))
+		}
+		return said
+	}
+	d.Chosen, d.Offers, d.Amount, d.Called, d.Reason = all(d.Chosen), all(d.Offers), t.named(d.Amount), t.named(d.Called), t.named(d.Reason)
+	if d.Link != nil {
+		d.Link = &record.Link{URL: t.named(d.Link.URL), Title: t.named(d.Link.Title), Description: t.named(d.Link.Description)}
+	}
+	if p := d.Place; p != nil {
+		named := *p
+		named.Name, named.Address = t.named(p.Name), t.named(p.Address)
+		d.Place = &named
+	}
+	if b := d.Poll; b != nil {
+		named := *b
+		named.Question, named.Options, named.Correct = t.named(b.Question), all(b.Options), t.named(b.Correct)
+		d.Poll = &named
+	}
+	d.Tally = slices.Clone(d.Tally)
+	for i := range d.Tally {
+		d.Tally[i].Option = t.named(d.Tally[i].Option)
+	}
+	if e := d.Event; e != nil {
+		named := *e
+		named.Name, named.Description, named.Link = t.named(e.Name), t.named(e.Description), t.named(e.Link)
+		d.Event = &named
+	}
+	d.Settings = maps.Clone(d.Settings)
+	for name, value := range d.Settings {
+		d.Settings[name] = t.named(value)
+	}
 	d.Contacts = slices.Clone(d.Contacts)
 	for i, c := range d.Contacts {
-		c.Name, c.Organisation, c.Numbers = t.hide(c.Name), t.hide(c.Organisation), slices.Clone(c.Numbers)
-		for j, n := range c.Numbers {
-			if c.Numbers[j] = t.hide(n); t.known(n) {
-				c.Numbers[j] = NotShown
-			}
-		}
-		d.Contacts[i] = c
+		d.Contacts[i] = t.card(c)
 	}
 	return d
+}
+
+// card is Details for a contact card.
+func (t Teller) card(c record.Card) record.Card {
+	c.Name, c.Organisation = t.hide(t.named(c.Name)), t.hide(t.named(c.Organisation))
+	c.Numbers, c.Emails = slices.Clone(c.Numbers), slices.Clone(c.Emails)
+	for i, n := range c.Numbers {
+		if c.Numbers[i] = t.hide(t.named(n)); t.known(n) {
+			c.Numbers[i] = NotShown
+		}
+	}
+	for i, e := range c.Emails {
+		c.Emails[i] = t.hide(t.named(e))
+	}
+	return c
+}
+
+// mention is how WhatsApp writes one: @ and a number or LID.
+var mention = regexp.MustCompile(`@[0-9]+`)
+
+// named returns s with every mention of somebody known as a name.
+func (t Teller) named(s string) string {
+	return mention.ReplaceAllStringFunc(s, func(m string) string {
+		for _, server := range []string{"@s.whatsapp.net", "@lid"} {
+			if p := t.Names.Behind(record.Address{JID: m[1:] + server}); p != 0 {
+				return "@" + t.Names.Of(p)
+			}
+		}
+		return m
+	})
 }

@@ -2,6 +2,7 @@ package saying
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -9,6 +10,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,16 +38,16 @@ var (
 )
 
 // town returns who tells of the people, and who they are.
-func town(t *testing.T) (teller Teller, ids map[string]people.ID) {
+func town(t testing.TB) (teller Teller, ids map[string]people.ID) {
 	t.Helper()
-	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
 	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	ids = make(map[string]people.ID)
-	err = db.Write(t.Context(), func(tx *sqlite.Tx) error {
+	err = db.Write(context.Background(), func(tx *sqlite.Tx) error {
 		if err := archive.Lay(tx, now, "test"); err != nil {
 			return err
 		}
@@ -391,4 +393,83 @@ func TestNumbersOnCards(t *testing.T) {
 			t.Errorf("%s was typed, and is shown as %q", number, got)
 		}
 	}
+}
+
+// However somebody is mentioned, and wherever in the details, his number is not shown.
+func TestMentionsInDetails(t *testing.T) {
+	teller, _ := town(t)
+	var d record.Details
+	fill(reflect.ValueOf(&d).Elem(), "@447700900101 @100000000000103 @447700900999")
+	d.Part, d.Once, d.Version = "", "", "" // codes
+	before := d.Encode()
+	shown := teller.Details(d).Encode()
+	if n := strings.Count(before, "@447700900101"); n < 20 || strings.Count(shown, "@Cllr Ann Brook") != n {
+		t.Errorf("%d mentions became\n%s", n, shown)
+	}
+	if strings.Contains(shown, "447700900101") || strings.Contains(shown, "100000000000103") || !strings.Contains(shown, "@447700900999") {
+		t.Errorf("the details are shown as\n%s", shown)
+	}
+	if d.Encode() != before {
+		t.Error("the record itself has changed")
+	}
+	vote := teller.Of(archive.Record{Kind: record.Vote, Type: record.Cast, Details: d}, archive.Record{})
+	if strings.Contains(vote.Text(), "0101") {
+		t.Errorf("a vote is shown as %q", vote.Text())
+	}
+}
+
+// fill sets every text within v.
+func fill(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Pointer:
+		if v.Type() != reflect.TypeFor[*time.Time]() {
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem(), text)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), text)
+	case reflect.Map:
+		value := reflect.New(v.Type().Elem()).Elem()
+		fill(value, text)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(reflect.ValueOf(record.Subject), value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), text)
+		}
+	}
+}
+
+// Whatever a message holds, all its words are told, once, and it is told as something.
+func FuzzWords(f *testing.F) {
+	teller, ids := town(f)
+	for _, e := range everything(ids) {
+		f.Add(string(e.r.Kind), string(e.r.Type), e.r.Text, e.r.Details.Encode())
+	}
+	f.Fuzz(func(t *testing.T, kind, typ, text, details string) {
+		d, err := record.ParseDetails(details)
+		if err != nil {
+			return
+		}
+		r := archive.Record{Seq: 99, Kind: record.Kind(kind), Type: record.Type(typ), Text: text, Details: d, Person: ids["ann"], Group: group}
+		s := teller.Of(r, archive.Record{})
+		if s.What == "" && len(s.Words) == 0 && len(s.Notes) == 0 {
+			t.Error("nothing is told")
+		}
+		if r.Kind == record.Message && teller.Brief(r, 20) == "" {
+			t.Error("nothing is told in brief")
+		}
+		if r.Kind != record.Message && r.Kind != record.Edit || r.Type == record.Sealed {
+			return
+		}
+		said := OneLine(strings.Join(s.Words, "\n"))
+		for _, line := range Lines(teller.Text(r)) {
+			if !strings.Contains(said, OneLine(line)) {
+				t.Errorf("%q is not told in %q", line, said)
+			}
+		}
+	})
 }
