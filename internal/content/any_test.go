@@ -152,3 +152,15 @@ func TestDeepNesting(t *testing.T) {
 		readsAgain(t, r)
 	}
 }
+
+// A message that quotes without end must still be captured, or it comes again for ever.
+func TestQuotationsWithoutEnd(t *testing.T) {
+	var cards []*waE2E.ContactMessage
+	for i := range 100_000 {
+		cards = append(cards, &waE2E.ContactMessage{ContextInfo: &waE2E.ContextInfo{StanzaID: str("a"), Participant: str(fmt.Sprint(i, "@lid"))}})
+	}
+	r, _ := reader().Read(fromAnn(), &waE2E.Message{ContactsArrayMessage: &waE2E.ContactsArrayMessage{Contacts: cards}})
+	if len(r.Quotations) != maxQuotations {
+		t.Errorf("%d quotations", len(r.Quotations))
+	}
+}

@@ -13,13 +13,18 @@ import (
 // because each must go with its own original.
 //
 // What is in fields that this program's whatsmeow does not know stays where it is;
-// nobody can tell what it is.
+// nobody can tell what it is. So does what is beyond maxQuotations.
 func (r Reader) takeQuotations(m *waE2E.Message, rec record.Received) []record.Quotation {
 	r.Original = nil // whatever is here by now, a quotation says the same
 	q := quoter{reading: reading{Reader: r, Received: rec}}
 	q.walk(m.ProtoReflect())
 	return q.taken
 }
+
+// maxQuotations bounds what one message can cost: each quotation may name a person and a
+// message of its own, and all of them are captured in one transaction, which must not
+// last longer than the capture of a message may. Phones quote one message.
+const maxQuotations = 4096
 
 type quoter struct {
 	reading
@@ -35,7 +40,7 @@ func (q *quoter) walk(m protoreflect.Message) {
 
 // take moves what quotes out of c.
 func (q *quoter) take(c *waE2E.ContextInfo) {
-	if !quotes(c) {
+	if !quotes(c) || len(q.taken) >= maxQuotations {
 		return
 	}
 	moved := &waE2E.ContextInfo{
