@@ -50,7 +50,7 @@ func (r *reading) about(key *waCommon.MessageKey) bool {
 // It is written from the point of view of r's sender: fromMe means a message of their
 // own, whatever the participant.
 func (r *reading) target(key *waCommon.MessageKey) (record.Ref, bool) {
-	target := record.Ref{ID: Valid(key.GetID()), Sender: r.Sender}
+	target := record.Ref{ID: ID(key.GetID()), Sender: r.Sender}
 	if !key.GetFromMe() {
 		jid, ok := user(key.GetParticipant())
 		if !ok {

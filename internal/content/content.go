@@ -43,7 +43,7 @@ type Original struct {
 // Envelope is what is known of a message besides what it says.
 type Envelope struct {
 	Group    string // JID
-	ID       string // message ID; only our own phone can leave it empty
+	ID       string // as [ID] makes it; only our own phone can leave it empty
 	Sender   record.Address
 	PushName string
 	Own      bool
@@ -206,6 +206,16 @@ func user(s string) (types.JID, bool) {
 // Same reports whether a and b are one person, as far as they themselves tell.
 func Same(a, b record.Address) bool {
 	return a.JID == b.JID || a.Alt != "" && a.Alt == b.JID || b.Alt != "" && a.JID == b.Alt
+}
+
+// ID is the ID of a message by which it is known here. Its sender chose it, and could
+// choose one that was made here, such as that of a call or of a change of the group, before
+// that comes. Ours have a colon; theirs have none, but for this.
+func ID(sent string) string {
+	if strings.Contains(sent, ":") {
+		sent = "sent:" + sent
+	}
+	return Valid(sent)
 }
 
 // Valid makes what a sender wrote a text: protobuf does not ask for that.

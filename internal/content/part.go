@@ -159,7 +159,7 @@ func (r *reading) belongs() {
 		return
 	}
 	if id := c.GetStanzaID(); id != "" {
-		r.Target = &record.Ref{ID: Valid(id), Sender: r.named(c.GetParticipant(), r.Group)}
+		r.Target = &record.Ref{ID: ID(id), Sender: r.named(c.GetParticipant(), r.Group)}
 	}
 }
 

@@ -52,7 +52,7 @@ func (q *quoter) take(c *waE2E.ContextInfo) {
 
 	at := len(q.taken)
 	q.taken = append(q.taken, record.Quotation{
-		Of: record.Ref{ID: Valid(moved.GetStanzaID()), Sender: q.named(moved.GetParticipant(), q.Group)},
+		Of: record.Ref{ID: ID(moved.GetStanzaID()), Sender: q.named(moved.GetParticipant(), q.Group)},
 	})
 	var text []string
 	question := moved.GetQuestionReplyQuotedMessage()

@@ -86,10 +86,10 @@ func (r *reading) decrypt(s seal, o Original) (plain []byte, ok bool) {
 		for _, use := range s.uses {
 			for _, author := range authors {
 				for _, sender := range senders {
-					key := hkdfutil.SHA256(secret, nil, []byte(r.Target.ID+author+sender+use), 32)
+					key := hkdfutil.SHA256(secret, nil, []byte(s.of.GetID()+author+sender+use), 32)
 					var bound []byte
 					if s.bound {
-						bound = []byte(r.Target.ID + "\x00" + sender)
+						bound = []byte(s.of.GetID() + "\x00" + sender)
 					}
 					if plain, err := gcmutil.Decrypt(key, iv, payload, bound); err == nil {
 						return plain, true

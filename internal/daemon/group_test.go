@@ -276,7 +276,7 @@ func TestACallIsOneRecord(t *testing.T) {
 			w.must(w.server.WaitSettled(w.soon()))
 			stop()
 			all := w.records()
-			rs := all[call.ID()]
+			rs := all["call:"+call.ID()]
 			if len(rs) != 1 || rs[0].Kind != record.Message || rs[0].Type != record.Call || rs[0].Details.Called != "video" {
 				t.Errorf("records of the call: %+v", rs)
 			}

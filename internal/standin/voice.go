@@ -96,6 +96,12 @@ func (v Voice) Reusing(m *Message) Voice {
 	return v
 }
 
+// Bearing sends under that ID.
+func (v Voice) Bearing(id string) Voice {
+	v.id = id
+	return v
+}
+
 // Quoting makes what is sent a reply to m.
 func (v Voice) Quoting(m *Message) Voice {
 	v.quoting = m

@@ -11,8 +11,8 @@ import (
 )
 
 // call makes the record of a call in a listed group: who began it, when, and whether with
-// pictures, if WhatsApp says. It bears the call's ID, as a phone's own note of the call
-// does, so that the two are one if they have the same sender.
+// pictures, if WhatsApp says. Its ID is made of the call's, which everybody is told: a
+// message that bears that is another record.
 func (t translator) call(m types.BasicCallMeta, media string) (r record.Received, is bool) {
 	group := m.GroupJID
 	if group.IsEmpty() {
@@ -27,9 +27,9 @@ func (t translator) call(m types.BasicCallMeta, media string) (r record.Received
 	by := t.address(m.CallCreator, m.CallCreatorAlt, group)
 	r = record.Received{
 		Kind: record.Message, Type: record.Call,
-		Group: group.String(), ID: content.Valid(m.CallID), Sender: by, Own: t.own[by.JID], Sent: m.Timestamp.UTC(),
+		Group: group.String(), ID: "call:" + content.Valid(m.CallID), Sender: by, Own: t.own[by.JID], Sent: m.Timestamp.UTC(),
 	}
-	if r.ID == "" {
+	if m.CallID == "" {
 		r.ID = fmt.Sprintf("unnamed:call:%d", r.Sent.Unix())
 	}
 	switch media { // in the words of package content

@@ -322,9 +322,9 @@ func TestCalls(t *testing.T) {
 				return record.Received{Kind: record.Message, Type: record.Call, Group: w.group.JID().String(), ID: id, Sender: by, Details: details}
 			}
 			want := []record.Received{
-				call(first.ID(), address(w.ann), `{"called":"video"}`),
-				call(first.ID(), address(w.ann), ""), call(first.ID(), address(w.ann), ""), // the archive knows it by its ID
-				call(second.ID(), address(w.bo), `{"called":"voice"}`),
+				call("call:"+first.ID(), address(w.ann), `{"called":"video"}`),
+				call("call:"+first.ID(), address(w.ann), ""), call("call:"+first.ID(), address(w.ann), ""), // the archive knows it by its ID
+				call("call:"+second.ID(), address(w.bo), `{"called":"voice"}`),
 			}
 			if diff := cmp.Diff(want, rs, cmpopts.IgnoreFields(record.Received{}, "Sent")); diff != "" {
 				t.Errorf("records (-want +got):\n%s", diff)
@@ -354,7 +354,7 @@ func TestWhatCannotBeDeliveredAgainIsDoneAgain(t *testing.T) {
 	call := w.ann.Calls(false)
 	m.await("the failure", func() bool { return m.failed == 1 })
 	w.ann.Says("After it.")
-	if rs := m.awaitRecords(2); rs[0].ID != call.ID() || rs[1].Text != "After it." {
+	if rs := m.awaitRecords(2); rs[0].ID != "call:"+call.ID() || rs[1].Text != "After it." {
 		t.Errorf("records %+v", rs)
 	}
 	m.balance()

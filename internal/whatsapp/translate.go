@@ -40,7 +40,7 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 	}
 	e := t.envelope(evt.Info)
 	if evt.SourceWebMsg != nil {
-		e.ID = evt.SourceWebMsg.GetKey().GetID()
+		e.ID = content.ID(evt.SourceWebMsg.GetKey().GetID())
 	}
 	return t.reader.Read(e, raw)
 }
@@ -48,7 +48,7 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 func (t translator) envelope(info types.MessageInfo) content.Envelope {
 	return content.Envelope{
 		Group:    info.Chat.String(),
-		ID:       info.ID,
+		ID:       content.ID(info.ID),
 		Sender:   t.address(info.Sender, info.SenderAlt, info.Chat),
 		PushName: info.PushName,
 		Own:      info.IsFromMe,

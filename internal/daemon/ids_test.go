@@ -1,0 +1,79 @@
+package daemon_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
+
+	"muniment/internal/archive"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// all returns the records of which is is true.
+func (w *town) all(is func(archive.Record) bool) (all []archive.Record) {
+	w.t.Helper()
+	w.read(func(tx *sqlite.Tx) error {
+		return archive.Each(tx, func(r archive.Record) error {
+			if is(r) {
+				all = append(all, r)
+			}
+			return nil
+		})
+	})
+	return all
+}
+
+// Whoever sends a message chooses its ID. The ID of a call, which everybody is told, hides
+// nothing that its caller says; nor does the archive's own for it.
+func TestAMessageThatBearsTheIDOfACall(t *testing.T) {
+	w := found(t)
+	stop := w.run()
+	call := w.ann.In(w.official).Calls(false)
+	for _, id := range []string{call.ID(), "call:" + call.ID()} {
+		m := w.ann.Bearing(id).Says("We sell the field.")
+		w.bo.Replies(m, "Not for less than it is worth.")
+		w.ann.Sealed().Edits(m, "We sell the field for a pound.")
+	}
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	said := w.all(func(r archive.Record) bool { return r.Text == "We sell the field." && r.EditedBy != 0 })
+	answers := w.all(func(r archive.Record) bool { return r.Text == "Not for less than it is worth." && r.ReplyTo != 0 })
+	if len(said) != 2 || len(answers) != 2 {
+		t.Errorf("said: %+v\nanswers: %+v", said, answers)
+	}
+	w.accounted()
+	w.verifies()
+}
+
+// An admin knows what a notice of a change will say before he makes it, and so the ID that
+// it will have here. A message of his under that ID does not hide it.
+func TestAMessageThatBearsTheIDOfANotice(t *testing.T) {
+	w := found(t)
+	timer := func(r archive.Record) bool { return r.Kind == record.Group && r.Type == record.Timer }
+	at := time.Now().Truncate(time.Second).Add(-time.Hour)
+	stop := w.run()
+	w.isListed()
+	w.ann.In(w.official).At(at).SetsTimer(24 * time.Hour)
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	id := w.all(timer)[0].ID
+
+	w = found(t) // another archive, with the same people
+	stop = w.run()
+	w.isListed()
+	w.ann.In(w.official).At(at.Add(-time.Minute)).Bearing(id).Sends(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(), EphemeralExpiration: proto.Uint32(0),
+	}})
+	w.ann.In(w.official).At(at).SetsTimer(24 * time.Hour)
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	if rs := w.all(timer); !slices.ContainsFunc(rs, func(r archive.Record) bool { return r.ID == id && r.Text == "86400" }) {
+		t.Errorf("records of the timer: %+v; the notice would be %s", rs, id)
+	}
+	w.accounted()
+	w.verifies()
+}
