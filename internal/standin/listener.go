@@ -139,7 +139,11 @@ func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(maxFrame + 1024)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s.converse(newConnection(s, ws, websocket.NetConn(ctx, ws, websocket.MessageBinary)))
+	var done sync.WaitGroup
+	done.Go(func() { // here a panic ends the program; net/http would hide it
+		s.converse(newConnection(s, ws, websocket.NetConn(ctx, ws, websocket.MessageBinary)))
+	})
+	done.Wait()
 }
 
 // track notes that conn is open until it is closed. It returns nil, and closes
