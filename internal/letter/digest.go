@@ -581,7 +581,7 @@ func (r *weekly) head(m archive.Record) *message {
 	if isChange(m) { // of what is not here
 		return v
 	}
-	said := r.tell(m)
+	said := r.tell(r.histories[m.Seq].now(m))
 	switch {
 	case m.HasFile:
 		v.Notes = []string{r.file(m, said)}

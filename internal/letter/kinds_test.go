@@ -183,3 +183,32 @@ func TestAPollOfManyVotes(t *testing.T) {
 		t.Errorf("the letter is %d bytes long", len(text))
 	}
 }
+
+// What the digest says of a week in which one of each kind was sent, in each of its
+// contents.
+func TestDigestOfEveryKind(t *testing.T) {
+	f := allKinds(t)
+	f.to(ann, at("2026-11-18 09:00"), f.poll, record.Edit, record.Poll, "", record.Details{Poll: &record.Ballot{
+		Question: "When do we put up the tents?", Options: []string{"Thursday", "Saturday"}, Choose: 1}})
+	f.to(jo, at("2026-11-18 09:01"), f.event, record.Deletion, record.ByAuthor, "", record.Details{})
+	f.reacts(ann, at("2026-11-18 09:02"), f.poll, "📌")
+	for i, change := range []record.Received{
+		{Kind: record.Group, Type: record.Subject, Text: "Fair and square"},
+		{Kind: record.Group, Type: record.Label, Text: "Clerk"},
+		{Kind: record.Group, Type: record.Writers, Text: "admins"},
+		{Kind: record.Group, Type: record.Notice, Text: "Jo added Sam", Import: 1},
+		{Kind: record.Participants, Type: record.Renumbered, Participants: []record.Participant{{Address: pat.Address}}},
+		{Kind: record.Unsupported, Type: "group_of_tomorrow"},
+	} {
+		f.did(jo, at("2026-11-18 10:00").Add(time.Duration(i)*time.Minute), change)
+	}
+	d := digested{council: f.council, w: f.withFiles(f.dir), g: Digest{Week: week, Began: at("2020-01-06 09:00"), Content: Extracts, Program: "muniment 0.1.0"}}
+	golden(t, "digest-kinds", d.sent())
+	d.g.Content = References
+	text := parse(t, d.sent()).text
+	for _, typed := range []string{"tents", "Saturday,", "Fair and square", "Clerk”", "Joe Bloggs", "Mill Lane", "Jo added", "tombola"} {
+		if strings.Contains(text, typed) {
+			t.Errorf("a digest of references repeats %q", typed)
+		}
+	}
+}
