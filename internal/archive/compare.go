@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode"
 
+	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
@@ -101,6 +102,10 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 	if err != nil {
 		return c, err
 	}
+	over, err := a.over(tx, now)
+	if err != nil {
+		return c, fmt.Errorf("compare with an export: %w", err)
+	}
 	m.match()
 	for i := range m.entries {
 		n := &m.entries[i]
@@ -120,7 +125,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 		}
 		switch {
 		case n.match != nil && !n.brings || n.told:
-		case a.schedule.Due(retention.From(n.At, now)) <= retention.DateOf(now):
+		case over(n.At):
 			c.PastDue++
 		case n.At.After(now.Add(aDay)):
 			c.Future = append(c.Future, i)
@@ -145,6 +150,29 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 }
 
 const aDay = 24 * time.Hour
+
+// over tells whether the time of a message sent then is over: by the period of today, or
+// by a shorter one while that was in force. It may have been destroyed then, and an
+// export has nothing by which its stub would be known.
+func (a *Archive) over(tx *sqlite.Tx, now time.Time) (over func(sent time.Time) bool, err error) {
+	type period struct {
+		retention.Schedule
+		until retention.Date
+	}
+	var last retention.Schedule // that the journal knows
+	if err := tx.QueryRow("SELECT years FROM archive").Scan(&last.MessageYears); err != nil {
+		return nil, err
+	}
+	periods := []period{{a.schedule, retention.DateOf(now)}, {last, retention.DateOf(now)}}
+	err = journal.Of(tx, journal.PeriodChanged, func(e journal.Entry, _ int64) error {
+		before := retention.Schedule{MessageYears: int(e.About.Number("before"))}
+		periods = append(periods, period{before, retention.DateOf(e.At)})
+		return nil
+	})
+	return func(sent time.Time) bool {
+		return slices.ContainsFunc(periods, func(p period) bool { return p.Due(retention.From(sent, now)) <= p.until })
+	}, err
+}
 
 // missedFor tells of a time whether what was sent to a group then is missing for good.
 func missedFor(tx *sqlite.Tx, group string) (missed func(time.Time) bool, err error) {

@@ -362,6 +362,21 @@ func TestWhatIsNotImported(t *testing.T) {
 	}
 }
 
+// A longer period does not bring back what may have been destroyed under a shorter one.
+func TestWhatALongerPeriodDoesNotBringBack(t *testing.T) {
+	o := newOffice(t)
+	o.now = time.Date(2032, 3, 3, 12, 0, 0, 0, time.UTC)
+	o.archive.schedule.MessageYears = 10
+	e := o.parsed("02/03/2026, 09:36 - Ann: due under the old period\n03/03/2026, 09:36 - Ann: due tomorrow under the old\n03/03/2032, 12:00 - Ann: now\n")
+	for i := range 2 { // before and after the journal tells of the new period
+		if c := o.compares(e); c.PastDue != 1 {
+			t.Errorf("%d: %+v", i, c)
+		}
+		o.imports(e)
+		o.now = o.now.AddDate(1, 0, 0)
+	}
+}
+
 // What is later than all that the device has received, it may still receive; unless it is
 // not linked any more.
 func TestWhatMayStillCome(t *testing.T) {
