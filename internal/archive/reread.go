@@ -51,15 +51,22 @@ func (a *Archive) Original(tx *sqlite.Tx, group string, ref record.Ref) (o Origi
 	return o, true, nil
 }
 
+// maxAdded bounds what the votes in a poll can cost: each is compared with all options.
+const maxAdded = 4096
+
 // added returns the names of the options that a poll was given since, by whomever: a
-// vote names an option by its digest, so that none can pass for another.
+// vote names an option by its digest, so that none can pass for another. Should there be
+// too many, those go first that phones heed.
 func added(tx *sqlite.Tx, poll []byte) (names []string, err error) {
-	rows, err := tx.Query("SELECT kind, text, details FROM record WHERE target = ? AND kind IN ('option', 'edit') AND type <> 'sealed' ORDER BY seq", poll)
+	rows, err := tx.Query(`
+		SELECT e.kind, e.text, e.details FROM record m JOIN record e ON e.target = m.origin
+		WHERE m.origin = ? AND e.kind IN ('option', 'edit') AND e.type <> 'sealed' ORDER BY e.kind = 'edit', NOT `+entitled+`, e.seq`, poll)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	for rows.Next() {
+	once := make(map[string]bool)
+	for len(names) < maxAdded && rows.Next() {
 		var kind record.Kind
 		var text, details string
 		if err := rows.Scan(&kind, &text, &details); err != nil {
@@ -69,11 +76,17 @@ func added(tx *sqlite.Tx, poll []byte) (names []string, err error) {
 		if err != nil {
 			return nil, err
 		}
+		var options []string
 		if kind == record.Option {
-			names = append(names, text)
+			options = append(options, text)
 		}
 		if d.Poll != nil {
-			names = append(names, d.Poll.Options...)
+			options = append(options, d.Poll.Options...)
+		}
+		for _, name := range options {
+			if !once[name] {
+				once[name], names = true, append(names, name)
+			}
 		}
 	}
 	return names, rows.Err()

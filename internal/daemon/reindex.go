@@ -78,7 +78,7 @@ func (x *reindexing) readAll(ctx context.Context) error {
 				return err
 			}
 			for _, was := range delivered {
-				if err := x.read(reader{tx, x.archive}, was); err != nil {
+				if err := x.read(reader{tx: tx, archive: x.archive}, was); err != nil {
 					return err
 				}
 			}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,6 +20,29 @@ import (
 type reader struct {
 	tx      *sqlite.Tx
 	archive *archive.Archive
+
+	// originals are the messages that were looked up, so that many records which name the
+	// same one do not each look for it. Nil: none is kept.
+	originals map[string]original
+}
+
+type original struct {
+	content.Original
+	is bool
+}
+
+// original returns the message of a group that ref names, to read what is encrypted.
+func (rd reader) original(group string, of record.Ref) (original, error) {
+	name := fmt.Sprintf("%q", []string{group, of.Sender.JID, of.Sender.Alt, of.ID})
+	if o, known := rd.originals[name]; known {
+		return o, nil
+	}
+	found, is, err := rd.archive.Original(rd.tx, group, of)
+	o := original{content.Original(found), is && err == nil}
+	if rd.originals != nil {
+		rd.originals[name] = o
+	}
+	return o, err
 }
 
 // errNothingKept is returned where nothing is kept that could be read again.
@@ -41,9 +65,9 @@ func (rd reader) read(r record.Received) (again record.Received, err error) {
 			return other
 		},
 		Original: func(group string, of record.Ref) (content.Original, bool) {
-			o, is, err := rd.archive.Original(rd.tx, group, of)
+			o, err := rd.original(group, of)
 			failed = cmp.Or(failed, err)
-			return content.Original(o), is && err == nil
+			return o.Original, o.is
 		},
 	}
 	again, err = c.ReadAgain(content.Envelope{
@@ -76,7 +100,7 @@ func (d *Daemon) unseal(tx *sqlite.Tx, r record.Received) (record.Received, erro
 	if r.Type != record.Sealed {
 		return r, nil
 	}
-	again, err := reader{tx, d.archive}.read(r)
+	again, err := reader{tx: tx, archive: d.archive}.read(r)
 	if errors.Is(err, errNothingKept) || err == nil && !complete(again) {
 		return r, nil
 	}
@@ -121,9 +145,10 @@ func (d *Daemon) readAgain(tx *sqlite.Tx, who, reason string, seqs []record.Seq)
 		if err != nil {
 			return nil, err
 		}
+		rd := reader{tx, d.archive, make(map[string]original)} // as they are before anything is set
 		var readings []archive.Reading
 		for _, was := range delivered {
-			again, err := reader{tx, d.archive}.read(was.Received)
+			again, err := rd.read(was.Received)
 			if errors.Is(err, errNothingKept) || err == nil && !was.News(again) {
 				continue
 			} else if err != nil {
@@ -182,7 +207,7 @@ func Differs(tx *sqlite.Tx, seq record.Seq) (bool, error) {
 	if err != nil || len(delivered) == 0 {
 		return false, err
 	}
-	_, differs, err := reader{tx, a}.compare(delivered[0])
+	_, differs, err := reader{tx: tx, archive: a}.compare(delivered[0])
 	return differs, err
 }
 

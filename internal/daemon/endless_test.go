@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -73,6 +74,43 @@ func TestAMessageThatBearsTheIDOfANotice(t *testing.T) {
 	stop()
 	if rs := w.all(timer); !slices.ContainsFunc(rs, func(r archive.Record) bool { return r.ID == id && r.Text == "86400" }) {
 		t.Errorf("records of the timer: %+v; the notice would be %s", rs, id)
+	}
+	w.accounted()
+	w.verifies()
+}
+
+// A member can edit his poll without end, and send votes that nobody can read. Each option
+// that somebody adds then has all of them looked at again, which must not take longer than
+// a message may take to be captured.
+func TestOptionsAndVotesWithoutEnd(t *testing.T) {
+	w := found(t)
+	stop := w.run()
+	poll := w.bo.Polls("When?", "Monday", "Tuesday")
+	for i := range 100 {
+		ballot := &waE2E.PollCreationMessage{Name: proto.String("When?")}
+		for k := range 1024 {
+			ballot.Options = append(ballot.Options, &waE2E.PollCreationMessage_Option{OptionName: proto.String(fmt.Sprintf("Day %d of week %d", k, i))})
+		}
+		w.bo.In(w.official).Sends(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+			Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: poll.Key(w.bo), EditedMessage: &waE2E.Message{PollCreationMessage: ballot},
+		}})
+	}
+	for range 20 {
+		vote := w.bo.Votes(poll, "Monday").Content()
+		vote.PollUpdateMessage.Vote.EncPayload[0] ^= 1
+		w.bo.In(w.official).Sends(vote)
+	}
+	w.must(w.server.WaitSettled(w.soon()))
+	began := time.Now()
+	option := w.ann.AddsOption(poll, "Friday")
+	vote := w.ann.Votes(poll, "Friday")
+	w.must(w.server.WaitSettled(w.soon()))
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("an option and a vote took %s", took)
+	}
+	stop()
+	if o, v := w.the(option), w.the(vote); o.Text != "Friday" || v.Text != "Friday" {
+		t.Errorf("the option is %+v, the vote %+v", o, v)
 	}
 	w.accounted()
 	w.verifies()
