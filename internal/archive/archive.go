@@ -165,16 +165,22 @@ func Reconcile(tx *sqlite.Tx) error {
 }
 
 // unread returns the number under which an earlier version of this program, which could
-// not read it, captured r, whether it has been read since or not; 0 if none did.
+// not read it, captured r, whether it has been read since or not; 0 if none did. What
+// that version kept of it is what this one keeps: its sender may have used the ID twice,
+// and then the other is a record, too.
 func (a *Archive) unread(tx *sqlite.Tx, r record.Received, sender people.Identity) (seq record.Seq, err error) {
 	if r.Kind == record.Message || r.Kind == record.Unsupported || r.ID == "" {
 		return 0, nil
 	}
 	origins := a.originsOf(record.Message, r.Group, sender, r.ID)
 	in, args := oneOf(origins)
-	err = tx.QueryRow(fmt.Sprintf("SELECT seq FROM record WHERE origin %s AND kind IN ('unsupported', ?%d) UNION ALL SELECT seq FROM stub WHERE origin %[1]s LIMIT 1",
-		in, len(origins)+1), append(args, r.Kind)...).Scan(&seq)
-	if errors.Is(err, sql.ErrNoRows) {
+	var protobuf []byte
+	var text string
+	var textAt sql.NullInt64
+	err = tx.QueryRow(fmt.Sprintf("SELECT seq, protobuf, text, text_at FROM record WHERE origin %s AND kind IN ('unsupported', ?%d)"+
+		" UNION ALL SELECT seq, NULL, '', NULL FROM stub WHERE origin %[1]s LIMIT 1",
+		in, len(origins)+1), append(args, r.Kind)...).Scan(&seq, &protobuf, &text, &textAt)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && protobuf != nil && !bytes.Equal(putBack(protobuf, text, textAt), r.Protobuf) {
 		return 0, nil
 	}
 	return seq, err

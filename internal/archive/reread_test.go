@@ -492,3 +492,20 @@ func TestAgrees(t *testing.T) {
 		})
 	}
 }
+
+// Its sender chooses a message's ID. One that cannot be read does not keep out what comes
+// under the same ID and can be.
+func TestWhatBearsTheIDOfWhatCouldNotBeRead(t *testing.T) {
+	o := newOffice(t)
+	message := o.captures(says(ann, "A1", "I resign."))
+	o.captures(unknown(ann, "A2"))
+	deletion := record.Received{Kind: record.Deletion, Type: record.ByAuthor, ID: "A2", Sender: ann, Target: &record.Ref{ID: "A1", Sender: ann}, Protobuf: []byte("deletion")}
+	c := o.captures(deletion)
+	if !c.Fresh || o.record(message.Seq).DeletedBy != c.Seq {
+		t.Errorf("the deletion: %+v", c)
+	}
+	if c := o.captures(deletion); c.Fresh {
+		t.Error("delivered again, it is new")
+	}
+	o.expectSound()
+}
