@@ -52,7 +52,7 @@ func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref re
 	// What could not be read may have been of any kind that has an ID.
 	origins := a.originsOf(record.Message, group, sender, ref.ID)
 	any := slices.Clone(origins)
-	for _, kind := range record.Followers {
+	for _, kind := range append(slices.Clone(record.Followers), record.Group) { // some settings come as messages
 		any = append(any, a.originsOf(kind, group, sender, ref.ID)...)
 	}
 	seq, _, err := find(tx, any)

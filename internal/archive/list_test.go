@@ -248,3 +248,19 @@ func TestSettingsOfAGroup(t *testing.T) {
 		t.Errorf("before it was switched on: %+v", got)
 	}
 }
+
+// A setting that came as a message, and comes again undecryptable, is not missing.
+func TestASettingThatIsHereIsNotMissing(t *testing.T) {
+	o := newOffice(t)
+	o.captures(record.Received{Kind: record.Group, Type: record.Timer, Text: "0", ID: "A1", Sender: ann})
+	o.write(func(tx *sqlite.Tx) error {
+		if err := o.archive.MissMessage(tx, o.now, official, record.Ref{ID: "A1", Sender: ann}, "it could not be decrypted"); err != nil {
+			return err
+		}
+		gaps, err := Gaps(tx)
+		if len(gaps) != 0 {
+			t.Errorf("gaps: %+v", gaps)
+		}
+		return err
+	})
+}
