@@ -422,7 +422,8 @@ func mimeOf(file string) string {
 }
 
 // identify returns the ID of an entry: made of what it is, so that it is the same at
-// every import from this phone. Those that are alike have ordinals, which are counted.
+// every import from this phone. No sender can give it to a message of his; see content.ID.
+// Those that are alike have ordinals, which are counted.
 func identify(n transcript.Entry, ordinals map[string]int) string {
 	var b strings.Builder
 	for _, s := range []string{n.Author, n.At.UTC().Format(time.RFC3339), string(typeOf(n.Sort)), n.Text, n.Name} {
@@ -432,5 +433,5 @@ func identify(n transcript.Entry, ordinals map[string]int) string {
 	ordinals[b.String()]++
 	fmt.Fprintf(&b, "%d\n", ordinals[b.String()])
 	sum := sha256.Sum256([]byte("muniment export 1\n" + b.String()))
-	return "export-" + hex.EncodeToString(sum[:16])
+	return "export:" + hex.EncodeToString(sum[:16])
 }
