@@ -13,12 +13,13 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/saying"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 // viewerWith returns a viewer that knows the people with these numbers by these names.
 func viewerWith(t *testing.T, called map[string]string) (v viewer) {
 	t.Helper()
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"muniment/internal/config"
 	"muniment/internal/people"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 func TestAttentionInPlainEnglish(t *testing.T) {
@@ -39,7 +40,7 @@ func TestAttentionInPlainEnglish(t *testing.T) {
 
 // A gap that stays one is shown after it is closed, with its group where there are several.
 func TestGapsInStatus(t *testing.T) {
-	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 const official = "120363000000000001@g.us"
@@ -37,7 +38,7 @@ type office struct {
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -935,7 +936,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestLoadWithoutAnArchive(t *testing.T) {
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

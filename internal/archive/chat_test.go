@@ -15,6 +15,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 	"muniment/internal/vault"
 )
 
@@ -49,7 +50,7 @@ func newChat(t testing.TB, directory string, o corpus.Options) *chat {
 		}}
 	c.next = pull(t, o)
 	var err error
-	if c.db, err = sqlite.Create(context.Background(), filepath.Join(directory, "archive.db")); err != nil {
+	if c.db, err = sqlitetest.Create(context.Background(), filepath.Join(directory, "archive.db")); err != nil {
 		t.Fatal(err)
 	}
 	c.write(func(tx *sqlite.Tx) error {

@@ -26,6 +26,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 	"muniment/internal/vault"
 	"muniment/internal/verify"
 )
@@ -64,7 +65,7 @@ func newCouncil(t *testing.T) *council {
 	t.Helper()
 	c := &council{T: t, dir: t.TempDir(), now: time.Date(2032, 1, 28, 12, 0, 0, 0, time.UTC)}
 	var err error
-	if c.db, err = sqlite.Create(context.Background(), filepath.Join(c.dir, "archive.db")); err != nil {
+	if c.db, err = sqlitetest.Create(context.Background(), filepath.Join(c.dir, "archive.db")); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.db.Close() })

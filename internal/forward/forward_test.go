@@ -17,6 +17,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 const official = "120363000000000001@g.us"
@@ -44,7 +45,7 @@ var (
 
 func newCouncil(t *testing.T) *council {
 	t.Helper()
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,14 @@ import (
 
 	"muniment/internal/ledger"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func newArchive(t *testing.T) *sqlite.DB {
 	t.Helper()
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

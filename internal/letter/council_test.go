@@ -13,6 +13,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 // A council is an archive with people who talk. Everything in it is captured by
@@ -46,7 +47,7 @@ type person struct {
 
 func newCouncil(t *testing.T) *council {
 	t.Helper()
-	db, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

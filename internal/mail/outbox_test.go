@@ -18,6 +18,7 @@ import (
 
 	"muniment/internal/journal"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 // An office has an archive, an outbox and a clock that the test sets.
@@ -46,7 +47,7 @@ func newOffice(t *testing.T, send func(ctx context.Context, from, to string, msg
 		send:  send,
 		clock: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC),
 	}
-	db, err := sqlite.Create(t.Context(), o.path)
+	db, err := sqlitetest.Create(t.Context(), o.path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"muniment/internal/journal"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 const (
@@ -33,7 +34,7 @@ type register struct {
 
 func newRegister(t *testing.T) *register {
 	t.Helper()
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -40,7 +41,7 @@ var (
 // town returns who tells of the people, and who they are.
 func town(t testing.TB) (teller Teller, ids map[string]people.ID) {
 	t.Helper()
-	db, err := sqlite.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"muniment/internal/journal"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 )
 
 // A council has an archive, a vault, and a clock that the test sets. WhatsApp's
@@ -47,7 +48,7 @@ type council struct {
 func newCouncil(t *testing.T) *council {
 	t.Helper()
 	c := &council{T: t, dir: t.TempDir(), wa: newWhatsApp(t), clock: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)}
-	db, err := sqlite.Create(t.Context(), c.path("archive.db"))
+	db, err := sqlitetest.Create(t.Context(), c.path("archive.db"))
 	c.must(err)
 	c.must(db.Close())
 	c.restarts()

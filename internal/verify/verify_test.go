@@ -17,6 +17,7 @@ import (
 	"muniment/internal/record"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/sqlite/sqlitetest"
 	"muniment/internal/verify"
 )
 
@@ -41,7 +42,7 @@ type vault struct {
 func newVault(t *testing.T) *vault {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := sqlite.Create(context.Background(), filepath.Join(dir, "archive.db"))
+	db, err := sqlitetest.Create(context.Background(), filepath.Join(dir, "archive.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
