@@ -57,7 +57,8 @@ does not apply is null.
   group        the group's name, as configured
   sent_at      the time that WhatsApp gives it
   captured_at  when it was on disk here
-  member       who sent it: the name on the member register, or else marked as unverified
+  member       who sent it: the name on the member register, or else marked as
+               unverified; null of a change of the group if nobody says by whom
   text         of a message: its words, with mentions as names; of an edit: the new
                words; of participants: who; of a group: its new name or description,
                or after how many seconds messages disappear from phones, 0 for never
@@ -263,12 +264,15 @@ func (v viewer) show(r archive.Record) shownRecord {
 	if r.Destroyed != "" {
 		return shownRecord{Seq: r.Seq, Destroyed: &r.Destroyed}
 	}
-	sender := v.names.Of(r.Person)
 	teller := saying.Teller{Names: v.names}
+	sender := ""
+	if teller.Actor(r) != "" {
+		sender = v.names.Of(r.Person)
+	}
 	s := shownRecord{
 		Seq: r.Seq, Kind: &r.Kind, Type: &r.Type, ID: given(r.ID),
 		Group: given(v.groups[r.Group]), SentAt: given(r.Sent.UTC().Format(time.RFC3339)),
-		CapturedAt: given(r.Captured.UTC().Format(time.RFC3339Nano)), Member: &sender,
+		CapturedAt: given(r.Captured.UTC().Format(time.RFC3339Nano)), Member: given(sender),
 		Text: given(teller.Text(r)), Import: given(r.Import), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
 		Effective: &r.Effective, EditedBy: given(r.EditedBy), DeletedBy: given(r.DeletedBy), Emoji: given(r.Emoji),
 		FileName: given(r.FileName), OnHold: r.OnHold,
@@ -328,7 +332,7 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 	}
 	line := s.tells(printable(s.said.Text()), printable(or(s.FileName)))
 	if !s.said.Alone {
-		line = printable(*s.Member) + ": " + line
+		line = printable(or(s.Member)) + ": " + line
 	}
 	if s.EditedBy != nil {
 		line += fmt.Sprintf("  [edited since: record %d]", *s.EditedBy)

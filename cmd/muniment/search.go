@@ -413,7 +413,7 @@ func (f finding) by() string {
 	if f.said.Alone {
 		return ""
 	}
-	return printable(*f.Member)
+	return printable(or(f.Member))
 }
 
 // says puts what was found in words.
