@@ -35,6 +35,8 @@ func (a *app) recordsCommand() *cobra.Command {
 ones. That somebody looked is kept in the journal: on whose word and why, as given
 with --for and --reason, or else only which user of this machine it was.
 
+What is marked as from a phone's export was imported: this system did not receive it.
+
 With --json it prints one object a line, with these fields. Times are UTC; what
 does not apply is null.
 
@@ -343,6 +345,9 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 	if s.replaced {
 		line += "  [changed since]"
 	}
+	if s.Import != nil {
+		line += "  [" + imported + "]"
+	}
 	if s.in != "" {
 		line += "  [" + s.in + "]"
 	}
@@ -355,6 +360,9 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 
 // shortMoment writes t in London time, for a column.
 func shortMoment(t time.Time) string { return t.In(retention.London).Format("2 Jan 2006 15:04") }
+
+// imported marks in a line what an import brought, of which there may be thousands.
+const imported = "from a phone’s export"
 
 // tells puts in a line what a record says, with its words and its file's name as they
 // are to be shown.
@@ -374,7 +382,8 @@ func (s shownRecord) tells(words, fileName string) string {
 	default:
 		what += ":"
 	}
-	answers, notes := "", strings.Join(append(slices.Clone(s.said.Notes), nonEmpty(s.said.Expiry)...), " ")
+	notable := slices.DeleteFunc(slices.Clone(s.said.Notes), func(n string) bool { return n == saying.Imported })
+	answers, notes := "", strings.Join(append(notable, nonEmpty(s.said.Expiry)...), " ")
 	if s.answers {
 		answers = "(in reply to a message that is not kept)"
 	}

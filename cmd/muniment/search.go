@@ -233,6 +233,9 @@ func (v viewer) notes(r archive.Record, s shownRecord, deletions map[record.Seq]
 	if s.replaced {
 		notes = append(notes, "changed since")
 	}
+	if s.Import != nil {
+		notes = append(notes, imported)
+	}
 	if s.in != "" {
 		notes = append(notes, s.in)
 	}

@@ -75,6 +75,9 @@ func (t Teller) Of(r, target archive.Record) Saying {
 	return t.noted(r, t.deed(r))
 }
 
+// Imported is the note on what an import brought.
+const Imported = "From a phone’s export of the chat; this system did not receive it."
+
 // noted adds what is to be known of records of every kind.
 func (t Teller) noted(r archive.Record, s Saying) Saying {
 	d := r.Details
@@ -85,7 +88,7 @@ func (t Teller) noted(r archive.Record, s Saying) Saying {
 		s.Notes = append(s.Notes, "Forwarded.")
 	}
 	if r.Import != 0 {
-		s.Notes = append(s.Notes, "From a phone’s export of the chat; this system did not receive it.")
+		s.Notes = append(s.Notes, Imported)
 	}
 	if read := r.ReadAt; !read.IsZero() && Day(read) != Day(r.Captured) && r.Type != record.Sealed {
 		s.Notes = append(s.Notes, "This system could not read it before "+Day(read)+".")
