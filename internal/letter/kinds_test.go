@@ -37,6 +37,9 @@ func allKinds(t *testing.T) fair {
 	week := 7 * 24 * 3600
 
 	f.did(bo, next(), record.Received{Kind: record.Message, Type: record.Text, Text: "The fair is on the green again.", Import: 1})
+	f.did(bo, next(), record.Received{Kind: record.Message, Type: record.Poll, Text: "Shall we go?\nYes\nNo", Import: 1,
+		Details: record.Details{Poll: &record.Ballot{Question: "Shall we go?", Options: []string{"Yes", "No"}},
+			Tally: []record.Count{{Option: "Yes", Votes: 2}, {Option: "No", Votes: 0}}}.Encode()})
 	marked := say(ann, record.Text, "All that there is for the fair, please. See https://fair.example/plan", record.Details{
 		Link: &record.Link{URL: "https://fair.example/plan", Title: "Plan of the green"}, Expires: week})
 	say(dee, record.Text, "Rain is forecast!", record.Details{Forwarded: 5, Expires: week})

@@ -87,10 +87,11 @@ func (r reading) pinned(seq record.Seq) (notes []string) {
 // standing tells how the votes in the poll seq, or the responses to the event, stand; nil
 // of anything else. M is its latest version.
 func (r reading) standing(seq record.Seq, m archive.Record) *standing {
-	switch m.Type {
-	case record.Poll:
+	switch {
+	case m.Import != 0: // the votes are in the message, or nowhere
+	case m.Type == record.Poll:
 		return r.votes(m, r.followers[seq])
-	case record.Event:
+	case m.Type == record.Event:
 		return responses(r.followers[seq], r.name)
 	}
 	return nil

@@ -28,7 +28,7 @@ type Details struct {
 	Poll     *Ballot    `json:"poll,omitempty"`
 	Chosen   []string   `json:"chosen,omitempty"`  // of a vote: the options; of a choice: what was chosen
 	Unknown  int        `json:"unknown,omitempty"` // of a vote: how many more options it is for, whose names are not here
-	Tally    []Count    `json:"tally,omitempty"`   // of a poll's result
+	Tally    []Count    `json:"tally,omitempty"`   // of a poll's result, or of a poll in an export
 	Event    *Gathering `json:"event,omitempty"`
 	Guests   int        `json:"guests,omitempty"`           // whom somebody brings to an event
 	Until    *time.Time `json:"until,omitempty"`            // of a pin or an invitation: when it ends

@@ -280,9 +280,11 @@ func ballot(s *Saying, d record.Details) {
 		if b.Quiz && o == b.Correct {
 			mark = "✓ "
 		}
-		s.Words = append(s.Words, mark+o)
+		s.Words = append(s.Words, mark+o+votes(d.Tally, o))
 	}
 	switch {
+	case d.Tally != nil: // a phone's export says how many voted, and not how
+		s.Notes = append(s.Notes, "The votes are those that the phone counted.")
 	case b.Quiz && b.Correct != "":
 		s.What = "Quiz"
 		s.Notes = append(s.Notes, "The sender has marked the right answer with ✓.")
@@ -304,6 +306,16 @@ func ballot(s *Saying, d record.Details) {
 	if b.Ends != nil {
 		s.Notes = append(s.Notes, "Votes may be cast until "+Moment(*b.Ends)+".")
 	}
+}
+
+// votes says behind an option how many it had, if the poll itself tells.
+func votes(tally []record.Count, option string) string {
+	for _, c := range tally {
+		if c.Option == option {
+			return ": " + Count(c.Votes, "vote")
+		}
+	}
+	return ""
 }
 
 // result tells how a poll ended, as WhatsApp counted.

@@ -184,6 +184,8 @@ func everything(ids map[string]people.ID) []told {
 		message(record.Poll, "", record.Details{Poll: with(func(b *record.Ballot) { b.Quiz, b.Correct = true, "Never" })}),
 		message(record.Poll, "Of which only the words are known\nYes\nNo", record.Details{}),
 		message(record.Poll, "When?\nNot at all\nMonday", record.Details{Poll: &record.Ballot{Question: "When?", Options: []string{"Not\nat all", "Monday"}, Choose: 1}}),
+		message(record.Poll, "Where?\nHere\nThere", record.Details{Poll: &record.Ballot{Question: "Where?", Options: []string{"Here", "There"}},
+			Tally: []record.Count{{Option: "Here", Votes: 3}, {Option: "There", Votes: 1}}}),
 		message(record.PollResult, "", record.Details{Poll: &poll, Tally: []record.Count{{Option: "Monday", Votes: 1}, {Option: "Tuesday", Votes: 1200}}}),
 		message(record.Event, "Litter pick", record.Details{Event: &pick, Place: lane}),
 		message(record.Event, "", record.Details{Event: event(func(g *record.Gathering) {
