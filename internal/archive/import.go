@@ -387,9 +387,6 @@ func detailsOf(n transcript.Entry) (d record.Details) {
 	for _, c := range n.Cards {
 		d.Contacts = append(d.Contacts, record.Card{Name: c.Name, Organisation: c.Organisation, Numbers: c.Numbers, Emails: c.Emails})
 	}
-	if n.Sort == transcript.Call {
-		d.Called = strings.ToLower(n.Text)
-	}
 	return d
 }
 
