@@ -304,7 +304,7 @@ func printHolds(out io.Writer, tx *sqlite.Tx) error {
 	inForce := slices.DeleteFunc(holds, func(h archive.Hold) bool { return !h.Released.IsZero() })
 	fmt.Fprintf(out, "Holds      %d in force\n", len(inForce))
 	for _, h := range inForce {
-		fmt.Fprintf(out, "           hold %d on %s since %s\n", h.ID, covered(h), day(h.Placed))
+		fmt.Fprintf(out, "           hold %d, placed on %s: %s\n", h.ID, day(h.Placed), covered(h))
 	}
 	return nil
 }
