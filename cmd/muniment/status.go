@@ -315,6 +315,7 @@ func printDisposal(out io.Writer, tx *sqlite.Tx) error {
 		return err
 	}
 	lists = slices.DeleteFunc(lists, func(l disposal.List) bool { return !l.Closed.IsZero() })
+	slices.Reverse(lists) // what is destroyed next comes first
 	fmt.Fprintf(out, "Disposal   %s open\n", count(len(lists), "list"))
 	for _, l := range lists {
 		fmt.Fprintf(out, "           list %d: %s, to be destroyed from %s\n", l.ID, count(l.Records, "record"), l.DestroyOn.Long())
