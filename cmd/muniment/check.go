@@ -108,7 +108,7 @@ func aboutNotice(n config.Notice) string {
 
 // aboutMarks says what marks do in a group.
 func aboutMarks(g config.Group) string {
-	s := fmt.Sprintf("%s from a %s sends a conversation", strings.Join(g.Mark.Emoji, " or "), strings.Join(g.Mark.Roles, ", "))
+	s := fmt.Sprintf("%s from any %s sends a conversation", strings.Join(g.Mark.Emoji, " or "), either(g.Mark.Roles))
 	if g.ConversationsTo != "" {
 		s += " to " + g.ConversationsTo
 	}
@@ -116,6 +116,15 @@ func aboutMarks(g config.Group) string {
 		s += fmt.Sprintf("; %s from the clerk, the deputy or the chair places a hold", strings.Join(g.Mark.Hold, " or "))
 	}
 	return s
+}
+
+// either lists what is one or the other.
+func either(all []string) string {
+	last := len(all) - 1
+	if last < 1 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
 // mailboxes returns every address that emails go to.
