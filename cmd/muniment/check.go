@@ -267,6 +267,8 @@ func hinted(err error, m config.Mail) error {
 		hint = `port 587 usually wants security = "starttls"`
 	case strings.Contains(err.Error(), "unknown authority"):
 		hint = "if the certificate is of the council's own making, name its authority's in ca_file under [mail]"
+	case strings.Contains(err.Error(), "cannot reach"):
+		hint = "is its name under [mail] right, and does a firewall let this machine out?"
 	default:
 		return err
 	}
