@@ -72,12 +72,23 @@ func listMembers(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
 	if err != nil {
 		return err
 	}
+	if len(members) == 0 {
+		_, err := fmt.Fprintln(out, "Nobody is on the register yet: muniment member add, or muniment member import.")
+		return err
+	}
+	no := "no"
+	if len(in) == 0 { // the daemon has not asked yet
+		no = "not known"
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAME\tROLE\tNUMBER\tEMAIL\tNOTICE\tIN THE GROUP")
 	for _, m := range members {
 		there := strings.Join(in[m.Person], ", ")
 		if there == "" {
-			there = strings.Join(nonEmpty("no", absence(m)), ": ")
+			there = no
+		}
+		if why := absence(m); len(in[m.Person]) == 0 && why != "" {
+			there = "no: " + why
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(m.Name), inOffice(m), cmp.Or(numbers[m.Person], "none"),
 			printable(cmp.Or(m.Email, "-")), printable(cmp.Or(strings.TrimPrefix(notice(m), "notice "), "-")), printable(there))
