@@ -57,6 +57,10 @@ func listDisposals(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
 	if err != nil {
 		return err
 	}
+	if len(lists) == 0 {
+		_, err := fmt.Fprintln(out, "There is no list yet: nothing has come near the end of its time.")
+		return err
+	}
 	lapses, err := disposal.Lapses(tx)
 	if err != nil {
 		return err

@@ -430,6 +430,10 @@ with what belongs to them, and by when it is to be reviewed.`,
 }
 
 func listHolds(out io.Writer, holds []heldNow, today retention.Date) error {
+	if len(holds) == 0 {
+		_, err := fmt.Fprintln(out, "There has been no hold yet.")
+		return err
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "HOLD\tCOVERS\tKEEPS\tPLACED\tBY\tREASON\tREVIEW BY\tRELEASED")
 	for _, h := range holds {
