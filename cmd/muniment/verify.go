@@ -30,12 +30,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Verify computes every record and journal entry anew and compares it with the
 ledger, rebuilds the ledger's tree, and compares it with its signed checkpoints. What
 could be read only after it was captured, it compares with the journal. It reads every
-photo and other file and compares it with what was delivered.
-It needs no rest: the daemon may run meanwhile.
+photo and other file and compares it with what was delivered. It needs no rest: the
+daemon may run meanwhile.
 
 With --checkpoint it also compares the archive with a checkpoint from elsewhere,
-such as the one in a certificate: save the email, or the five lines. That shows that even somebody with
-this machine's keys has not rewritten what was there then.
+such as the one in a certificate: save the email, or the five lines. That shows that
+even somebody with this machine's keys has not rewritten what was there then.
 
 Exit code 3 means that something is wrong; what, is printed.`,
 		Example: `  muniment verify
