@@ -147,6 +147,9 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, wi
 	if err := r.compareRegister(tx); err != nil {
 		return err
 	}
+	if err := r.compareGaps(tx); err != nil {
+		return err
+	}
 	if err := r.compareImports(tx); err != nil {
 		return err
 	}

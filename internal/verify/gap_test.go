@@ -1,0 +1,49 @@
+package verify_test
+
+import (
+	"testing"
+	"time"
+
+	"muniment/internal/archive"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// A gap that somebody removes, inserts or closes by hand is told.
+func TestTamperingWithGaps(t *testing.T) {
+	const (
+		gone   = "gaps that were opened, as the journal says, are gone (1): they were altered or removed"
+		added  = "gaps are not in the journal (1): they were altered or inserted"
+		ended  = "gaps were closed of which the journal does not know that (1): they were altered"
+		opened = "gaps were closed, as the journal says, but are open: they were altered"
+	)
+	for _, tt := range []struct {
+		name   string
+		tamper []string
+		want   []string
+	}{
+		{"nothing", nil, nil},
+		{"a time removed", []string{"DELETE FROM gap WHERE kind = 'not linked'"}, []string{gone}},
+		{"a message removed", []string{"DELETE FROM gap WHERE kind = 'not decrypted' AND closed_at IS NULL"}, []string{gone}},
+		{"one inserted", []string{"INSERT INTO gap (kind, group_jid, opened_at, cause) SELECT kind, group_jid, opened_at, cause FROM gap WHERE kind = 'not linked'"}, []string{added}},
+		{"later than it was", []string{"UPDATE gap SET opened_at = '2026-03-02T23:00:00.000Z' WHERE kind = 'not linked'"}, []string{gone, added}},
+		{"another cause", []string{"UPDATE gap SET cause = 'WhatsApp was down.' WHERE kind = 'not linked'"}, []string{gone, added}},
+		{"closed", []string{"UPDATE gap SET closed_at = '2026-03-02T23:00:00.000Z' WHERE closed_at IS NULL AND kind = 'not decrypted'"}, []string{ended}},
+		{"opened again", []string{"UPDATE gap SET closed_at = NULL WHERE kind = 'not decrypted'"}, []string{opened}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			v := newVault(t)
+			v.write(func(tx *sqlite.Tx) error {
+				for _, id := range []string{"A1", "A2"} {
+					if err := v.archive.MissMessage(tx, v.now, official, record.Ref{ID: id, Sender: ann}, "it could not be decrypted"); err != nil {
+						return err
+					}
+				}
+				return archive.OpenGap(tx, v.now, v.now.Add(-time.Hour), archive.NotLinked, "The link was lost.")
+			})
+			v.captures(says(ann, "A1", "Here after all."))
+			v.tampers(tt.tamper...)
+			v.expectFaults(v.verifies(), tt.want...)
+		})
+	}
+}
