@@ -115,3 +115,29 @@ func TestOptionsAndVotesWithoutEnd(t *testing.T) {
 	w.accounted()
 	w.verifies()
 }
+
+// A member can send settings of the group without end, true or not. How often WhatsApp is
+// asked whether they are true is not for him to say.
+func TestSettingsWithoutEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 5 s")
+	}
+	w := found(t)
+	stop := w.run()
+	w.isListed()
+	before := w.queries()
+	for i := range 50 {
+		setting := &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(), EphemeralExpiration: proto.Uint32(uint32(i))}
+		if i%2 == 0 {
+			setting = &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_GROUP_MEMBER_LABEL_CHANGE.Enum(), MemberLabel: &waE2E.MemberLabel{Label: proto.String("Treasurer")}}
+		}
+		w.bo.In(w.official).Sends(&waE2E.Message{ProtocolMessage: setting})
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	if n := w.queries() - before; n > 1 {
+		t.Errorf("WhatsApp was asked %d times", n)
+	}
+	w.accounted()
+}

@@ -118,8 +118,8 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 	switch evt := evt.(type) {
 	case *events.Message:
 		r, is := l.t.message(evt)
-		if is && r.Kind == record.Group { // anybody can say that, WhatsApp knows whether it is so
-			l.lists.want(listPause, true, r.Group)
+		if is && r.Kind == record.Group && r.Type == record.Timer { // anybody can say that, WhatsApp knows whether it is so
+			l.lists.want(claimPause, true, r.Group)
 		}
 		return l.hand(ctx, r, is)
 	case *events.Picture:

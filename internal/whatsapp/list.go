@@ -23,6 +23,9 @@ const (
 	// listPause is how long we wait before we ask for a list of which a notice makes us
 	// doubt, since more of them may come.
 	listPause = 2 * time.Second
+	// claimPause is how long we wait where it is a message that makes us doubt: a member
+	// can send one after the other, and must not make us ask as often.
+	claimPause = time.Minute
 	// presentAgain is when an unchanged list is handed over once more: a connection that
 	// comes and goes must not fill the account of what was received.
 	presentAgain = time.Hour
