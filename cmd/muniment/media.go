@@ -10,10 +10,12 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"muniment/internal/archive"
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/journal"
 	"muniment/internal/record"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 )
@@ -75,7 +77,7 @@ func openMedia(ctx context.Context, home daemon.Home, db *sqlite.DB, seq record.
 		}
 		switch m, has := of[seq]; {
 		case !has:
-			return fmt.Errorf("record %d has no file", seq)
+			return noFile(tx, seq)
 		case m.State == vault.Lost:
 			return fmt.Errorf("the file of record %d is lost: %s", seq, m.Reason)
 		case m.State == vault.Wanted:
@@ -85,4 +87,20 @@ func openMedia(ctx context.Context, home daemon.Home, db *sqlite.DB, seq record.
 		return err
 	})
 	return r, err
+}
+
+// noFile says why a record has no file.
+func noFile(tx *sqlite.Tx, seq record.Seq) error {
+	rs, err := archive.Some(tx, []record.Seq{seq})
+	switch {
+	case err != nil:
+		return err
+	case len(rs) == 0:
+		return fmt.Errorf("there is no record %d", seq)
+	case rs[0].Destroyed != "":
+		return fmt.Errorf("record %d was destroyed on %s", seq, rs[0].Destroyed.Long())
+	case rs[0].Import != 0 && saying.IsFile(rs[0].Type):
+		return fmt.Errorf("the file of record %d was not in the phone's export", seq)
+	}
+	return fmt.Errorf("record %d has no file", seq)
 }

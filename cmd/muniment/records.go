@@ -298,6 +298,8 @@ func (v viewer) show(r archive.Record) shownRecord {
 		case vault.Lost:
 			s.fate = "lost: " + m.Reason
 		}
+	} else if r.Kind == record.Message && saying.IsFile(r.Type) {
+		s.fate = "not in the record"
 	}
 	if s.Text == nil {
 		var who []string
