@@ -229,3 +229,29 @@ func journalOf() {
 		os.Exit(1)
 	}
 }
+
+// gap FILE FROM TO notes that there was no link from then on till then, as the daemon does.
+func gap() {
+	err := func() error {
+		from, err := time.Parse(time.RFC3339, os.Args[2])
+		if err != nil {
+			return err
+		}
+		to, err := time.Parse(time.RFC3339, os.Args[3])
+		if err != nil {
+			return err
+		}
+		db, err := sqlite.Open(context.Background(), os.Args[1])
+		if err != nil {
+			return err
+		}
+		err = db.Write(context.Background(), func(tx *sqlite.Tx) error {
+			return errors.Join(archive.OpenGap(tx, from, from, archive.NotLinked, "x"), archive.CloseGap(tx, to))
+		})
+		return errors.Join(err, db.Close())
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

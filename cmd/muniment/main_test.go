@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"muniment": main, "tamper": tamper, "chat": chat, "journal": journalOf, "pack": pack, "older": older,
-		"everything": everything})
+		"everything": everything, "gap": gap})
 }
 
 // tamper FILE SQL does to a database what no command of ours would.
