@@ -120,20 +120,20 @@ func (in importing) read(path string) (*transcript.Export, *os.File, error) {
 
 // groupOf returns which of the listed groups is meant.
 func (in importing) groupOf(cfg config.Config) (config.Group, error) {
-	var names []string
-	for _, g := range cfg.Groups {
-		if strings.EqualFold(g.Name, in.group) || in.group == "" && len(cfg.Groups) == 1 {
-			return g, nil
-		}
-		names = append(names, g.Name)
-	}
-	if len(names) == 0 {
+	groups, err := groupsNamed(cfg, in.group)
+	switch {
+	case err != nil:
+		return config.Group{}, usageError{err}
+	case len(groups) == 0:
 		return config.Group{}, usageError{errors.New("no group is configured: only what was said in a listed group is kept")}
-	}
-	if in.group == "" {
+	case len(groups) > 1:
+		var names []string
+		for _, g := range groups {
+			names = append(names, g.Name)
+		}
 		return config.Group{}, usageError{fmt.Errorf("say which group's chat it is, with --group: %s", saying.And(names))}
 	}
-	return config.Group{}, usageError{fmt.Errorf("%q is none of the groups in the configuration: %s", in.group, saying.And(names))}
+	return groups[0], nil
 }
 
 func (in importing) run(c *cobra.Command, cfg config.Config, home daemon.Home, db *sqlite.DB, e *transcript.Export, fileName string) error {

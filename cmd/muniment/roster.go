@@ -274,5 +274,5 @@ func groupsNamed(cfg config.Config, name string) ([]config.Group, error) {
 		}
 		called = append(called, fmt.Sprintf("%q", g.Name))
 	}
-	return nil, fmt.Errorf("no listed group is called %q; there is %s", name, cmp.Or(strings.Join(called, ", "), "none"))
+	return nil, fmt.Errorf("no group in the configuration is called %q; there is %s", name, cmp.Or(strings.Join(called, ", "), "none"))
 }

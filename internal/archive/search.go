@@ -82,7 +82,7 @@ func indexAll(tx *sqlite.Tx) error {
 var ErrNobody = errors.New("nobody on the member register or in the records is called that")
 
 // ErrNoGroup is returned for a query in: a group that is not listed.
-var ErrNoGroup = errors.New("no listed group is called")
+var ErrNoGroup = errors.New("no group in the configuration is called")
 
 // Search finds what q asks for in messages of every kind, in every version of them,
 // whether deleted or not, in names of files, and in the group's names and

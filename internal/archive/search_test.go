@@ -171,7 +171,7 @@ func TestSearchInAGroup(t *testing.T) {
 	}
 	q.Groups = groups
 	o.write(func(tx *sqlite.Tx) error {
-		if _, err := SearchAll(tx, q); !errors.Is(err, ErrNoGroup) || err.Error() != `search: no listed group is called "Officer"; there is "Cranford councillors", "Officers"` {
+		if _, err := SearchAll(tx, q); !errors.Is(err, ErrNoGroup) || err.Error() != `search: no group in the configuration is called "Officer"; there is "Cranford councillors", "Officers"` {
 			t.Errorf("in:Officer: %v", err)
 		}
 		return nil
