@@ -46,8 +46,8 @@ type Comparison struct {
 	// group's.
 	Overlap, Matched int
 	Named            bool
-	// Shift is by how much the export's clock seems to be ahead, if that is why so little
-	// matches; see [Comparison.Doubt].
+	// Shift is by how much the export's clock seems to be ahead of the records', captured or
+	// imported, if that is why so little matches; see [Comparison.Doubt].
 	Shift time.Duration
 
 	last record.Seq // when it was compared
@@ -63,7 +63,7 @@ func (d Doubt) Error() string { return string(d) }
 func (c Comparison) Doubt() error {
 	const enough = 5
 	switch {
-	case c.Shift != 0 && c.Matched*2 < c.Overlap:
+	case c.Shift != 0:
 		return Doubt(fmt.Sprintf("nearly nothing of it agrees with the records of the same days, but would if the phone's clock had shown another hour (%+.1f h): give the phone's zone with --zone", c.Shift.Hours()))
 	case c.Overlap >= enough && c.Matched == 0:
 		return Doubt("it has messages of days on which this device recorded the group, and none of them is among the records: it seems to be of another chat")
@@ -142,7 +142,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 		}
 	}
 	c.Lacks = m.unmatched(c.First, c.Last)
-	if c.Matched*2 < c.Overlap {
+	if c.Matched*2 < c.Overlap || c.Known*2 < c.Messages {
 		c.Shift = m.shift()
 	}
 	c.Named, err = isCalled(tx, group, e.Names, names)
@@ -660,7 +660,7 @@ func (m *matcher) shift() time.Duration {
 	const distinct, enough = 8, 3
 	sent := make(map[string][]time.Time)
 	for _, r := range m.records {
-		if r.class == words && r.imp == 0 {
+		if r.class == words {
 			sent[r.texts[0]] = append(sent[r.texts[0]], r.sent)
 		}
 	}

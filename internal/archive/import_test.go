@@ -451,6 +451,31 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// The same export is not taken in once more because another zone is given.
+func TestDoubtAboutTheZoneOfAnImport(t *testing.T) {
+	o := newOffice(t)
+	o.now = monday.AddDate(0, 0, 7)
+	text := "02/03/2026, 09:30 - Dot created group \"Cranford councillors\"\n"
+	for i, says := range []string{"The culvert is blocked", "I know it is blocked", "Who goes to mend it", "I do, with a spade", "Thank you so much"} {
+		text += fmt.Sprintf("02/03/2026, 09:3%d - Ann: %s\n", i, says)
+	}
+	o.imports(o.parsed(text))
+	before := len(o.records())
+	e, err := transcript.Parse([]byte(text), transcript.Options{Zone: time.FixedZone("Madrid", 3600), Now: o.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := o.importing(e)
+	i.Anyway, i.Zone = false, "Europe/Madrid"
+	var doubt Doubt
+	if _, err := o.archive.Import(context.Background(), i); !errors.As(err, &doubt) || !strings.Contains(err.Error(), "another hour (-1.0 h)") {
+		t.Errorf("%v", err)
+	}
+	if after := len(o.records()); after != before {
+		t.Errorf("%d records; before it were %d", after, before)
+	}
+}
+
 // Whom the phone's owner calls exactly as the register does is that person; a name that
 // somebody gave himself is none.
 func TestAuthorsOnTheRegister(t *testing.T) {
