@@ -9,12 +9,15 @@ import (
 	"strings"
 )
 
-// phone is what wrote an export. An iPhone puts a mark, which nobody types, before
-// what it writes itself, unless the file lost its marks on the way.
-type phone struct{ iPhone, marks bool }
+// phone is what wrote an export. An iPhone puts a mark before what it writes itself,
+// unless the file lost its marks on the way. Nobody types it, but whoever wants to can; not
+// before the date, where newer ones put it too, if they write all of the entry themselves
+// or it has nothing but a file.
+type phone struct{ iPhone, marks, heads bool }
 
-// read reads what stands after the time: the author, and what he sent.
-func (n *Entry) read(rest string, p phone) {
+// read reads what stands after the time, which is marked or not: the author, and what he
+// sent.
+func (n *Entry) read(rest string, marked bool, p phone) {
 	rest = strings.TrimLeft(rest, " \u00a0\u202f")
 	author, body, said := cutAuthor(rest)
 	if !said {
@@ -34,16 +37,21 @@ func (n *Entry) read(rest string, p phone) {
 	if p.iPhone {
 		readFile, readOmitted = n.readAttachedTo, n.readOmittedFrom
 	}
-	for _, read := range []func(string) bool{readFile, readOmitted, n.readPoll, n.readPlace, n.readUnshown} {
+	readers := []func(string) bool{readFile, readOmitted, n.readPoll, n.readPlace, n.readUnshown}
+	typed := p.heads && !marked
+	if typed {
+		readers = readers[:2] // beside a caption
+	}
+	for _, read := range readers {
 		if read(body) {
 			return
 		}
 	}
-	own := p.marks && strings.HasPrefix(body, "\u200e")
+	own := !typed && p.marks && strings.HasPrefix(body, "\u200e")
 	switch words := bare(body); {
 	case own && notices.MatchString(words):
 		n.notice(body)
-	case own && call.MatchString(words), words != "" && call.FindString(words) == words:
+	case own && call.MatchString(words), !typed && words != "" && call.FindString(words) == words:
 		n.Sort = Call
 		n.phoneSays(body)
 	case own:
