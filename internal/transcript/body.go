@@ -10,14 +10,14 @@ import (
 )
 
 // phone is what wrote an export. An iPhone puts a mark before what it writes itself,
-// unless the file lost its marks on the way. Nobody types it, but whoever wants to can; not
-// before the date, where newer ones put it too, if they write all of the entry themselves
-// or it has nothing but a file.
-type phone struct{ iPhone, marks, heads bool }
+// unless the file lost its marks on the way. Nobody types one, but whoever wants to can: so
+// that alone takes no message away from its author.
+type phone struct{ iPhone, marks bool }
 
-// read reads what stands after the time, which is marked or not: the author, and what he
-// sent.
-func (n *Entry) read(rest string, marked bool, p phone) {
+// read reads what stands after the time: the author, and what he sent. An iPhone writes
+// notices as if they were of the chat, by one of its names, if one is known, or of somebody
+// they are about.
+func (n *Entry) read(rest string, chat []string, p phone) {
 	rest = strings.TrimLeft(rest, " \u00a0\u202f")
 	author, body, said := cutAuthor(rest)
 	if !said {
@@ -37,21 +37,16 @@ func (n *Entry) read(rest string, marked bool, p phone) {
 	if p.iPhone {
 		readFile, readOmitted = n.readAttachedTo, n.readOmittedFrom
 	}
-	readers := []func(string) bool{readFile, readOmitted, n.readPoll, n.readPlace, n.readUnshown}
-	typed := p.heads && !marked
-	if typed {
-		readers = readers[:2] // beside a caption
-	}
-	for _, read := range readers {
+	for _, read := range []func(string) bool{readFile, readOmitted, n.readPoll, n.readPlace, n.readUnshown} {
 		if read(body) {
 			return
 		}
 	}
-	own := !typed && p.marks && strings.HasPrefix(body, "\u200e")
+	own := p.marks && strings.HasPrefix(body, "\u200e")
 	switch words := bare(body); {
-	case own && notices.MatchString(words):
+	case own && notices.MatchString(words) && (len(chat) == 0 || strings.Contains(words, author) || strings.HasPrefix(words, "You") || slices.Contains(chat, author)):
 		n.notice(body)
-	case own && call.MatchString(words), !typed && words != "" && call.FindString(words) == words:
+	case own && call.MatchString(words), words != "" && call.FindString(words) == words:
 		n.Sort = Call
 		n.phoneSays(body)
 	case own:
@@ -388,7 +383,7 @@ func (e *Export) learnName(n Entry) {
 	if n.Sort != Notice {
 		return
 	}
-	if strings.Contains(n.Text, "end-to-end encrypted") {
+	if strings.Contains(n.Text, "end-to-end encrypted") && len(e.Entries) == 0 {
 		e.called(n.as)
 	}
 	for _, says := range []*regexp.Regexp{createdGroup, renamedGroup} {

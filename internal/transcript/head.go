@@ -42,7 +42,6 @@ type head struct {
 	hour, minute int
 	second       int
 	pm           bool
-	marked       bool // by a mark before it; see [phone]
 }
 
 // marks are letters that show nothing and may stand before a line or a word.
@@ -63,7 +62,6 @@ func readHead(line string) (h head, ok bool) {
 		form: form{bracket: m[1] != "", seconds: m[11] != "", noon: m[12] != "", comma: m[7] != "", separator: m[3], colon: m[9], yearFirst: len(m[2]) == 4},
 		date: [3]int{n(2), n(4), n(6)}, hour: n(8), minute: n(10), second: n(11), pm: strings.EqualFold(m[12], "p"), length: len(m[0]),
 	}
-	h.marked = strings.HasPrefix(strings.TrimPrefix(line, "\ufeff"), "\u200e")
 	if h.bracket { // then a dash belongs to a name
 		h.length = strings.Index(line, "]") + len("]")
 	}

@@ -159,10 +159,7 @@ func Parse(text []byte, o Options) (*Export, error) {
 	if len(lines) > 0 && heads[0].line > 0 {
 		e.stray(lines[:heads[0].line])
 	}
-	c, p := clock{zone: o.Zone}, phone{
-		iPhone: f.bracket, marks: f.bracket && strings.Contains(s, "\u200e"),
-		heads: f.bracket && slices.ContainsFunc(heads, func(h head) bool { return h.marked }),
-	}
+	c, p := clock{zone: o.Zone}, phone{iPhone: f.bracket, marks: f.bracket && strings.Contains(s, "\u200e")}
 	for i, h := range heads {
 		end := len(lines)
 		if i+1 < len(heads) {
@@ -186,7 +183,7 @@ func (e *Export) add(h head, lines []string, c *clock, p phone) {
 	if n.At, n.Or, exists = c.resolve(h.wall(e.Order)); !exists {
 		e.fault(n.Line, "this time does not exist in the phone's zone: clocks were put forward past it; is the zone right?")
 	}
-	n.read(strings.TrimRight(strings.ReplaceAll(raw, "\r\n", "\n"), "\r\n"), h.marked, p)
+	n.read(strings.TrimRight(strings.ReplaceAll(raw, "\r\n", "\n"), "\r\n"), e.Names, p)
 	if n.Sort == Blank && slices.Contains(e.Names, n.Author) { // the group says nothing itself
 		n.Sort, n.Author = Notice, ""
 	}
