@@ -24,6 +24,11 @@ const (
 	growAny   = 256 << 20 // it may be a long text
 )
 
+// most is how many bytes a zip file of that size may hold.
+func most(size uint64) uint64 { return size*maxGrowth + growAny }
+
+var errTooMuch = errors.New("this zip file claims to hold far more than it can: it was made to fill a disk, or is damaged")
+
 // Read reads the export in a file of that size and name: a zip file, or the text alone.
 // The file stays in use for [Export.Open].
 func Read(r io.ReaderAt, size int64, fileName string, o Options) (*Export, error) {
@@ -69,7 +74,7 @@ func Read(r io.ReaderAt, size int64, fileName string, o Options) (*Export, error
 			e.called(m[1])
 		}
 	}
-	return e, e.takeFiles()
+	return e, e.takeFiles(uint64(size))
 }
 
 // chatName finds the chat's name in that of a file: on Android in the text's, on an
@@ -91,8 +96,8 @@ func sift(z *zip.Reader, size int64) (chat *zip.File, rest files, err error) {
 		case f.Flags&1 != 0:
 			return nil, nil, errors.New("this zip file is locked with a password: give the export as the phone made it")
 		}
-		if grown += min(f.UncompressedSize64, 1<<50); grown > uint64(size)*maxGrowth+growAny {
-			return nil, nil, errors.New("this zip file claims to hold far more than it can: it was made to fill a disk, or is damaged")
+		if grown += min(f.UncompressedSize64, 1<<50); grown > most(uint64(size)) {
+			return nil, nil, errTooMuch
 		}
 		if strings.HasSuffix(strings.ToLower(base), ".txt") {
 			texts = append(texts, f)
@@ -162,9 +167,13 @@ func damaged(err error) error {
 }
 
 // takeFiles compares the files with what entries name, reads the cards of contacts, and
-// forgets what no entry names. Of an entry whose file is not there, File is empty.
-func (e *Export) takeFiles() error {
+// forgets what no entry names. Of an entry whose file is not there, File is empty. A file
+// that several entries name, as one that was passed on, is kept for each of them; so that
+// counts, too, against what a zip file of that size may hold.
+func (e *Export) takeFiles(size uint64) error {
 	named := make(map[string]bool)
+	cards := make(map[string]*Entry) // the first of each
+	grown := uint64(0)
 	for i := range e.Entries {
 		n := &e.Entries[i]
 		if n.File == "" {
@@ -177,15 +186,24 @@ func (e *Export) takeFiles() error {
 			n.File = ""
 			continue
 		}
+		if grown += f.UncompressedSize64; grown > most(size) {
+			return errTooMuch
+		}
 		if !named[n.File] {
 			named[n.File] = true
 			e.Attached++
 			e.Size += int64(f.UncompressedSize64)
 		}
-		if n.Sort == Contact {
-			if err := n.readCard(f); err != nil {
-				return err
-			}
+		if n.Sort != Contact {
+			continue
+		}
+		if same := cards[n.File]; same != nil {
+			n.File, n.VCard, n.Cards = "", same.VCard, same.Cards
+			continue
+		}
+		cards[n.File] = n
+		if err := n.readCard(f); err != nil {
+			return err
 		}
 	}
 	for file := range e.files {

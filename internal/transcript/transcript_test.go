@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -452,6 +453,29 @@ func TestContactCards(t *testing.T) {
 	if diff := cmp.Diff(want, n.Cards); diff != "" || n.Sort != Contact || n.VCard != card || n.File != "" {
 		t.Errorf("%s %q %q (-want +got)\n%s", n.Sort, n.File, n.VCard, diff)
 	}
+}
+
+// A file that many messages name fills neither the memory nor the disk.
+func TestOneFileOfManyMessages(t *testing.T) {
+	const n = 3000
+	card := "BEGIN:VCARD\nFN:Dot Ellis\nPHOTO:" + strings.Repeat("A", 1<<19) + "\nEND:VCARD\n"
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	e, err := readBytes(zipped(t, chatFile, strings.Repeat("22/11/2026, 21:36 - Ann Brook: Dot Ellis.vcf (file attached)\n", n), "Dot Ellis.vcf", card), "x.zip")
+	if err == nil {
+		t.Errorf("contacts of %d MB were taken", n*len(card)>>20)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
+		t.Errorf("it takes %d MB", grown>>20)
+	}
+	if _, err := readBytes(zipped(t, chatFile, strings.Repeat("22/11/2026, 21:36 - Ann Brook: "+photoFile+" (file attached)\n", n), photoFile, strings.Repeat("A", 1<<19)), "x.zip"); err == nil {
+		t.Errorf("photos of %d MB were taken", n>>1)
+	}
+	if _, err := readBytes(zipped(t, chatFile, strings.Repeat("22/11/2026, 21:36 - Ann Brook: "+photoFile+" (file attached)\n", 20), photoFile, strings.Repeat("A", 1<<19)), "x.zip"); err != nil {
+		t.Errorf("a photo that was passed on: %v", err)
+	}
+	runtime.KeepAlive(e)
 }
 
 // FuzzParse: whatever is given, nothing of it is dropped, and every entry says the
