@@ -205,6 +205,11 @@ func unknownAuthors(ctx context.Context, db *sqlite.DB, e *transcript.Export) (t
 		return "", nil
 	}
 	slices.Sort(unknown)
+	for i, name := range unknown {
+		if people.HoldsNumber(name) {
+			unknown[i] = "somebody whom the phone calls by a number"
+		}
+	}
 	return fmt.Sprintf("Who these are is not known here: %s. Tie each to the register with `muniment member identify --exported`.\n",
 		printable(saying.And(unknown))), nil
 }
@@ -431,8 +436,8 @@ func (in importing) printLacking(b *strings.Builder, teller saying.Teller, lacki
 		switch {
 		case r.Person != 0:
 			author = teller.Names.Of(r.Person)
-		case transcript.IsNumber(author):
-			author = "somebody whom the phone knows by number only"
+		case transcript.IsNumber(author) || people.HoldsNumber(author):
+			author = "somebody whom the phone calls by a number"
 		}
 		why := whyLacking(n.At, c, i.Group, gaps)
 		if slices.Contains(c.Mended, at) {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -252,18 +251,12 @@ func lastDay(t time.Time) string {
 // characters, or a telephone number, which no output may show (DESIGN.md,
 // invariant 9).
 func plainName(what, s string) error {
-	digits := 0
-	for _, r := range s {
-		if unicode.IsDigit(r) {
-			digits++
-		}
-	}
 	switch {
 	case strings.TrimSpace(s) == "":
 		return fmt.Errorf("%s is empty", what)
 	case !utf8.ValidString(s) || printable(s) != s:
 		return fmt.Errorf("%s holds a line break or another character that cannot be shown: %q", what, s)
-	case digits >= 7:
+	case people.HoldsNumber(s):
 		return fmt.Errorf("%s looks like a telephone number, which emails and reports do not show", what)
 	}
 	return nil

@@ -618,6 +618,7 @@ func (m *matcher) acquaint() {
 // knows reports whether the archive has what a notice tells: the notice, or at the time a
 // change of the group, which says it better.
 func (m *matcher) knows(n *entry) bool {
+	text, _ := mentioning(n.Text, n.Mentions)
 	for _, at := range []time.Time{n.At, n.Or} {
 		if at.IsZero() {
 			continue
@@ -627,7 +628,7 @@ func (m *matcher) knows(n *entry) bool {
 				return true
 			}
 		}
-		if m.told[toldKey(at, n.Text)] {
+		if m.told[toldKey(at, text)] {
 			return true
 		}
 	}

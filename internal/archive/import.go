@@ -288,17 +288,7 @@ func (i Import) received(n transcript.Entry, id int64, name string) record.Recei
 	if n.Sort == transcript.Contact && r.Text == "" {
 		r.Text = contactText(n)
 	}
-	for _, m := range n.Mentions {
-		if m.Number == "" {
-			continue
-		}
-		jid := numberAddress(m.Number).JID
-		user, _, _ := strings.Cut(jid, "@")
-		r.Text = strings.ReplaceAll(r.Text, "@"+m.Number, "@"+user) // the number may have been without its country code
-		if !slices.Contains(r.Mentions, jid) {
-			r.Mentions = append(r.Mentions, jid)
-		}
-	}
+	r.Text, r.Mentions = mentioning(r.Text, n.Mentions)
 	if n.File != "" {
 		r.File = &record.File{MIME: mimeOf(n.File)}
 		if n.Sort == transcript.Document {
@@ -306,6 +296,24 @@ func (i Import) received(n transcript.Entry, id int64, name string) record.Recei
 		}
 	}
 	return r
+}
+
+// mentioning returns a text with mentions by number as WhatsApp writes them, and whom they
+// mean: the number may have been without its country code.
+func mentioning(text string, mentions []transcript.Mention) (string, []string) {
+	var jids []string
+	for _, m := range mentions {
+		if m.Number == "" {
+			continue
+		}
+		jid := numberAddress(m.Number).JID
+		user, _, _ := strings.Cut(jid, "@")
+		text = strings.ReplaceAll(text, "@"+m.Number, "@"+user)
+		if !slices.Contains(jids, jid) {
+			jids = append(jids, jid)
+		}
+	}
+	return text, jids
 }
 
 // ImportNote is what is kept of an import.

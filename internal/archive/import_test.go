@@ -167,6 +167,40 @@ func TestImport(t *testing.T) {
 	o.expectSound()
 }
 
+// However the phone's owner, or somebody himself, has put a number into a name, it is not
+// shown.
+func TestNumbersInNames(t *testing.T) {
+	o := newOffice(t)
+	o.now = monday.AddDate(0, 0, 7)
+	lines := []string{
+		"9:30 Dot Ellis added 07700 900103",
+		"9:31 Dot Ellis added ~\u202f+44 7700 900103",
+		"9:32 ~\u202f+44 7700 900103: one",
+		"9:33 Bo 07700 900102: two",
+		"9:34 07700\u2013900\u2013102: three",
+		"9:35 ٠٧٧٠٠٩٠٠١٠٦: four",
+		"9:36 \u202d07700 900107\u202c: five",
+		"9:37 Ann: @\u2068~\u202f+44 7700 900103\u2069, @\u2068Bo 07700 900102\u2069, @\u2068٠٧٧٠٠٩٠٠١٠٦\u2069 and @\u2068+44.7700.900105\u2069?",
+	}
+	o.imports(o.exported(lines...))
+	if again := o.imports(o.exported(lines...)); again.ID != 0 || again.Known != 6 {
+		t.Errorf("again: %+v", again)
+	}
+	cy := says(cy, "C1", "six")
+	cy.PushName = "+44 7700 900103"
+	o.captures(cy)
+	records := o.records()
+	o.write(func(tx *sqlite.Tx) error {
+		names, err := people.LoadNames(tx)
+		for _, r := range records {
+			if shown := names.Of(r.Person) + ": " + names.Mentioning(r.Text, r.Mentions); strings.Contains(shown, "7700") || strings.Contains(shown, "٧") {
+				t.Errorf("it is shown: %s", shown)
+			}
+		}
+		return err
+	})
+}
+
 // What was done once is not done again, by whatever phone.
 func TestImportTwice(t *testing.T) {
 	o := newOffice(t)

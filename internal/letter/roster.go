@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"muniment/internal/archive"
 	"muniment/internal/people"
@@ -177,23 +176,10 @@ func (r *Roster) ownName(p people.ID) string {
 	} else if names := r.names.Exported(p); len(names) > 0 {
 		name, verified = names[0], " (name in an imported chat, not verified)"
 	}
-	if name == "" || digits(name) >= numberDigits {
+	if name == "" || people.HoldsNumber(name) {
 		return ""
 	}
 	return saying.Called(name) + verified
-}
-
-// A text with so many digits may be a telephone number. The report shows none, whoever
-// typed it.
-const numberDigits = 7
-
-func digits(s string) (n int) {
-	for _, c := range s {
-		if unicode.IsDigit(c) {
-			n++
-		}
-	}
-	return n
 }
 
 // longNumber is what may be a telephone number within a text. A date has eight digits.

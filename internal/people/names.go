@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
@@ -15,7 +16,7 @@ import (
 
 // Names says what people are called in everything that is shown: the name on
 // the member register, else what they call themselves, or what an imported chat calls
-// them, marked as unverified, else a number of its own (DESIGN.md, invariant 9).
+// them, marked as unverified, unless that [HoldsNumber], else a number of its own (DESIGN.md, invariant 9).
 type Names struct {
 	is        map[ID]ID
 	behind    map[string]ID
@@ -106,16 +107,29 @@ func (n *Names) Of(p ID) string {
 	if m, ok := n.Member(is); ok {
 		return m.Name
 	}
-	if names := n.pushNames[is]; len(names) > 0 {
+	if names := n.pushNames[is]; len(names) > 0 && !HoldsNumber(names[0].Name) {
 		return names[0].Name + " (name not verified)"
 	}
-	if names := n.exported[is]; len(names) > 0 {
-		return names[0] + " (name in an imported chat, not verified)"
+	if i := slices.IndexFunc(n.exported[is], func(s string) bool { return !HoldsNumber(s) }); i >= 0 {
+		return n.exported[is][i] + " (name in an imported chat, not verified)"
 	}
 	if n.unknown[is] == 0 {
 		n.unknown[is] = len(n.unknown) + 1
 	}
 	return fmt.Sprintf("Unidentified participant %d", n.unknown[is])
+}
+
+// HoldsNumber reports whether a name may have a telephone number in it, as some give their
+// contacts, or themselves. It is shown nowhere but at the terminal of the sysadmin who asks
+// who somebody is.
+func HoldsNumber(name string) bool {
+	digits := 0
+	for _, r := range name {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	return digits >= 7
 }
 
 // Exported returns what phones call p whose export of the chat was imported.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // phone is what wrote an export. An iPhone puts a mark before what it writes itself,
@@ -116,7 +117,7 @@ func (n *Entry) notice(words string) {
 }
 
 // Telephone numbers, as phones write them in their own words.
-var numbers = regexp.MustCompile(`\+\d[\d ()\x{a0}\x{2011}-]{5,}\d`)
+var numbers = regexp.MustCompile(`\+\d[\d ()\x{a0}\x{2011}-]{5,}\d|\b0\d[\d ()\x{a0}\x{2011}-]{6,}\d`)
 
 // phoneSays takes in words of the phone. A number in them is of somebody whom it has
 // no name for.
@@ -125,8 +126,11 @@ func (n *Entry) phoneSays(words string) {
 	at := 0
 	var b strings.Builder
 	for _, m := range numbers.FindAllStringIndex(words, -1) {
-		b.WriteString(words[at:m[0]])
 		digits := Digits(words[m[0]:m[1]])
+		if words[m[0]] == '0' && len(digits) < 9 { // a date
+			continue
+		}
+		b.WriteString(words[at:m[0]])
 		n.Mentions = append(n.Mentions, Mention{b.Len(), b.Len() + 1 + len(digits), digits})
 		b.WriteString("@" + digits)
 		at = m[1]
@@ -151,6 +155,8 @@ func (n *Entry) say(text string) {
 			digits = text[m[4]:m[5]]
 		} else if called = name(text[m[2]:m[3]]); IsNumber(called) {
 			digits = Digits(called)
+		} else {
+			called = mentionable(called)
 		}
 		b.WriteString("@" + cmp.Or(digits, called))
 		n.Mentions = append(n.Mentions, Mention{from, b.Len(), digits})
@@ -160,12 +166,27 @@ func (n *Entry) say(text string) {
 	n.Text = b.String()
 }
 
+// mentionable returns how a text names somebody whom the phone calls so. With so many digits
+// it has a telephone number in it, which nobody typed.
+func mentionable(called string) string {
+	digits := 0
+	for _, r := range called {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	if digits >= 7 {
+		return "[name with a number]"
+	}
+	return called
+}
+
 // Mentioned returns the names in the lines of an entry that its text has after an @ where
 // it mentions somebody; see [Entry.Raw].
 func Mentioned(raw string) (names []string) {
 	for _, m := range mention.FindAllStringSubmatch(raw, -1) {
 		if called := name(m[1]); called != "" && !IsNumber(called) {
-			names = append(names, called)
+			names = append(names, mentionable(called))
 		}
 	}
 	return names

@@ -45,7 +45,7 @@ type head struct {
 }
 
 // marks are letters that show nothing and may stand before a line or a word.
-const marks = "\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069\ufeff"
+const marks = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 
 // headOf matches the head of a line: a date, a time, and what stands before the author.
 var headOf = regexp.MustCompile(`^[` + marks + `]*(\[)?(\d{1,4})([/.-])(\d{1,2})([/.-])(\d{1,4})(,)?[ \x{a0}\x{202f}](\d{1,2})([:.])(\d{2})(?:[:.](\d{2}))?` +
