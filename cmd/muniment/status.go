@@ -309,6 +309,10 @@ func printHolds(out io.Writer, tx *sqlite.Tx) error {
 	return nil
 }
 
+// nextLists is how many disposal lists are shown: a month of old records fills a screen
+// with them.
+const nextLists = 3
+
 func printDisposal(out io.Writer, tx *sqlite.Tx) error {
 	lists, err := disposal.Lists(tx)
 	if err != nil {
@@ -317,8 +321,11 @@ func printDisposal(out io.Writer, tx *sqlite.Tx) error {
 	lists = slices.DeleteFunc(lists, func(l disposal.List) bool { return !l.Closed.IsZero() })
 	slices.Reverse(lists) // what is destroyed next comes first
 	fmt.Fprintf(out, "Disposal   %s open\n", count(len(lists), "list"))
-	for _, l := range lists {
+	for _, l := range lists[:min(nextLists, len(lists))] {
 		fmt.Fprintf(out, "           list %d: %s, to be destroyed from %s\n", l.ID, count(l.Records, "record"), l.DestroyOn.Long())
+	}
+	if more := len(lists) - nextLists; more > 0 {
+		fmt.Fprintf(out, "           and %d more until %s: see `muniment disposal list`\n", more, lists[len(lists)-1].DestroyOn.Long())
 	}
 	return nil
 }
