@@ -356,7 +356,10 @@ list of which notice was given before: a new list is drawn up, with a new notice
 			return a.withArchive(c.Context(), func(_ config.Config, _ daemon.Home, db *sqlite.DB) error {
 				var holds []archive.Hold
 				if err := db.Write(c.Context(), func(tx *sqlite.Tx) (err error) {
-					if err := archive.ReleaseHold(tx, now(), id, by.who, by.reason); err != nil {
+					err = archive.ReleaseHold(tx, now(), id, by.who, by.reason)
+					if errors.Is(err, archive.ErrNoHold) {
+						return fmt.Errorf("%w: see `muniment hold list`", err)
+					} else if err != nil {
 						return err
 					}
 					holds, err = archive.Holds(tx)
