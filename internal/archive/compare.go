@@ -467,7 +467,13 @@ func versions(tx *sqlite.Tx, group string, from, until time.Time) (map[record.Se
 
 func minute(t time.Time) int64 { return t.Unix() / 60 }
 
-func toldKey(t time.Time, text string) string { return fmt.Sprint(minute(t), " ", squeeze(text)) }
+func toldKey(t time.Time, text string) string {
+	return fmt.Sprint(minute(t), " ", straight.Replace(squeeze(text)))
+}
+
+// straight makes quotation marks alike: in the same notice an Android phone writes "X" and
+// an iPhone “X”.
+var straight = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'")
 
 // A rule says when an entry is a record.
 type rule struct {

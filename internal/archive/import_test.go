@@ -220,8 +220,9 @@ func TestImportTwice(t *testing.T) {
 	if again.ID != 0 || again.Messages != 0 || again.Known != 8 || len(again.New) != 0 {
 		t.Errorf("again: %+v", again)
 	}
-	// Another phone has seconds and other names.
+	// Another phone has seconds, other names and other quotation marks.
 	other := o.imports(o.parsed(strings.Join([]string{
+		"[02/03/2026, 09:30:05] Cranford councillors: \u200eDot Ellis created group “Cranford councillors”",
 		"[02/03/2026, 09:36:01] Ann (council): ok", "[02/03/2026, 09:36:20] Bo: ok", "[02/03/2026, 09:36:59] Ann (council): ok",
 		"[02/03/2026, 09:37:10] Ann (council): \u200eimage omitted", "[02/03/2026, 09:37:11] Ann (council): \u200evideo omitted",
 		"[02/03/2026, 09:39:11] Bo: \u200eThis message was deleted.",
