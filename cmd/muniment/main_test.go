@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,8 +37,15 @@ func tamper() {
 }
 
 func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if racing && testing.Short() {
+		scripts = slices.DeleteFunc(scripts, func(path string) bool { return !slices.Contains(concurrent, filepath.Base(path)) })
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/script",
+		Files:         scripts,
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			config := strings.ReplaceAll(scriptConfig, "$WORK", env.WorkDir)
@@ -52,6 +60,10 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"eachonce": eachOnce},
 	})
 }
+
+// concurrent are the scripts of commands in which something goes on beside something
+// else. Of the others the race detector would see nothing, twenty times as slowly.
+var concurrent = []string{"demo.txtar", "everything.txtar", "import.txtar", "begin.txtar"}
 
 // scriptConfig is the configuration that scripts find: complete, but for a mail
 // server that is there.

@@ -292,6 +292,9 @@ func TestImportInChild(t *testing.T) {
 // A process that imports is killed without warning, anywhere. Whoever does it again gets
 // all of it, each once.
 func TestKilledWhileImporting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills the import time and again")
+	}
 	o := newOffice(t)
 	dice := rand.New(rand.NewPCG(5, 6))
 	kills := 0

@@ -35,7 +35,7 @@ func tokens(s string) []string {
 func TestRecall(t *testing.T) {
 	size, asked := 6000, 150
 	if testing.Short() {
-		size, asked = 1500, 60
+		size, asked = 800, 40
 	}
 	o := options(100_000)
 	o.PerDay = 3

@@ -22,6 +22,10 @@ import (
 // destroyed no text, name or number is left, neither where the search looks nor
 // where it does not, since the text is too short.
 func TestNothingStaysNightAfterNight(t *testing.T) {
+	size := 600
+	if testing.Short() {
+		size = 150
+	}
 	for _, tt := range []struct {
 		name           string
 		quotes, padded bool
@@ -34,7 +38,7 @@ func TestNothingStaysNightAfterNight(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(1894, 12))
 			gone := make(map[retention.Date][]string) // from when on what is to be found nowhere
 			c.write(func(tx *sqlite.Tx) error {
-				for i := range 600 {
+				for i := range size {
 					r := somebodySays(i, rnd, tt.quotes, tt.padded)
 					r.Sent = said.AddDate(0, 0, i/50)
 					if _, err := c.archive.Capture(tx, c.now, r); err != nil {
