@@ -149,6 +149,11 @@ func DigestOf(tx *sqlite.Tx, c config.Config, version string, now time.Time, wee
 	if g.LateFrom, g.LateBefore, err = late(tx, now, week); err != nil {
 		return g, err
 	}
+	linked, _, err := journal.LastOf(tx, journal.Linked)
+	if err != nil {
+		return g, err
+	}
+	g.NeverLinked = linked == 0
 	if g.ClockDoubted, err = clockDoubted(tx); err != nil {
 		return g, err
 	}

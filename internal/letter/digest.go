@@ -47,6 +47,7 @@ type Digest struct {
 	Doubts   map[int64]string  // why an open disposal list whose day has come is not destroyed, by its number
 
 	Review         retention.Date // the last day for the policy's review; empty: none is given
+	NeverLinked    bool           // to WhatsApp, up to now
 	ClockDoubted   bool
 	AbandonedAfter time.Duration // when a message that was never captured is given up
 	Account        archive.Account

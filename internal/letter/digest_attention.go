@@ -42,7 +42,9 @@ func matters(all []fact) []block {
 }
 
 func (r *weekly) linkMatters() (all []fact) {
-	if g, ok := r.open(archive.NotLinked); ok {
+	if r.NeverLinked {
+		all = append(all, fact{"Not linked to WhatsApp", "It has never been linked, and nothing is received until it is. Please have it linked (muniment link)."})
+	} else if g, ok := r.open(archive.NotLinked); ok {
 		all = append(all, fact{"Link to WhatsApp lost", fmt.Sprintf("Nothing has been recorded since %s. "+
 			"Please have it linked again today (muniment link).", saying.Moment(g.Opened))})
 	} else if g, ok := r.open(archive.NotConnected); ok {

@@ -217,6 +217,9 @@ func (r *weekly) review() string {
 }
 
 func (r *weekly) link() string {
+	if r.NeverLinked {
+		return "never linked"
+	}
 	if g, ok := r.open(archive.NotLinked); ok {
 		return "lost since " + saying.Moment(g.Opened)
 	}

@@ -640,6 +640,8 @@ func TestAttention(t *testing.T) {
 					archive.CloseGap(tx, at("2026-11-20 11:00")))
 			})
 		}, ""},
+		{"it was never linked", func(d *digested) { d.g.NeverLinked = true },
+			"Not linked to WhatsApp: It has never been linked, and nothing is received until it is. Please have it linked (muniment link)."},
 		{"the council's account is not in the group", func(d *digested) {
 			d.write(func(tx *sqlite.Tx) error {
 				_, err := archive.OpenGroupGap(tx, at("2026-11-20 10:00"), at("2026-11-20 10:00"), archive.NotInGroup, cranford, "removed")
