@@ -81,7 +81,7 @@ was deleted there. Exit code 5 means that there is such a difference.`,
 			}
 			defer file.Close()
 			return a.withArchive(c.Context(), func(cfg config.Config, home daemon.Home, db *sqlite.DB) error {
-				return in.run(c, cfg, home, db, e, filepath.Base(args[0]))
+				return in.run(c, cfg, home, db, e)
 			})
 		},
 	}
@@ -136,14 +136,14 @@ func (in importing) groupOf(cfg config.Config) (config.Group, error) {
 	return groups[0], nil
 }
 
-func (in importing) run(c *cobra.Command, cfg config.Config, home daemon.Home, db *sqlite.DB, e *transcript.Export, fileName string) error {
+func (in importing) run(c *cobra.Command, cfg config.Config, home daemon.Home, db *sqlite.DB, e *transcript.Export) error {
 	g, err := in.groupOf(cfg)
 	if err != nil {
 		return err
 	}
 	files := home.Vault(db)
 	i := archive.Import{
-		Export: e, FileName: fileName, Zone: in.zone, Group: g.JID, Names: []string{g.Name}, Who: in.by.who, Reason: in.by.reason, Anyway: in.anyway,
+		Export: e, Zone: in.zone, Group: g.JID, Names: []string{g.Name}, Who: in.by.who, Reason: in.by.reason, Anyway: in.anyway,
 		DB: db, Now: now, Put: files.Put, Keep: vault.Keep, Progress: progressOf("importing"),
 		Seal: func(ctx context.Context, t record.Type, f record.File, name string) (record.File, error) {
 			r, _, err := e.Open(name)

@@ -345,7 +345,7 @@ func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
 				OR instr(CAST(sender_alt AS BLOB), ?1) OR instr(CAST(mentions AS BLOB), ?1) OR instr(CAST(participants AS BLOB), ?1)
 				OR instr(CAST(group_jid AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM stub WHERE instr(CAST(rule AS BLOB), ?1) OR instr(CAST(authority AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM import WHERE instr(CAST(file_name || who || reason AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM import WHERE instr(CAST(who || reason AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM hold WHERE instr(CAST(search || reason || placed_by || coalesce(release_reason, '') AS BLOB), ?1))`, fragment).Scan(&held)
 	if err != nil {

@@ -22,14 +22,13 @@ import (
 
 // Import is one go of bringing a phone's export of a group's chat into the archive.
 type Import struct {
-	Export   *transcript.Export
-	FileName string   // as it is called where it came from
-	Zone     string   // in which its times were read
-	Group    string   // JID
-	Names    []string // what the group is called; the first in the journal
-	Who      string
-	Reason   string
-	Anyway   bool // in spite of a [Doubt]
+	Export *transcript.Export
+	Zone   string   // in which its times were read
+	Group  string   // JID
+	Names  []string // what the group is called; the first in the journal
+	Who    string
+	Reason string
+	Anyway bool // in spite of a [Doubt]
 
 	DB  *sqlite.DB
 	Now func() time.Time
@@ -136,8 +135,8 @@ func (i Import) begin(tx *sqlite.Tx, done *Imported) error {
 		return fmt.Errorf("import: %w", err)
 	default:
 		if err := tx.QueryRow(`
-			INSERT INTO import (group_jid, digest, file_name, zone, unit, who, reason, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-			i.Group, i.Export.Digest[:], i.FileName, i.Zone, int64(i.Export.Unit/time.Second), i.Who, i.Reason, sqlite.FormatTime(i.Now())).Scan(&done.ID); err != nil {
+			INSERT INTO import (group_jid, digest, zone, unit, who, reason, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			i.Group, i.Export.Digest[:], i.Zone, int64(i.Export.Unit/time.Second), i.Who, i.Reason, sqlite.FormatTime(i.Now())).Scan(&done.ID); err != nil {
 			return fmt.Errorf("import: %w", err)
 		}
 	}

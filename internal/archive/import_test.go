@@ -48,7 +48,7 @@ func (o *office) parsed(text string) *transcript.Export {
 // importing is an import of e, of an export without files.
 func (o *office) importing(e *transcript.Export) Import {
 	return Import{
-		Export: e, FileName: "WhatsApp Chat with Cranford councillors.txt", Zone: "Europe/London", Group: official, Names: []string{chatName},
+		Export: e, Zone: "Europe/London", Group: official, Names: []string{chatName},
 		Who: "Jo Marsh", Reason: "minute 26/014", Anyway: true, DB: o.db, Now: func() time.Time { return o.now },
 		Lost: func(record.Seq) bool { return false },
 		Put: func(ctx context.Context, _ []record.File, write func(*sqlite.Tx) error) error {

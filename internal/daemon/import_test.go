@@ -28,7 +28,7 @@ func (w *town) imports(text string) {
 			return err
 		}
 		_, err := a.Import(w.t.Context(), archive.Import{
-			Export: e, FileName: "chat.txt", Zone: "Europe/London", Group: w.official.JID().String(), Names: []string{"Cranford councillors"},
+			Export: e, Zone: "Europe/London", Group: w.official.JID().String(), Names: []string{"Cranford councillors"},
 			Who: "Jo Marsh", Reason: "minute 26/014", Anyway: true, DB: db, Now: time.Now,
 			Lost: func(record.Seq) bool { return false }, Put: w.home().Vault(db).Put, Keep: vault.Keep,
 		})

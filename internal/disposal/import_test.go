@@ -35,13 +35,13 @@ func (c *council) imports(text, photoName, photo string) {
 	if err := z.Close(); err != nil {
 		c.Fatal(err)
 	}
-	e, err := transcript.Read(bytes.NewReader(b.Bytes()), int64(b.Len()), "chat.zip", transcript.Options{Zone: retention.London, Now: c.now})
+	e, err := transcript.Read(bytes.NewReader(b.Bytes()), int64(b.Len()), "WhatsApp Chat with Mehetabel Overton.zip", transcript.Options{Zone: retention.London, Now: c.now})
 	if err != nil {
 		c.Fatal(err)
 	}
 	v := c.d.Vault
 	done, err := c.archive.Import(context.Background(), archive.Import{
-		Export: e, FileName: "chat.zip", Zone: "Europe/London", Group: official, Names: []string{"Example councillors"}, Who: "Jo Marsh", Reason: "minute 26/014",
+		Export: e, Zone: "Europe/London", Group: official, Names: []string{"Example councillors"}, Who: "Jo Marsh", Reason: "minute 26/014",
 		DB: c.db, Now: func() time.Time { return c.now }, Lost: func(record.Seq) bool { return false }, Put: v.Put, Keep: vault.Keep,
 		Seal: func(ctx context.Context, t record.Type, f record.File, name string) (record.File, error) {
 			r, _, err := e.Open(name)

@@ -22,7 +22,7 @@ func TestAnImportAltered(t *testing.T) {
 		{"the unit of its times", "UPDATE import SET unit = 1", "import 1 is not what the journal says"},
 		{"who did it", "UPDATE import SET who = 'Cllr Gus Hale'", "import 1 is not what the journal says"},
 		{"its note removed", "DELETE FROM import", "import 1 is what records came from, but its note is gone"},
-		{"another inserted", "INSERT INTO import (group_jid, digest, file_name, zone, unit, who, reason, begun_at) SELECT group_jid, digest, file_name, zone, unit, who, reason, begun_at FROM import",
+		{"another inserted", "INSERT INTO import (group_jid, digest, zone, unit, who, reason, begun_at) SELECT group_jid, digest, zone, unit, who, reason, begun_at FROM import",
 			"import 2 is not in the journal"},
 		{"a record of it passed off as received", "UPDATE record SET import = 0", "record 1 is not what was captured"},
 		{"a line of the export", "UPDATE record SET protobuf = CAST('02/03/2026, 09:36 - Bo: ' AS BLOB)", "record 1 is not what was captured"},
