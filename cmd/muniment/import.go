@@ -178,40 +178,50 @@ func (in importing) run(c *cobra.Command, cfg config.Config, home daemon.Home, d
 	} else if err != nil {
 		return fmt.Errorf("%w; what was imported by then is kept: do it again to go on", err)
 	}
-	unknown, err := unknownAuthors(c.Context(), db, e)
-	if err != nil {
+	var taken, tie string
+	if err := db.Read(c.Context(), func(tx *sqlite.Tx) (err error) { taken, tie, err = authors(tx, e); return err }); err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, describeImport(done, e, g, cfg.Retention.Years)+unknown)
+	_, err = io.WriteString(out, describeImport(done, e, g, cfg.Retention.Years)+taken+tie)
 	return err
 }
 
-// unknownAuthors says whom of the authors nobody has tied to a person.
-func unknownAuthors(ctx context.Context, db *sqlite.DB, e *transcript.Export) (text string, err error) {
-	var names *people.Names
-	if err := db.Read(ctx, func(tx *sqlite.Tx) (err error) { names, err = people.LoadNames(tx); return err }); err != nil {
-		return "", err
+// authors says which of the authors are taken for people on the register under another name,
+// as somebody has said of an earlier export, and which nobody has tied to a person.
+func authors(tx *sqlite.Tx, e *transcript.Export) (taken, tie string, err error) {
+	names, err := people.LoadNames(tx)
+	if err != nil {
+		return "", "", err
 	}
-	var unknown []string
+	seen := make(map[string]bool)
+	var known, unknown []string
 	for _, n := range e.Entries {
-		if n.Author == "" || transcript.IsNumber(n.Author) || slices.Contains(unknown, n.Author) {
+		if n.Author == "" || transcript.IsNumber(n.Author) || seen[n.Author] {
 			continue
 		}
-		if _, ok := names.Member(names.Behind(people.Exported(n.Author))); !ok {
-			unknown = append(unknown, n.Author)
+		seen[n.Author] = true
+		author := n.Author
+		if people.HoldsNumber(author) {
+			author = "somebody whom the phone calls by a number"
+		}
+		switch m, ok := names.Member(names.Behind(people.Exported(n.Author))); {
+		case !ok:
+			unknown = append(unknown, author)
+		case m.Name != n.Author:
+			known = append(known, fmt.Sprintf("%s for %s", author, m.Name))
 		}
 	}
-	if len(unknown) == 0 {
-		return "", nil
-	}
+	slices.Sort(known)
 	slices.Sort(unknown)
-	for i, name := range unknown {
-		if people.HoldsNumber(name) {
-			unknown[i] = "somebody whom the phone calls by a number"
-		}
+	if len(known) > 0 {
+		taken = fmt.Sprintf("Taken for people on the register, as was said of an earlier export: %s. Whether this phone means the same people, nothing tells; what is imported cannot be parted again.\n",
+			printable(saying.And(known)))
 	}
-	return fmt.Sprintf("Who these are is not known here: %s. Tie each to the register with `muniment member identify --exported`.\n",
-		printable(saying.And(unknown))), nil
+	if len(unknown) > 0 {
+		tie = fmt.Sprintf("Who these are is not known here: %s. Tie each to the register with `muniment member identify --exported`.\n",
+			printable(saying.And(unknown)))
+	}
+	return taken, tie, nil
 }
 
 // lostFiles returns which records have lost their file.
@@ -417,7 +427,11 @@ func (in importing) differences(tx *sqlite.Tx, c archive.Comparison, i archive.I
 		}
 		in.more(&b, len(records))
 	}
-	return b.String(), len(lacking)+len(records) > 0, nil
+	taken, _, err := authors(tx, i.Export)
+	if taken != "" {
+		b.WriteString("\n" + taken)
+	}
+	return b.String(), len(lacking)+len(records) > 0, err
 }
 
 // firstWords is how many characters of a message are shown.
