@@ -345,6 +345,36 @@ func Imports(tx *sqlite.Tx) (all []ImportNote, err error) {
 	return all, rows.Err()
 }
 
+// Brought is what an import brought.
+type Brought struct {
+	Group       string // JID
+	Who, Reason string
+	Records     int
+	Finished    bool // else it goes on, or was interrupted and may be taken up again
+}
+
+// ImportedBetween returns the imports that were finished in that time, and those that
+// were begun in it and are not finished, in order.
+func ImportedBetween(tx *sqlite.Tx, from, until time.Time) (all []Brought, err error) {
+	rows, err := tx.Query(`
+		SELECT group_jid, who, reason, finished_at IS NOT NULL,
+			CASE WHEN finished_at IS NULL THEN (SELECT count(*) FROM record WHERE import = i.id AND import <> 0) ELSE records END
+		FROM import i WHERE coalesce(finished_at, begun_at) >= ? AND coalesce(finished_at, begun_at) < ? ORDER BY id`,
+		sqlite.FormatTime(from), sqlite.FormatTime(until))
+	if err != nil {
+		return nil, fmt.Errorf("what was imported: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var b Brought
+		if err := rows.Scan(&b.Group, &b.Who, &b.Reason, &b.Finished, &b.Records); err != nil {
+			return nil, fmt.Errorf("what was imported: %w", err)
+		}
+		all = append(all, b)
+	}
+	return all, rows.Err()
+}
+
 // Preview returns what record an entry would be, as far as it is shown.
 func (i Import) Preview(names *people.Names, n transcript.Entry) (Record, error) {
 	r := i.received(n, 0, "")

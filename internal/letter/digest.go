@@ -153,6 +153,7 @@ type weekly struct {
 	lists         []openList
 	emails        []mail.Item
 	intakes       []archive.Intake             // of the runs in the week, the latest first
+	imports       []archive.Brought            // in the week
 	rosters       map[string]archive.Roster    // of each group, at the end of the week
 	present       map[string][]people.ID       // in each group now
 	attentions    map[string]archive.Attention // likewise
@@ -186,7 +187,7 @@ func (r *weekly) read(tx *sqlite.Tx) (err error) {
 		return cmp.Or(cmp.Compare(r.w.group(a), r.w.group(b)), cmp.Compare(a, b))
 	})
 	for _, part := range []func(*sqlite.Tx) error{
-		r.readRecords, r.readConversations, r.readOriginals, r.readFiles, r.readGaps, r.readHolds, r.readLists, r.readEmails, r.readPeople,
+		r.readRecords, r.readConversations, r.readOriginals, r.readFiles, r.readGaps, r.readHolds, r.readLists, r.readEmails, r.readImports, r.readPeople,
 	} {
 		if err := part(tx); err != nil {
 			return err
@@ -408,6 +409,12 @@ func (r *weekly) readEmails(tx *sqlite.Tx) (err error) {
 			r.intakes = append(r.intakes, i)
 		}
 	}
+	return err
+}
+
+// readImports reads what was imported in the week, or in so much of it as is over.
+func (r *weekly) readImports(tx *sqlite.Tx) (err error) {
+	r.imports, err = archive.ImportedBetween(tx, r.Week.Start(), r.end().Add(time.Millisecond))
 	return err
 }
 

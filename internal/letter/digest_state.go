@@ -2,6 +2,7 @@ package letter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,7 +176,7 @@ func (r *weekly) missing() (bs []block) {
 
 // housekeeping says how record and program fare, and ends with the checkpoint.
 func (r *weekly) housekeeping() []block {
-	bs := []block{{Facts: given([]fact{
+	bs := []block{{Facts: given(slices.Concat([]fact{
 		{"Policy", r.policy()},
 		{"Policy review", r.review()},
 		{"Link to WhatsApp", r.link()},
@@ -183,9 +184,10 @@ func (r *weekly) housekeeping() []block {
 		{"Records", r.recordsInAll()},
 		{"Files", r.filesInAll()},
 		{"Received", r.received()},
+	}, r.imported(), []fact{
 		{"Emails this week", r.emailsInAll()},
 		{"Program", r.Program},
-	})}}
+	}))}}
 	if len(r.groups) > 1 {
 		bs = append([]block{paragraph("All of this is of all groups together.")}, bs...)
 	}
@@ -269,6 +271,21 @@ func (r *weekly) received() string {
 		s += fmt.Sprintf("; not accounted for: %s", saying.Number(n))
 	}
 	return s
+}
+
+// imported tells of the imports of the week: what they brought was not received.
+func (r *weekly) imported() (all []fact) {
+	for _, i := range r.imports {
+		s := fmt.Sprintf("%s from a phone’s export of the chat%s, for %s", saying.Count(i.Records, "record"), r.in(i.Group), enteredName(i.Who))
+		if reason := entered(i.Reason); reason != "" {
+			s += fmt.Sprintf(", because “%s”", saying.Excerpt(reason, 200))
+		}
+		if !i.Finished {
+			s += "; the import is not finished"
+		}
+		all = append(all, fact{"Imported this week", s})
+	}
+	return all
 }
 
 func (r *weekly) emailsInAll() string {

@@ -25,6 +25,7 @@ import (
 	"muniment/internal/retention"
 	"muniment/internal/saying"
 	"muniment/internal/sqlite"
+	"muniment/internal/transcript"
 	"muniment/internal/vault"
 )
 
@@ -331,6 +332,57 @@ func (c *council) holds(old, litter said) {
 		}
 		return archive.ReleaseHold(tx, at("2026-06-08 10:00"), id, "Jo Hall", "settled")
 	})
+}
+
+// imports brings lines of an export into the archive, unless that is broken off.
+func (c *council) imports(when, reason string, broken error, lines ...string) {
+	c.t.Helper()
+	text := strings.Join(lines, "\n")
+	e, err := transcript.Read(strings.NewReader(text), int64(len(text)), "x.txt", transcript.Options{Zone: retention.London, Now: at(when)})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.a.Import(context.Background(), archive.Import{
+		Export: e, Zone: "Europe/London", Group: cranford, Names: []string{"Cranford councillors"}, Who: "Jo Marsh", Reason: reason, Anyway: true,
+		DB: c.db, Now: func() time.Time { return at(when) }, Lost: func(record.Seq) bool { return false },
+		Put: func(ctx context.Context, _ []record.File, write func(*sqlite.Tx) error) error {
+			if broken != nil {
+				return broken
+			}
+			return c.db.Write(ctx, write)
+		},
+	}); !errors.Is(err, broken) {
+		c.t.Fatal(err)
+	}
+}
+
+// What was imported in the week is told, once.
+func TestImportsInDigests(t *testing.T) {
+	d := newDigested(t)
+	d.takes(record.Received{Kind: record.Message, Type: record.Text, Sender: ann.Address, Sent: at("2026-11-10 09:00"), Text: "Good morning."}, at("2026-11-10 09:00"))
+	d.imports("2026-11-15 23:59", "the week before", nil, "01/03/2026, 09:30 - Ann: one")
+	d.imports("2026-11-16 00:00", "minute 26/014", nil, "02/03/2026, 09:30 - Ann: two", "02/03/2026, 09:31 - Ann: three")
+	d.imports("2026-11-22 23:59", "asked by 07700 900123", errors.New("the disk is full"), "03/03/2026, 09:30 - Ann: four")
+	d.imports("2026-11-23 00:00", "the week after", nil, "04/03/2026, 09:30 - Ann: five")
+	told := func() (all []string) {
+		text := strings.Join(strings.Fields(parse(t, d.sent()).text), " ")
+		for _, s := range strings.Split(text, "Imported this week: ")[1:] {
+			s, _, _ = strings.Cut(s, " Emails this week")
+			all = append(all, strings.TrimSpace(s))
+		}
+		return all
+	}
+	want := []string{
+		"2 records from a phone’s export of the chat, for Jo Marsh, because “minute 26/014”",
+		"0 records from a phone’s export of the chat, for Jo Marsh, because “asked by [number not shown]”; the import is not finished",
+	}
+	if diff := cmp.Diff(want, told()); diff != "" {
+		t.Error(diff)
+	}
+	d.w.Groups["120363041234567891@g.us"] = Group{Name: "Officers"}
+	if all := told(); len(all) != 2 || !strings.Contains(all[0], "of the chat in “Cranford councillors”, for Jo") {
+		t.Errorf("of several groups: %q", all)
+	}
 }
 
 func TestDigest(t *testing.T) {
