@@ -44,8 +44,10 @@ type Comparison struct {
 	// What shows that the export is of this group: messages of the time that the device
 	// has received itself, how many of them it has, and whether its name is one of the
 	// group's.
-	Overlap, Matched int
-	Named            bool
+	// Telling are those that the archive has whose words hardly anybody else says in the
+	// same minute.
+	Overlap, Matched, Telling int
+	Named                     bool
 	// Shift is by how much the export's clock seems to be ahead of the records', captured or
 	// imported, if that is why so little matches; see [Comparison.Doubt].
 	Shift time.Duration
@@ -61,14 +63,15 @@ func (d Doubt) Error() string { return string(d) }
 // Doubt returns why the export may not be of this group's chat; nil if something shows
 // that it is. An imported message stays for years: a private chat would, too.
 func (c Comparison) Doubt() error {
-	const enough = 5
+	const enough, telling = 5, 3
+	few := c.Telling == 0 || c.Telling < telling && c.Matched*2 < c.Overlap // as an "ok" of each chat, or what was sent to both
 	switch {
 	case c.Shift != 0:
 		return Doubt(fmt.Sprintf("nearly nothing of it agrees with the records of the same days, but would if the phone's clock had shown another hour (%+.1f h): give the phone's zone with --zone", c.Shift.Hours()))
 	case c.Overlap >= enough && c.Matched == 0:
 		return Doubt("it has messages of days on which this device recorded the group, and none of them is among the records: it seems to be of another chat")
-	case c.Matched == 0 && c.Known == 0 && !c.Named:
-		return Doubt("nothing shows that it is of this group: no message of it is among the records, and the chat is not called as the group is")
+	case few && !c.Named:
+		return Doubt("nothing shows that it is of this group: no message of it, or hardly one, is among the records, and the chat is not called as the group is")
 	}
 	return nil
 }
@@ -115,6 +118,9 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 			c.Messages++
 			if n.match != nil {
 				c.Known++
+				if n.telling() {
+					c.Telling++
+				}
 			}
 			if !n.At.Before(c.From) && !n.At.After(c.Until) && n.class != blank {
 				c.Overlap++
@@ -495,6 +501,9 @@ var rules = []rule{
 	{what: (*entry).shows},
 }
 
+// telling reports whether hardly anybody else says the same in the same minute.
+func (n *entry) telling() bool { return n.class == words && len(n.text) >= 12 }
+
 func (n *entry) imported(r *candidate) bool { return r.imp != 0 && r.id == n.id }
 
 // says reports whether r is of the same class and says the same in one of its versions.
@@ -585,14 +594,11 @@ func (m *matcher) isKnown(p people.ID) bool {
 // acquaint finds out who the authors are whom only the phone's names tell: what is said
 // once only, at one time, is said by one person. It is used for nothing but to compare.
 func (m *matcher) acquaint() {
-	const (
-		distinct = 12 // bytes of a text that hardly anybody else says in the same minute
-		enough   = 3
-	)
+	const enough = 3
 	votes := make(map[string]map[people.ID]int)
 	for i := range m.entries {
 		n := &m.entries[i]
-		if n.class != words || len(n.text) < distinct || m.isKnown(m.names.Is(n.person)) {
+		if !n.telling() || m.isKnown(m.names.Is(n.person)) {
 			continue
 		}
 		if r := m.find(n, rule{what: (*entry).says}, false); r != nil && m.isKnown(m.names.Is(r.person)) {

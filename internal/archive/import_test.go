@@ -486,6 +486,30 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
+// That somebody said "ok" in both, or sent a photo, does not make a private chat the
+// group's; nor does what somebody sent to both.
+func TestDoubtInSpiteOfWhatAnybodySays(t *testing.T) {
+	o := newOffice(t)
+	photo := says(ann, "A2", "")
+	photo.Type, photo.File = record.Image, &record.File{Sealed: []byte("x")}
+	o.captures(sent(says(ann, "A1", "ok"), "9:36"))
+	o.captures(sent(photo, "9:37"))
+	o.captures(sent(says(bo, "B1", "The road is closed at Mill Lane."), "9:40"))
+	o.captures(sent(says(bo, "B2", "Good night"), "9:59"))
+	o.now = monday.AddDate(0, 0, 7)
+	for _, lines := range [][]string{
+		{"8:30 Zed: The doctor says that it is serious.", "9:36 Zed: ok", "9:37 Zed: <Media omitted>"},
+		{"9:40 Zed: The road is closed at Mill Lane.", "9:41 Zed: Are you at home?", "9:42 Zed: I bring supper"},
+	} {
+		i := o.importing(o.exported(lines...))
+		i.Anyway = false
+		var doubt Doubt
+		if _, err := o.archive.Import(context.Background(), i); !errors.As(err, &doubt) {
+			t.Errorf("%q was imported: %v", lines, err)
+		}
+	}
+}
+
 // The same export is not taken in once more because another zone is given.
 func TestDoubtAboutTheZoneOfAnImport(t *testing.T) {
 	o := newOffice(t)
