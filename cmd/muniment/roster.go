@@ -23,7 +23,8 @@ import (
 const rosterHelp = `Roster reports who was in the group at the end of a day, or is now: who of the
 council, since when, by whom added and with which privacy notice; which councillors
 were not, why, and what they receive instead; who is not on the register; and what
-has changed since the last report, with who changed it and why. It may be given to
+has changed since the last report, with who changed it and why. Before WhatsApp has
+told who is in the group, it lists the councillors in office. It may be given to
 any councillor. It tells what the records and the register said of that time, and
 shows no telephone number. That somebody looked is kept in the journal, as with
 ` + "`muniment records`" + `, whose entry's number is the report's.

@@ -223,6 +223,41 @@ func TestRosterOfOtherGroups(t *testing.T) {
 	}
 }
 
+// Of a group that was never connected to, the report has what the register says.
+func TestRosterBeforeTheFirstList(t *testing.T) {
+	c := newCouncil(t)
+	c.write(func(tx *sqlite.Tx) error {
+		for _, m := range []people.Member{
+			{Name: "Cllr Flo Green", Role: "councillor", Absence: people.Absence{Reason: "does not use WhatsApp", Alternative: "weekly digest by email", Confirmed: at("2026-11-02 00:00")}},
+			{Name: "Cllr Val Knox", Role: "councillor", From: at("2026-12-04 00:00")},
+		} {
+			if err := people.AddMember(tx, at("2026-11-03 09:00"), "Jo Hall", "elected", m, record.Address{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	q := rosterReport()
+	q.Last = RosterMade{}
+	w := rosterWriter()
+	_, text, found := strings.Cut(c.roster(w, q).Text(), "Councillors in office\n")
+	if !found {
+		t.Fatal("it does not list the councillors")
+	}
+	for _, want := range []string{"Cllr Ann", "Cllr Bo", "does not use", "weekly", "2 November", "not recorded"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "Val") || strings.Contains(text, missingAlternative) {
+		t.Errorf("it lists who is not in office yet, or knows of a gap:\n%s", text)
+	}
+	w.Groups[cranford] = Group{Name: "Cranford councillors"}
+	if text := c.roster(w, q).Text(); strings.Contains(text, "Councillors in office") {
+		t.Errorf("of a group that is not meant for every councillor:\n%s", text)
+	}
+}
+
 // The first report tells all since the record began.
 func TestFirstRoster(t *testing.T) {
 	c := enrols(t)

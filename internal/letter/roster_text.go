@@ -38,6 +38,9 @@ func (r *Roster) document() document {
 	d.Footer = []string{noNumbers}
 	if !r.known {
 		d.add(block{Callout: r.unknown()})
+		if r.begins.IsZero() && len(r.absent) > 0 {
+			d.section("Councillors in office", r.inOffice()...)
+		}
 		return d
 	}
 	d.add(paragraph("The record of who is in the group begins on %s.", saying.Moment(r.begins)))
@@ -206,6 +209,18 @@ func (r *Roster) outside() []block {
 		bs = append(bs, block{Callout: missingAlternative + ": it is not recorded what the councillor receives instead. Please see to it that everyone gets the same information, and have it entered (muniment member edit)."})
 	}
 	return bs
+}
+
+// inOffice lists the councillors as the register has them: that is known also where it is
+// not known who is in the group.
+func (r *Roster) inOffice() []block {
+	t := &table{Columns: []string{"Name", "Role", "Why not in the group", "Receives instead", "Confirmed on"}}
+	for _, l := range r.absent {
+		a := l.member.Absence
+		t.Rows = append(t.Rows, []string{r.called(l.person), l.member.Role, cmp.Or(a.Reason, "not recorded"),
+			cmp.Or(entered(a.Alternative), "not recorded"), dateOr(a.Confirmed, "not confirmed")})
+	}
+	return []block{paragraph("This is what the register says. Nothing needs to be recorded of those who are in the group."), {Table: t}}
 }
 
 // went says why somebody is not in the group: what the register says, and what was seen.
