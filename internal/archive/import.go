@@ -410,7 +410,7 @@ func numberAddress(digits string) record.Address {
 }
 
 func detailsOf(n transcript.Entry) (d record.Details) {
-	d.Pages = n.Pages
+	d.Pages, d.Edited = n.Pages, n.Edited
 	if n.Place != nil {
 		d.Place = &record.Place{Latitude: n.Place.Latitude, Longitude: n.Place.Longitude}
 	}

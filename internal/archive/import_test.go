@@ -119,7 +119,7 @@ func TestImport(t *testing.T) {
 		"9:40 Ann Brook: location: https://maps.google.com/?q=51.4816,-0.4109",
 		"9:41 Ann Brook: This message was deleted",
 		"9:42 Ann Brook: <Media omitted>",
-		"9:43 07700 900105: My number for a name, @\u206807700 900105\u2069",
+		"9:43 07700 900105: My number for a name, @\u206807700 900105\u2069 <This message was edited>",
 	)
 	done := o.imports(e)
 	if done.ID != 1 || done.Messages != 8 || done.Notices != 3 || done.Known != 0 || done.Resumed {
@@ -147,6 +147,9 @@ func TestImport(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("records (-want +got)\n%s", diff)
+	}
+	if !o.record(11).Details.Edited || o.record(4).Details.Edited {
+		t.Error("it is not told what was edited")
 	}
 	poll := o.record(7).Details
 	if poll.Poll == nil || poll.Poll.Question != "Monday?" || !slices.Equal(poll.Tally, []record.Count{{Option: "Yes", Votes: 2}, {Option: "No", Votes: 0}}) {

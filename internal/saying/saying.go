@@ -90,6 +90,9 @@ func (t Teller) noted(r archive.Record, s Saying) Saying {
 	if r.Import != 0 {
 		s.Notes = append(s.Notes, Imported)
 	}
+	if d.Edited {
+		s.Notes = append(s.Notes, "The export says that it was edited, but not what it said before.")
+	}
 	if read := r.ReadAt; !read.IsZero() && Day(read) != Day(r.Captured) && r.Type != record.Sealed {
 		s.Notes = append(s.Notes, "This system could not read it before "+Day(read)+".")
 	}
