@@ -83,6 +83,9 @@ func TestAMessageThatBearsTheIDOfANotice(t *testing.T) {
 // that somebody adds then has all of them looked at again, which must not take longer than
 // a message may take to be captured.
 func TestOptionsAndVotesWithoutEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("unpacks megabytes of options again and again")
+	}
 	w := found(t)
 	stop := w.run()
 	poll := w.bo.Polls("When?", "Monday", "Tuesday")

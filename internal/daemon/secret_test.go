@@ -250,10 +250,14 @@ func TestOldMarks(t *testing.T) {
 
 // Records are read again while the daemon captures, and neither waits long for the other.
 func TestReadAgainBesideTheDaemon(t *testing.T) {
+	many, more := 120, 60
+	if testing.Short() {
+		many, more = 40, 15
+	}
 	w := found(t)
 	w.run()()
 	var old []*standin.Message
-	for range 120 {
+	for range many {
 		old = append(old, w.ann.Says("One of many."))
 	}
 	w.capturesUnread(old...)
@@ -261,7 +265,7 @@ func TestReadAgainBesideTheDaemon(t *testing.T) {
 	sent := make(chan bool)
 	go func() {
 		defer close(sent)
-		for range 60 {
+		for range more {
 			w.bo.Reacts(old[0], "👍")
 			w.ann.Votes(w.ann.Polls("When?", "Monday"), "Monday")
 		}
@@ -270,7 +274,7 @@ func TestReadAgainBesideTheDaemon(t *testing.T) {
 	<-sent
 	w.must(w.server.WaitSettled(w.soon()))
 	stop()
-	if x.News[record.Message] != 120 {
+	if x.News[record.Message] != int64(many) {
 		t.Errorf("read: %v", x.News)
 	}
 	w.search("many", func() (all []record.Seq) {
