@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -126,4 +127,41 @@ func TestFollowersOf(t *testing.T) {
 	if diff := cmp.Diff([]record.Seq{option.Seq, early.Seq, late.Seq}, got); diff != "" {
 		t.Errorf("votes and options (-want +got)\n%s", diff)
 	}
+}
+
+// A member who pins one message again and again makes no view of it slow: each pin finds
+// the one before and the one after it by their times.
+func TestPinsAreFoundByTheirTimes(t *testing.T) {
+	o := newOffice(t)
+	for name, query := range map[string]string{
+		"whether another has taken its place": "SELECT " + superseded + " FROM record",
+		"which it takes the place of":         selection,
+	} {
+		rows := o.plan(query)
+		if n := strings.Count(rows, "record_target (target=? AND kind=? AND sent"); n == 0 {
+			t.Errorf("%s is looked for otherwise:\n%s", name, rows)
+		}
+	}
+}
+
+// plan returns how SQLite would carry out a query.
+func (o *office) plan(query string) string {
+	var steps []string
+	o.write(func(tx *sqlite.Tx) error {
+		rows, err := tx.Query("EXPLAIN QUERY PLAN " + query)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+				return err
+			}
+			steps = append(steps, step)
+		}
+		return rows.Err()
+	})
+	return strings.Join(steps, "\n")
 }
