@@ -364,18 +364,19 @@ func olderThan(day time.Time, e *transcript.Export, entries []int) (n int) {
 // compare shows what the phone has and the archive lacks, and the reverse. Nothing is
 // shown unless the journal says so.
 func (in importing) compare(ctx context.Context, out io.Writer, a *archive.Archive, i archive.Import) error {
+	var c archive.Comparison
 	var differences string
 	differ := false
-	if err := i.DB.Write(ctx, func(tx *sqlite.Tx) error {
-		c, err := a.Compare(tx, now(), i.Group, i.Export, i.Names, i.Lost)
-		if err != nil {
+	if err := i.DB.Read(ctx, func(tx *sqlite.Tx) (err error) { // it takes seconds, which a capture need not wait for
+		if c, err = a.Compare(tx, now(), i.Group, i.Export, i.Names, i.Lost); err != nil {
 			return err
 		}
-		if differences, differ, err = in.differences(tx, c, i); err != nil {
-			return err
-		}
-		return i.Compared(tx, c)
+		differences, differ, err = in.differences(tx, c, i)
+		return err
 	}); err != nil {
+		return err
+	}
+	if err := i.DB.Write(ctx, func(tx *sqlite.Tx) error { return i.Compared(tx, c) }); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(out, differences); err != nil {
