@@ -25,13 +25,7 @@ import (
 	"muniment/internal/vault"
 )
 
-func (a *app) recordsCommand() *cobra.Command {
-	var asJSON bool
-	var by actor
-	c := &cobra.Command{
-		Use:   "records",
-		Short: "Show the records in the archive",
-		Long: `Records shows every record in order of capture, and what remains of destroyed
+const recordsHelp = `Records shows every record in order of capture, and what remains of destroyed
 ones. That somebody looked is kept in the journal: on whose word and why, as given
 with --for and --reason, or else only which user of this machine it was.
 
@@ -83,7 +77,15 @@ does not apply is null.
                  size   in bytes: as the sender says; once it is kept, as it is
                  state  wanted: not fetched yet; kept; lost: not to be had any more
   on_hold      whether it is kept from destruction
-  destroyed    the date of its destruction; then only seq, on_hold and this are set`,
+  destroyed    the date of its destruction; then only seq, on_hold and this are set`
+
+func (a *app) recordsCommand() *cobra.Command {
+	var asJSON bool
+	var by actor
+	c := &cobra.Command{
+		Use:   "records",
+		Short: "Show the records in the archive",
+		Long:  recordsHelp,
 		Example: `  sudo muniment records --for "Jo Marsh" --reason "request FOI-2026-003" | less
   sudo muniment records --json --for "Jo Marsh" --reason "request FOI-2026-003"`,
 		Args: noArgs,

@@ -23,15 +23,7 @@ import (
 	"muniment/internal/vault"
 )
 
-func (a *app) searchCommand() *cobra.Command {
-	var limit int
-	var asJSON bool
-	var group string
-	var by actor
-	c := &cobra.Command{
-		Use:   "search QUERY",
-		Short: "Search the records",
-		Long: `Search finds words in everything that was said: in every version of a message,
+const searchHelp = `Search finds words in everything that was said: in every version of a message,
 also of one that was edited or deleted since, in captions, in polls and events, on
 contact cards, in the names of files, and in the group's names and descriptions.
 What was captured last comes first. That somebody searched, and for what, is kept in
@@ -59,7 +51,17 @@ With --json it prints one object a line, with the fields of
 
   snippet      the piece of the text that was found, with mentions as names; or the
                beginning of what it says
-  deleted_at   of a message: when its deletion was sent`,
+  deleted_at   of a message: when its deletion was sent`
+
+func (a *app) searchCommand() *cobra.Command {
+	var limit int
+	var asJSON bool
+	var group string
+	var by actor
+	c := &cobra.Command{
+		Use:   "search QUERY",
+		Short: "Search the records",
+		Long:  searchHelp,
 		Example: `  muniment search culvert --for "Jo Marsh" --reason "request FOI-2026-003"
   muniment search '"mill lane" -culvert from:ann after:2026-11-01' --for "Jo Marsh" --reason "request FOI-2026-003"
   muniment search has:photo --limit 200 --json --for "Jo Marsh" --reason "request FOI-2026-003"`,
