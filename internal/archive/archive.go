@@ -234,12 +234,12 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	_, err = tx.Exec(`
 		INSERT INTO record (seq, origin, kind, type, group_jid, id, person, sender, sender_alt, push_name, own,
 			sent, captured, text, emoji, target, mentions, participants, version, protobuf,
-			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at, details, import)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at, details, import, supplied)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		seq, origin, r.Kind, r.Type, r.Group, r.ID, c.Person, r.Sender.JID, r.Sender.Alt, r.PushName, r.Own,
 		sqlite.FormatTime(r.Sent), sqlite.FormatTime(now), r.Text, r.Emoji, c.Target,
 		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(protobuf),
-		retention.Messages, t.due, t.from, t.years, salt, leaf, fileName, fileSealed, r.ByAdmin, textAt, r.Details, r.Import,
+		retention.Messages, t.due, t.from, t.years, salt, leaf, fileName, fileSealed, r.ByAdmin, textAt, r.Details, r.Import, r.Supplied,
 	)
 	if err != nil {
 		return 0, fmt.Errorf("insert record %d: %w", seq, err)

@@ -706,7 +706,7 @@ func TestGaps(t *testing.T) {
 	o := newOffice(t)
 	miss := func(by record.Address, id string) {
 		o.write(func(tx *sqlite.Tx) error {
-			return o.archive.MissMessage(tx, o.now, official, record.Ref{ID: id, Sender: by}, "no session")
+			return o.archive.MissMessage(tx, o.now, Missed{Group: official, Ref: record.Ref{ID: id, Sender: by}, Cause: "no session"})
 		})
 	}
 	open := func() (n int) {
@@ -754,7 +754,7 @@ func TestGaps(t *testing.T) {
 	expect("one absence is one gap", 1)
 	o.write(func(tx *sqlite.Tx) error {
 		gs, err := Gaps(tx)
-		want := Gap{Kind: NotConnected, Opened: monday, Cause: "network down"}
+		want := Gap{ID: 4, Kind: NotConnected, Opened: monday, Cause: "network down"}
 		if diff := cmp.Diff(want, gs[0]); diff != "" {
 			t.Errorf("gap (-want +got)\n%s", diff)
 		}

@@ -21,6 +21,8 @@ const (
 	NotConnected GapKind = "not connected" // a time; WhatsApp keeps what is sent, and delivers it afterwards
 	NotLinked    GapKind = "not linked"    // a time; what was sent is missing for good
 	NotDecrypted GapKind = "not decrypted" // a message
+	NotReceived  GapKind = "not received"  // a message; others answer it or change it, so it exists
+	NotDelivered GapKind = "not delivered" // messages that WhatsApp announced, of any chat, when we connected
 	Abandoned    GapKind = "abandoned"     // decrypted, never captured, never sent again
 
 	// Of one group:
@@ -30,30 +32,60 @@ const (
 
 // Heals reports whether what was missing is here once a gap of the kind is closed. Of
 // the others something stays missing.
-func (k GapKind) Heals() bool { return k == NotConnected || k == NotDecrypted || k == ListBroken }
+func (k GapKind) Heals() bool {
+	return k == NotConnected || k == NotDecrypted || k == NotReceived || k == ListBroken
+}
+
+// Ending says how a gap was closed, where that is not plain.
+type Ending string
+
+// The endings.
+const (
+	FromPhone Ending = "from the phone"         // the council's phone supplied the message
+	Earlier   Ending = "before the record"      // the message was sent before the record began
+	Quoted    Ending = "known from a quotation" // what it said is known from those who quote it
+)
 
 // Gap is a time, or a message, known to be missing.
 type Gap struct {
+	ID     int64 // its number
 	Kind   GapKind
 	Group  string // empty: every group
 	Opened time.Time
 	Cause  string
 	Closed time.Time // zero while open
+	Ending Ending
+
+	Sent     time.Time  // of a message, as WhatsApp says; zero: not known
+	NamedBy  record.Seq // of a message that was not received: who shows that it exists
+	Asked    int        // how often it was asked for
+	AskedAt  time.Time  // last; zero: never
+	Asking   bool       // it will be asked for again
+	Supplied int        // of a time: records that the council's phone supplied of it later
+}
+
+// Missed is a message of a listed group that was delivered and cannot be read.
+type Missed struct {
+	Group string
+	Ref   record.Ref
+	Own   bool      // the council's own account sent it
+	Sent  time.Time // as WhatsApp says; zero if it does not
+	Cause string
 }
 
 // MissMessage opens a gap for a message of a listed group that could not be
 // decrypted. It is closed when the message is captured after all. A message
 // that has been captured already is not missing.
-func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref record.Ref, cause string) error {
-	sender, err := people.Identify(tx, now, ref.Sender, "")
+func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, m Missed) error {
+	sender, err := people.Identify(tx, now, m.Ref.Sender, "")
 	if err != nil {
 		return fmt.Errorf("open gap: %w", err)
 	}
 	// What could not be read may have been of any kind that has an ID.
-	origins := a.originsOf(record.Message, group, sender, ref.ID)
+	origins := a.originsOf(record.Message, m.Group, sender, m.Ref.ID)
 	any := slices.Clone(origins)
 	for _, kind := range append(slices.Clone(record.Followers), record.Group) { // some settings come as messages
-		any = append(any, a.originsOf(kind, group, sender, ref.ID)...)
+		any = append(any, a.originsOf(kind, m.Group, sender, m.Ref.ID)...)
 	}
 	seq, _, err := find(tx, any)
 	if err != nil {
@@ -63,9 +95,11 @@ func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, group string, ref re
 	}
 	var opened bool
 	err = tx.QueryRow(`
-		INSERT INTO gap (kind, origin, group_jid, opened_at, cause) VALUES (?, ?, ?, ?, ?)
+		INSERT INTO gap (kind, origin, group_jid, opened_at, cause, message_id, sender, own, sent, ask_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?4)
 		ON CONFLICT DO NOTHING RETURNING 1`,
-		NotDecrypted, origins[0], group, sqlite.FormatTime(now), cause).Scan(&opened)
+		NotDecrypted, origins[0], m.Group, sqlite.FormatTime(now), m.Cause,
+		m.Ref.ID, m.Ref.Sender.JID, m.Own, timeOrNull(m.Sent)).Scan(&opened)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	} else if err != nil {
@@ -141,7 +175,10 @@ func closeGaps(tx *sqlite.Tx, now time.Time, kind GapKind, which string, args ..
 
 // Gaps returns all gaps, the latest first.
 func Gaps(tx *sqlite.Tx) ([]Gap, error) {
-	rows, err := tx.Query("SELECT kind, group_jid, opened_at, cause, coalesce(closed_at, '') FROM gap ORDER BY id DESC")
+	rows, err := tx.Query(`
+		SELECT id, kind, group_jid, opened_at, cause, coalesce(closed_at, ''), ending,
+			coalesce(sent, ''), coalesce(named_by, 0), asked, coalesce(asked_at, ''), ask_at IS NOT NULL, supplied
+		FROM gap ORDER BY id DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("read gaps: %w", err)
 	}
@@ -149,17 +186,28 @@ func Gaps(tx *sqlite.Tx) ([]Gap, error) {
 	var gaps []Gap
 	for rows.Next() {
 		var g Gap
-		var opened, closed string
-		if err := rows.Scan(&g.Kind, &g.Group, &opened, &g.Cause, &closed); err != nil {
+		var opened, closed, sent, asked string
+		if err := rows.Scan(&g.ID, &g.Kind, &g.Group, &opened, &g.Cause, &closed, &g.Ending,
+			&sent, &g.NamedBy, &g.Asked, &asked, &g.Asking, &g.Supplied); err != nil {
 			return nil, fmt.Errorf("read gaps: %w", err)
 		}
-		if g.Opened, err = sqlite.ParseTime(opened); err != nil {
-			return nil, err
-		}
-		if g.Closed, err = sqlite.ParseTime(closed); err != nil {
-			return nil, err
+		for _, t := range []struct {
+			to   *time.Time
+			from string
+		}{{&g.Opened, opened}, {&g.Closed, closed}, {&g.Sent, sent}, {&g.AskedAt, asked}} {
+			if *t.to, err = sqlite.ParseTime(t.from); err != nil {
+				return nil, fmt.Errorf("read gaps: %w", err)
+			}
 		}
 		gaps = append(gaps, g)
 	}
 	return gaps, rows.Err()
+}
+
+// timeOrNull is t for a column that may be null; a zero t is.
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return sqlite.FormatTime(t)
 }

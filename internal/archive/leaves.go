@@ -39,14 +39,14 @@ func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
 		SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
 			text, emoji, target, mentions, participants, version, protobuf, salt,
 			(SELECT count(*) FROM quotation q WHERE q.record = seq),
-			due, due_from, years, coalesce(person, 0), file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import,
+			due, due_from, years, coalesce(person, 0), file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import, supplied,
 			CASE WHEN ` + follows + ` THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
 			CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END,
 			EXISTS (SELECT 1 FROM reread g WHERE g.seq = record.seq)
 		FROM record
 		UNION ALL
 		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
-			'', '', 0, 0, '', 0, NULL, 0, NULL, '', 0, NULL, NULL, 0 FROM stub
+			'', '', 0, 0, '', 0, NULL, 0, NULL, '', 0, 0, NULL, NULL, 0 FROM stub
 		ORDER BY leaf`)
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
@@ -90,7 +90,7 @@ func scanLeaf(quoted, reread *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
 		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
 		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years,
-		&l.Person, &file.Name, &l.HasFile, &file.Sealed, &r.ByAdmin, &textAt, &r.Details, &r.Import, &k.parent, &k.gone,
+		&l.Person, &file.Name, &l.HasFile, &file.Sealed, &r.ByAdmin, &textAt, &r.Details, &r.Import, &r.Supplied, &k.parent, &k.gone,
 		&l.Reread); err != nil {
 		return Leaf{}, err
 	}

@@ -254,7 +254,7 @@ func TestASettingThatIsHereIsNotMissing(t *testing.T) {
 	o := newOffice(t)
 	o.captures(record.Received{Kind: record.Group, Type: record.Timer, Text: "0", ID: "A1", Sender: ann})
 	o.write(func(tx *sqlite.Tx) error {
-		if err := o.archive.MissMessage(tx, o.now, official, record.Ref{ID: "A1", Sender: ann}, "it could not be decrypted"); err != nil {
+		if err := o.archive.MissMessage(tx, o.now, Missed{Group: official, Ref: record.Ref{ID: "A1", Sender: ann}, Cause: "it could not be decrypted"}); err != nil {
 			return err
 		}
 		gaps, err := Gaps(tx)

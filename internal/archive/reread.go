@@ -146,7 +146,7 @@ func sameFile(a, b *record.File) bool {
 }
 
 const deliveredColumns = `seq, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, text, emoji, mentions, participants,
-	version, protobuf, file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import, origin, target,
+	version, protobuf, file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import, supplied, origin, target,
 	EXISTS (SELECT 1 FROM reread g WHERE g.seq = record.seq)`
 
 // DeliveredAfter returns at most so many records after that number, in order.
@@ -190,7 +190,7 @@ func delivered(tx *sqlite.Tx, which string, args ...any) (all []Delivered, err e
 		var textAt sql.NullInt64
 		if err := rows.Scan(&d.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt, &r.PushName, &r.Own, &sent,
 			&r.Text, &r.Emoji, &mentions, &participants, &r.Version, &r.Protobuf, &file.Name, &hasFile, &file.Sealed, &r.ByAdmin,
-			&textAt, &r.Details, &r.Import, &d.origin, &d.target, &d.Reread); err != nil {
+			&textAt, &r.Details, &r.Import, &r.Supplied, &d.origin, &d.target, &d.Reread); err != nil {
 			return nil, fmt.Errorf("records as delivered: %w", err)
 		}
 		if hasFile {

@@ -28,6 +28,7 @@ type Record struct {
 	Text         string
 	Details      record.Details
 	Import       int64 // the import that brought it from a phone's export of the chat; 0: received
+	Supplied     bool  // by the council's phone, later: see [record.Received]
 	Emoji        string
 	FileName     string
 	HasFile      bool       // the vault knows what became of it
@@ -91,7 +92,7 @@ var effective = `CASE CASE kind WHEN 'unsupported' THEN 'message' ELSE kind END
 // selection is the view of records and stubs together; its columns are read by
 // scanRecord. Everything in it is derived: what amends what, what is on hold.
 var selection = `
-	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, details, import, file_name, file_sealed IS NOT NULL,
+	SELECT seq, kind, type, group_jid, id, coalesce(person, 0), own, sent, captured, text, details, import, supplied, file_name, file_sealed IS NOT NULL,
 		emoji, target IS NOT NULL,
 		coalesce(
 			(SELECT t.seq FROM record t WHERE t.origin = record.target),
@@ -110,7 +111,7 @@ var selection = `
 	FROM record`
 
 const stubs = `
-	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, '', '', '', '', 0, class, sent_on, destroyed_on
+	SELECT seq, '', '', '', '', 0, 0, '', '', '', '', 0, 0, '', 0, '', 0, 0, 0, 0, 0, 0, 0, '', '', '', '', 0, class, sent_on, destroyed_on
 	FROM stub`
 
 // Each calls f for every record and every stub, in order of number.
@@ -204,7 +205,7 @@ func query(tx *sqlite.Tx, f func(Record) error, q string, args ...any) error {
 
 func scanRecord(rows *sql.Rows) (r Record, err error) {
 	var sent, captured, readAt, details, mentions, participants string
-	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text, &details, &r.Import,
+	if err := rows.Scan(&r.Seq, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Person, &r.Own, &sent, &captured, &r.Text, &details, &r.Import, &r.Supplied,
 		&r.FileName, &r.HasFile, &r.Emoji, &r.Answers, &r.ReplyTo, &r.Amends, &r.EditedBy, &r.DeletedBy, &r.Entitled, &r.Effective, &mentions, &participants, &readAt, &r.Due, &r.OnHold,
 		&r.Class, &r.SentOn, &r.Destroyed); err != nil {
 		return Record{}, err

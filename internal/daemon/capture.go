@@ -148,10 +148,10 @@ func (d *Daemon) failed(ctx context.Context, why error) error {
 }
 
 // missing notes a message that cannot be read.
-func (d *Daemon) missing(ctx context.Context, group string, ref record.Ref, cause string) error {
-	d.log.Warn("a message could not be read; a gap is open", "cause", cause)
+func (d *Daemon) missing(ctx context.Context, m whatsapp.Missed) error {
+	d.log.Warn("a message could not be read; a gap is open", "cause", m.Cause)
 	return d.counted(ctx, archive.HasFailed, func(tx *sqlite.Tx) error {
-		return d.archive.MissMessage(tx, d.now(), group, ref, cause)
+		return d.archive.MissMessage(tx, d.now(), archive.Missed(m))
 	})
 }
 

@@ -298,7 +298,7 @@ func (c *council) gaps(t *testing.T) {
 			}
 		}
 		for _, m := range []struct{ id, when string }{{"LOST1", "2026-09-01 10:00"}, {"LOST2", "2026-11-18 07:30"}} {
-			if err := c.a.MissMessage(tx, at(m.when), cranford, record.Ref{ID: m.id, Sender: bo.Address}, "no key"); err != nil {
+			if err := c.a.MissMessage(tx, at(m.when), archive.Missed{Group: cranford, Ref: record.Ref{ID: m.id, Sender: bo.Address}, Cause: "no key"}); err != nil {
 				return err
 			}
 		}
@@ -643,7 +643,7 @@ func TestDigestOfTwoGroups(t *testing.T) {
 	in(officers, sam, "2026-11-19 11:00", record.Received{Kind: record.Group, Type: record.Timer, Text: "86400"})
 	in(officers, jo, "2026-11-19 12:00", record.Received{Kind: record.Participants, Type: record.Added, Participants: []record.Participant{{Address: pat.Address}}})
 	d.write(func(tx *sqlite.Tx) error {
-		return d.a.MissMessage(tx, at("2026-11-20 10:00"), officers, record.Ref{ID: "Y", Sender: jo.Address}, "no key")
+		return d.a.MissMessage(tx, at("2026-11-20 10:00"), archive.Missed{Group: officers, Ref: record.Ref{ID: "Y", Sender: jo.Address}, Cause: "no key"})
 	})
 	in(former, bo, "2026-11-20 09:00", text("Good bye."))
 	in(former, bo, "2026-11-20 09:01", record.Received{Kind: record.Participants, Type: record.Left, Participants: []record.Participant{{Address: bo.Address}}})
@@ -722,7 +722,7 @@ func TestAttention(t *testing.T) {
 			"(muniment member), or removed from the group. One of them is an administrator of the group, and can delete what others write."},
 		{"a message of long ago is still missing", func(d *digested) {
 			d.write(func(tx *sqlite.Tx) error {
-				return d.a.MissMessage(tx, at("2026-11-15 10:00"), cranford, record.Ref{ID: "X", Sender: bo.Address}, "no key")
+				return d.a.MissMessage(tx, at("2026-11-15 10:00"), archive.Missed{Group: cranford, Ref: record.Ref{ID: "X", Sender: bo.Address}, Cause: "no key"})
 			})
 		}, ""},
 		{"an email waits for a day", func(d *digested) {

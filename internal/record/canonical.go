@@ -19,7 +19,7 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 //
 // The form is one field after another, "name length:value\n", in this order;
 // length is in bytes, so no value can pass for another field. What was added to
-// the form later (participant-admin, file-*, by-admin, details, import) is left out where it does
+// the form later (participant-admin, file-*, by-admin, details, import, supplied) is left out where it does
 // not apply, so that older records keep their leaves.
 func Canonical(seq Seq, origin []byte, captured time.Time, r Received, target []byte, quotations [][sha256.Size]byte) []byte {
 	var b strings.Builder
@@ -63,6 +63,9 @@ func Canonical(seq Seq, origin []byte, captured time.Time, r Received, target []
 	}
 	if r.Import != 0 {
 		field(&b, "import", strconv.FormatInt(r.Import, 10))
+	}
+	if r.Supplied {
+		field(&b, "supplied", "true")
 	}
 	for _, q := range quotations {
 		field(&b, "quotation", string(q[:]))

@@ -219,6 +219,11 @@ type Received struct {
 	// of the chat; 0 if this device received it itself.
 	Import int64
 
+	// Supplied says that the council's own phone sent it later, because it was asked for it
+	// or from its history: WhatsApp's servers did not deliver it, or not so that it could
+	// be read.
+	Supplied bool
+
 	// ByAdmin is set when a deletion is captured, or what may turn out to be one: as far as
 	// the archive knows, an admin of the group sent it. WhatsApp does not say.
 	ByAdmin bool

@@ -35,7 +35,7 @@ func TestTamperingWithGaps(t *testing.T) {
 			v := newVault(t)
 			v.write(func(tx *sqlite.Tx) error {
 				for _, id := range []string{"A1", "A2"} {
-					if err := v.archive.MissMessage(tx, v.now, official, record.Ref{ID: id, Sender: ann}, "it could not be decrypted"); err != nil {
+					if err := v.archive.MissMessage(tx, v.now, archive.Missed{Group: official, Ref: record.Ref{ID: id, Sender: ann}, Cause: "it could not be decrypted"}); err != nil {
 						return err
 					}
 				}

@@ -308,7 +308,7 @@ func TestEveryTamperingIsTold(t *testing.T) {
 func copyOf(seq int, as, leaf string) string {
 	return fmt.Sprintf(`INSERT INTO record SELECT %s, randomblob(32), kind, type, group_jid, id, person, sender, sender_alt, push_name,
 		own, sent, captured, text, emoji, target, mentions, participants, version, protobuf, class, due, due_from, years, salt, %s,
-		file_name, file_sealed, by_admin, text_at, details, import
+		file_name, file_sealed, by_admin, text_at, details, import, supplied
 		FROM record WHERE seq = %d`, as, leaf, seq)
 }
 

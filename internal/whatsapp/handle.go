@@ -203,7 +203,9 @@ func (l *listener) miss(ctx context.Context, info types.MessageInfo, cause strin
 	}
 	e := l.t.envelope(info)
 	return l.report(ctx, func(ctx context.Context) error {
-		return l.hooks.Missing(ctx, e.Group, record.Ref{ID: e.ID, Sender: e.Sender}, cause)
+		return l.hooks.Missing(ctx, Missed{
+			Group: e.Group, Ref: record.Ref{ID: e.ID, Sender: e.Sender}, Own: e.Own, Sent: e.Sent, Cause: cause,
+		})
 	})
 }
 

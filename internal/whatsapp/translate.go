@@ -42,7 +42,9 @@ func (t translator) message(evt *events.Message) (r record.Received, is bool) {
 	if evt.SourceWebMsg != nil {
 		e.ID = content.ID(evt.SourceWebMsg.GetKey().GetID())
 	}
-	return t.reader.Read(e, raw)
+	r, is = t.reader.Read(e, raw)
+	r.Supplied = evt.SourceWebMsg != nil
+	return r, is
 }
 
 func (t translator) envelope(info types.MessageInfo) content.Envelope {

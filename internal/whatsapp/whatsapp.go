@@ -52,7 +52,7 @@ type Hooks struct {
 	Skip func(ctx context.Context) error
 	// Missing commits that a message of a listed group cannot be read. It may
 	// come more than once for a message, and the message may come after all.
-	Missing func(ctx context.Context, group string, ref record.Ref, cause string) error
+	Missing func(ctx context.Context, m Missed) error
 	// Outside commits that the council's account is not in a listed group, and since
 	// when; zero if WhatsApp does not say. It may come more than once. The next list of
 	// participants tells that it is back.
@@ -64,6 +64,15 @@ type Hooks struct {
 	Connected    func(ctx context.Context) error
 	Disconnected func(ctx context.Context, cause string) error
 	LinkLost     func(ctx context.Context, cause string) error
+}
+
+// Missed is a message of a listed group that was delivered and cannot be read.
+type Missed struct {
+	Group string
+	Ref   record.Ref
+	Own   bool      // the council's own account sent it
+	Sent  time.Time // as WhatsApp says; zero if it does not
+	Cause string    // for everybody; begins in lower case
 }
 
 // Options say where the session lies and what it listens to.

@@ -253,8 +253,8 @@ func (m *memory) hooks() Hooks {
 			m.change(func() { m.skipped++ })
 			return ctx.Err()
 		},
-		Missing: func(ctx context.Context, group string, ref record.Ref, cause string) error {
-			m.change(func() { m.missing = append(m.missing, missing{group, ref, cause}) })
+		Missing: func(ctx context.Context, x Missed) error {
+			m.change(func() { m.missing = append(m.missing, missing{x.Group, x.Ref, x.Cause}) })
 			return ctx.Err()
 		},
 		Outside: func(ctx context.Context, group string, since time.Time, cause string) error {
