@@ -58,7 +58,7 @@ type Gap struct {
 
 	Sent     time.Time  // of a message, as WhatsApp says; zero: not known
 	NamedBy  record.Seq // of a message that was not received: who shows that it exists
-	Asked    int        // how often it was asked for
+	Asked    int        // how often the council's phone was asked for it, or it was tried to
 	AskedAt  time.Time  // last; zero: never
 	Asking   bool       // it will be asked for again
 	Supplied int        // of a time: records that the council's phone supplied of it later
@@ -76,46 +76,94 @@ type Missed struct {
 // MissMessage opens a gap for a message of a listed group that could not be
 // decrypted. It is closed when the message is captured after all. A message
 // that has been captured already is not missing.
+//
+// whatsmeow has asked the council's phone for it by then, once.
 func (a *Archive) MissMessage(tx *sqlite.Tx, now time.Time, m Missed) error {
 	sender, err := people.Identify(tx, now, m.Ref.Sender, "")
 	if err != nil {
 		return fmt.Errorf("open gap: %w", err)
 	}
-	// What could not be read may have been of any kind that has an ID.
-	origins := a.originsOf(record.Message, m.Group, sender, m.Ref.ID)
-	any := slices.Clone(origins)
-	for _, kind := range append(slices.Clone(record.Followers), record.Group) { // some settings come as messages
-		any = append(any, a.originsOf(kind, m.Group, sender, m.Ref.ID)...)
+	missing, err := a.isMissing(tx, m.Group, sender, m.Ref.ID)
+	if err != nil || !missing {
+		return err
 	}
-	seq, _, err := find(tx, any)
-	if err != nil {
-		return fmt.Errorf("open gap: %w", err)
-	} else if seq != 0 {
-		return nil
+	_, known, err := a.gapOf(tx, m.Group, sender, m.Ref.ID)
+	if err != nil || known {
+		return err
 	}
-	var opened bool
-	err = tx.QueryRow(`
+	if _, err = tx.Exec(`
 		INSERT INTO gap (kind, origin, group_jid, opened_at, cause, message_id, sender, own, sent, ask_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?4)
-		ON CONFLICT DO NOTHING RETURNING 1`,
-		NotDecrypted, origins[0], m.Group, sqlite.FormatTime(now), m.Cause,
-		m.Ref.ID, m.Ref.Sender.JID, m.Own, timeOrNull(m.Sent)).Scan(&opened)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	} else if err != nil {
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		NotDecrypted, a.origin(record.Message, m.Group, m.Ref.Sender.JID, m.Ref.ID), m.Group, sqlite.FormatTime(now), m.Cause,
+		m.Ref.ID, m.Ref.Sender.JID, m.Own, timeOrNull(m.Sent), sqlite.FormatTime(now.Add(firstAsk))); err != nil {
 		return fmt.Errorf("open gap: %w", err)
 	}
 	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(NotDecrypted)})
 }
 
-// healGap closes the gap of a message that has been captured after all,
-// whatever it turned out to be.
+// isMissing reports whether nothing is known of what sender sent under an ID: neither
+// record nor stub. What could not be read may have been of any kind that has an ID.
+func (a *Archive) isMissing(tx *sqlite.Tx, group string, sender people.Identity, id string) (bool, error) {
+	origins := a.originsOf(record.Message, group, sender, id)
+	for _, kind := range append(slices.Clone(record.Followers), record.Group) { // some settings come as messages
+		origins = append(origins, a.originsOf(kind, group, sender, id)...)
+	}
+	seq, _, err := find(tx, origins)
+	if err != nil {
+		return false, fmt.Errorf("open gap: %w", err)
+	}
+	return seq == 0, nil
+}
+
+// gapOf returns the gap of a message, open or closed, if there is one. It may have been
+// opened when its sender was known by another address.
+func (a *Archive) gapOf(tx *sqlite.Tx, group string, sender people.Identity, id string) (g messageGap, known bool, err error) {
+	in, args := oneOf(a.originsOf(record.Message, group, sender, id))
+	err = tx.QueryRow("SELECT id, kind, closed_at IS NULL, ask_at IS NOT NULL FROM gap WHERE origin "+in+" ORDER BY closed_at IS NOT NULL LIMIT 1", args...).
+		Scan(&g.id, &g.kind, &g.open, &g.asking)
+	if errors.Is(err, sql.ErrNoRows) {
+		return messageGap{}, false, nil
+	} else if err != nil {
+		return messageGap{}, false, fmt.Errorf("gap of a message: %w", err)
+	}
+	return g, true, nil
+}
+
+// messageGap is what has to be known of a message's gap to end it.
+type messageGap struct {
+	id           int64
+	kind         GapKind
+	open, asking bool
+}
+
+// healGap closes the gap of a message that has been captured after all, by whatever
+// path it came, and whatever it turned out to be. That is told by its ID and sender: of a
+// message that could not be read, nothing else is known. So a sender who uses an ID
+// twice closes the gap of the one message with the other.
 func (a *Archive) healGap(tx *sqlite.Tx, now time.Time, r record.Received, sender people.Identity) error {
 	if r.ID == "" {
 		return nil
 	}
-	in, args := oneOf(a.originsOf(record.Message, r.Group, sender, r.ID))
-	return closeGaps(tx, now, NotDecrypted, "origin "+in, args...)
+	var ending Ending
+	if r.Supplied {
+		ending = FromPhone
+	}
+	return a.endGap(tx, now, r.Group, sender, r.ID, ending)
+}
+
+// EndGap closes the gap of a message that is not captured and not missing either, if
+// there is one that is open.
+func (a *Archive) EndGap(tx *sqlite.Tx, now time.Time, group string, ref record.Ref, ending Ending) error {
+	sender, err := people.LookUp(tx, ref.Sender)
+	if err != nil {
+		return fmt.Errorf("close gap: %w", err)
+	}
+	return a.endGap(tx, now, group, sender, ref.ID, ending)
+}
+
+func (a *Archive) endGap(tx *sqlite.Tx, now time.Time, group string, sender people.Identity, id string, ending Ending) error {
+	in, args := oneOf(a.originsOf(record.Message, group, sender, id))
+	return closeGaps(tx, now, ending, "origin "+in, args...)
 }
 
 // OpenGap notes that from since on nothing is received, or that something is
@@ -151,26 +199,56 @@ func isOpen(tx *sqlite.Tx, kind GapKind, group string) (open bool, err error) {
 // sent while not connected is received now. What was sent while not linked stays
 // missing, as the gap's kind says.
 func CloseGap(tx *sqlite.Tx, now time.Time) error {
-	return errors.Join(closeGaps(tx, now, NotConnected, "1"), closeGaps(tx, now, NotLinked, "1"))
+	return closeGaps(tx, now, "", "kind IN (?1, ?2)", NotConnected, NotLinked)
 }
 
 // CloseGroupGap notes that what was opened by [OpenGroupGap] is over; there may be
 // nothing open.
 func CloseGroupGap(tx *sqlite.Tx, now time.Time, kind GapKind, group string) error {
-	return closeGaps(tx, now, kind, "group_jid = ?1", group)
+	return closeGaps(tx, now, "", "kind = ?1 AND group_jid = ?2", kind, group)
 }
 
-func closeGaps(tx *sqlite.Tx, now time.Time, kind GapKind, which string, args ...any) error {
+// closeGaps closes those of the open gaps for which which holds. Nobody asks for their
+// messages any more, and so it is forgotten which these were. Where the clock was set
+// back meanwhile, a gap ends when it began.
+func closeGaps(tx *sqlite.Tx, now time.Time, ending Ending, which string, args ...any) error {
 	n := len(args)
-	res, err := tx.Exec(fmt.Sprintf("UPDATE gap SET closed_at = ?%d WHERE kind = ?%d AND closed_at IS NULL AND %s", n+1, n+2, which),
-		append(args, sqlite.FormatTime(now), kind)...)
+	rows, err := tx.Query(fmt.Sprintf(`
+		UPDATE gap SET closed_at = max(opened_at, ?%d), ending = ?%d, message_id = '', sender = '', ask_at = NULL
+		WHERE closed_at IS NULL AND %s RETURNING kind, closed_at`, n+1, n+2, which),
+		append(args, sqlite.FormatTime(now), ending)...)
 	if err != nil {
 		return fmt.Errorf("close gap: %w", err)
 	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		return nil
+	defer rows.Close()
+	var entries []journal.Entry
+	for rows.Next() {
+		e := journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapClosed}
+		var closed string
+		if err := rows.Scan(&e.Reason, &closed); err != nil {
+			return fmt.Errorf("close gap: %w", err)
+		}
+		about := journal.About{}
+		if closed != sqlite.FormatTime(now) {
+			about["until"] = closed
+		}
+		if ending != "" {
+			about["ending"] = ending
+		}
+		if len(about) > 0 {
+			e.About = about
+		}
+		entries = append(entries, e)
 	}
-	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapClosed, Reason: string(kind)})
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("close gap: %w", err)
+	}
+	for _, e := range entries {
+		if err := journal.Write(tx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Gaps returns all gaps, the latest first.

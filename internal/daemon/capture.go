@@ -11,6 +11,7 @@ import (
 	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/record"
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 	"muniment/internal/whatsapp"
@@ -37,6 +38,9 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 // When it returns nil, all of it is on disk, and only then may the message be
 // acknowledged to WhatsApp. It may be called again with the same record.
 func (d *Daemon) capture(ctx context.Context, r record.Received) error {
+	if r.Supplied && r.Sent.Before(d.begins(r.Group)) {
+		return d.tooEarly(ctx, r)
+	}
 	outcome, askList := archive.WasDuplicate, false
 	var news []record.Received
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) (err error) {
@@ -62,6 +66,27 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	}
 	d.log.Info("record received", "what", r, "outcome", outcome)
 	return nil
+}
+
+// begins returns when the record of a group began: as the day on which everybody had the
+// privacy notice begins in London. What the council's phone still has from before is not
+// recorded. Of a group that is not configured, the zero time.
+func (d *Daemon) begins(group string) time.Time {
+	for _, g := range d.o.Config.Groups {
+		if g.JID == group && !g.Notice.GivenOn.IsZero() {
+			return retention.Date(g.Notice.GivenOn.Format(time.DateOnly)).Start()
+		}
+	}
+	return time.Time{}
+}
+
+// tooEarly notes that the council's phone has supplied a message from before the record
+// began: nothing is missing, and nothing is captured.
+func (d *Daemon) tooEarly(ctx context.Context, r record.Received) error {
+	d.log.Info("a message from before the record began was not recorded", "what", r)
+	return d.counted(ctx, archive.WasOutOfScope, func(tx *sqlite.Tx) error {
+		return d.archive.EndGap(tx, d.now(), r.Group, record.Ref{ID: r.ID, Sender: r.Sender}, archive.Earlier)
+	})
 }
 
 // captureIn captures r within tx. It returns what is new: r, unless it is known already,

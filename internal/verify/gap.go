@@ -9,19 +9,22 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// A gapMoment is when a gap of a kind was opened or closed, to compare how many there were.
-type gapMoment struct{ kind, at, cause string }
+// A gapMoment is when a gap of a kind was opened, and why, or closed, and how, to compare
+// how many there were.
+type gapMoment struct{ kind, at, how string }
 
 // compareGaps compares the gaps with what the journal says of them: that nothing else is
 // missing goes by the gaps, and only the journal's entries are leaves. Of a message that
-// could not be read the journal has no cause; and one entry may close several.
+// could not be read the journal has no cause; and one entry of an older version may close
+// several. How often a message was asked for, and what the phone supplied of a time, is
+// not compared: nothing is said to be complete on the strength of it.
 func (r *Report) compareGaps(tx *sqlite.Tx) error {
 	opened, closed := make(map[gapMoment]int), make(map[gapMoment]int)
 	if err := journal.Of(tx, journal.GapOpened, func(e journal.Entry, _ int64) error {
 		m := gapMoment{kind: e.Reason, at: sqlite.FormatTime(e.At)}
 		if since, is := e.About["since"].(string); is {
 			m.at = since
-			m.cause, _ = e.About["cause"].(string)
+			m.how, _ = e.About["cause"].(string)
 		}
 		opened[m]++
 		return nil
@@ -29,7 +32,12 @@ func (r *Report) compareGaps(tx *sqlite.Tx) error {
 		return err
 	}
 	if err := journal.Of(tx, journal.GapClosed, func(e journal.Entry, _ int64) error {
-		closed[gapMoment{kind: e.Reason, at: sqlite.FormatTime(e.At)}] = 0
+		m := gapMoment{kind: e.Reason, at: sqlite.FormatTime(e.At)}
+		if until, is := e.About["until"].(string); is {
+			m.at = until
+		}
+		m.how, _ = e.About["ending"].(string)
+		closed[m] = 0
 		return nil
 	}); err != nil {
 		return err
@@ -40,9 +48,9 @@ func (r *Report) compareGaps(tx *sqlite.Tx) error {
 	}
 	inserted, ended := 0, 0
 	for _, g := range gaps {
-		m := gapMoment{kind: string(g.Kind), at: sqlite.FormatTime(g.Opened), cause: g.Cause}
+		m := gapMoment{kind: string(g.Kind), at: sqlite.FormatTime(g.Opened), how: g.Cause}
 		if g.Kind == archive.NotDecrypted {
-			m.cause = ""
+			m.how = ""
 		}
 		if opened[m]--; opened[m] < 0 {
 			inserted++
@@ -50,7 +58,7 @@ func (r *Report) compareGaps(tx *sqlite.Tx) error {
 		if g.Closed.IsZero() {
 			continue
 		}
-		m = gapMoment{kind: string(g.Kind), at: sqlite.FormatTime(g.Closed)}
+		m = gapMoment{kind: string(g.Kind), at: sqlite.FormatTime(g.Closed), how: string(g.Ending)}
 		if _, known := closed[m]; !known {
 			ended++
 			continue
