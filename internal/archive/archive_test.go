@@ -768,34 +768,6 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-func TestIntakeAddsUp(t *testing.T) {
-	o := newOffice(t)
-	var id int64
-	o.write(func(tx *sqlite.Tx) (err error) { id, err = BeginIntake(tx, monday); return err })
-	for i, outcome := range []Outcome{WasCaptured, WasCaptured, WasDuplicate, WasOutOfScope, HasFailed} {
-		o.write(func(tx *sqlite.Tx) error { return Count(tx, id, int64(i+2), outcome) })
-	}
-	o.write(func(tx *sqlite.Tx) error { return Count(tx, id, 1, WasCaptured) }) // an older count never lowers it
-	o.write(func(tx *sqlite.Tx) error { return Alive(tx, monday.Add(time.Hour), id) })
-	o.write(func(tx *sqlite.Tx) (err error) { _, err = BeginIntake(tx, monday.Add(2*time.Hour)); return err })
-	o.write(func(tx *sqlite.Tx) error {
-		all, err := Intakes(tx)
-		want := []Intake{
-			{Started: monday.Add(2 * time.Hour), Seen: monday.Add(2 * time.Hour)},
-			{Started: monday, Seen: monday.Add(time.Hour), Received: 6, Captured: 3, Duplicate: 1, OutOfScope: 1, Failed: 1},
-		}
-		if diff := cmp.Diff(want, all); diff != "" {
-			t.Errorf("accounts (-want +got)\n%s", diff)
-		}
-		for _, i := range all {
-			if i.Unaccounted() != 0 {
-				t.Errorf("%d of %+v are unaccounted for", i.Unaccounted(), i)
-			}
-		}
-		return err
-	})
-}
-
 func TestAccount(t *testing.T) {
 	o := newOffice(t)
 	o.captures(says(ann, "A1", "x"))

@@ -169,7 +169,7 @@ func (c *chat) capture(tx *sqlite.Tx, r record.Received) error {
 	if err != nil {
 		return err
 	}
-	return archive.Count(tx, c.intake, int64(c.count), archive.WasCaptured)
+	return archive.Count(tx, c.now, c.intake, int64(c.count), archive.WasCaptured)
 }
 
 // fill captures so many records, a thousand at a time, and takes them into the index.

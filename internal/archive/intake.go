@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
@@ -18,10 +19,11 @@ const (
 	HasFailed     Outcome = "failed"
 )
 
-// Intake is the account of one run of the daemon: everything received ended as
-// one of the other four (DESIGN.md, invariant 7).
+// Intake is the account of one day of one run of the daemon: everything received ended
+// as one of the other four (DESIGN.md, invariant 7).
 type Intake struct {
-	Started, Seen                                     time.Time
+	Day                                               retention.Date // London's; of an older version's, on which the run began
+	Started, Seen                                     time.Time      // the first and the last that was noted of the run on that day
 	Received, Captured, Duplicate, OutOfScope, Failed int64
 }
 
@@ -31,38 +33,58 @@ func (i Intake) Unaccounted() int64 {
 	return i.Received - i.Captured - i.Duplicate - i.OutOfScope - i.Failed
 }
 
-// BeginIntake opens the account of a run of the daemon.
-func BeginIntake(tx *sqlite.Tx, now time.Time) (id int64, err error) {
+// BeginIntake opens the accounts of a run of the daemon.
+func BeginIntake(tx *sqlite.Tx, now time.Time) (run int64, err error) {
 	at := sqlite.FormatTime(now)
-	err = tx.QueryRow("INSERT INTO intake (started_at, seen_at) VALUES (?, ?) RETURNING id", at, at).Scan(&id)
+	err = tx.QueryRow(`
+		INSERT INTO intake (run, day, started_at, seen_at) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM intake), ?1, ?2, ?2)
+		RETURNING run`, retention.DateOf(now), at).Scan(&run)
 	if err != nil {
 		return 0, fmt.Errorf("begin intake: %w", err)
 	}
-	return id, nil
+	return run, nil
 }
 
-// Count adds one event with its outcome to the account. received is the number
-// counted at the door so far.
-func Count(tx *sqlite.Tx, id, received int64, o Outcome) error {
-	if _, err := tx.Exec(fmt.Sprintf("UPDATE intake SET %[1]s = %[1]s + 1, received = max(received, ?) WHERE id = ?", o), received, id); err != nil {
+// Count adds one event with its outcome to the account of the day on which that is known.
+// received is the number counted at the door since the run began: what it is above the
+// accounts of the run's other days was received on this one. An event that was counted
+// at the door and could not be counted here is noticed with the next one that can.
+func Count(tx *sqlite.Tx, now time.Time, run, received int64, o Outcome) error {
+	if _, err := tx.Exec(fmt.Sprintf(`
+		INSERT INTO intake (run, day, started_at, seen_at, received, %[1]s)
+		VALUES (?1, ?2, ?3, ?3, max(0, ?4 - (SELECT coalesce(sum(received), 0) FROM intake WHERE run = ?1 AND day <> ?2)), 1)
+		ON CONFLICT (run, day) DO UPDATE SET %[1]s = %[1]s + 1, received = max(received, excluded.received)`, o),
+		run, retention.DateOf(now), sqlite.FormatTime(now), received); err != nil {
 		return fmt.Errorf("count intake: %w", err)
 	}
 	return nil
 }
 
 // Alive notes that the daemon was there at the given time.
-func Alive(tx *sqlite.Tx, now time.Time, id int64) error {
-	if _, err := tx.Exec("UPDATE intake SET seen_at = ? WHERE id = ?", sqlite.FormatTime(now), id); err != nil {
+func Alive(tx *sqlite.Tx, now time.Time, run int64) error {
+	if _, err := tx.Exec(`
+		INSERT INTO intake (run, day, started_at, seen_at) VALUES (?1, ?2, ?3, ?3)
+		ON CONFLICT (run, day) DO UPDATE SET seen_at = ?3`, run, retention.DateOf(now), sqlite.FormatTime(now)); err != nil {
 		return fmt.Errorf("note that the daemon is there: %w", err)
 	}
 	return nil
 }
 
-// Intakes returns the accounts of all runs of the daemon, the latest first.
+// LastSeen returns when the daemon was last there before now, as far as that was noted;
+// the zero time if it never was. If the clock was ahead then, it was there just now.
+func LastSeen(tx *sqlite.Tx, now time.Time) (time.Time, error) {
+	var seen string
+	if err := tx.QueryRow("SELECT coalesce(min(max(seen_at), ?), '') FROM intake", sqlite.FormatTime(now)).Scan(&seen); err != nil {
+		return time.Time{}, fmt.Errorf("when the daemon was last there: %w", err)
+	}
+	return sqlite.ParseTime(seen)
+}
+
+// Intakes returns the accounts of all days of all runs of the daemon, the latest first.
 func Intakes(tx *sqlite.Tx) ([]Intake, error) {
 	rows, err := tx.Query(`
-		SELECT started_at, seen_at, received, captured, duplicate, out_of_scope, failed
-		FROM intake ORDER BY id DESC`)
+		SELECT day, started_at, seen_at, received, captured, duplicate, out_of_scope, failed
+		FROM intake ORDER BY run DESC, day DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("read intake: %w", err)
 	}
@@ -71,7 +93,7 @@ func Intakes(tx *sqlite.Tx) ([]Intake, error) {
 	for rows.Next() {
 		var i Intake
 		var started, seen string
-		if err := rows.Scan(&started, &seen, &i.Received, &i.Captured, &i.Duplicate, &i.OutOfScope, &i.Failed); err != nil {
+		if err := rows.Scan(&i.Day, &started, &seen, &i.Received, &i.Captured, &i.Duplicate, &i.OutOfScope, &i.Failed); err != nil {
 			return nil, fmt.Errorf("read intake: %w", err)
 		}
 		if i.Started, err = sqlite.ParseTime(started); err != nil {

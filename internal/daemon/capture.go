@@ -48,7 +48,7 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 			outcome = archive.WasCaptured
 			askList, err = d.moved(tx, r)
 		}
-		return errors.Join(err, archive.Count(tx, d.intake, d.received.Load(), outcome))
+		return errors.Join(err, archive.Count(tx, d.now(), d.intake, d.received.Load(), outcome))
 	})
 	if err != nil {
 		return d.failed(ctx, err)
@@ -147,7 +147,7 @@ func (d *Daemon) download(ctx context.Context, t record.Type, f record.File, w i
 // counted does f and adds one event with its outcome to the account.
 func (d *Daemon) counted(ctx context.Context, o archive.Outcome, f func(*sqlite.Tx) error) error {
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return errors.Join(f(tx), archive.Count(tx, d.intake, d.received.Load(), o))
+		return errors.Join(f(tx), archive.Count(tx, d.now(), d.intake, d.received.Load(), o))
 	})
 	if err != nil {
 		return d.failed(ctx, err)
@@ -165,7 +165,7 @@ func (d *Daemon) failed(ctx context.Context, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return archive.Count(tx, d.intake, d.received.Load(), archive.HasFailed)
+		return archive.Count(tx, d.now(), d.intake, d.received.Load(), archive.HasFailed)
 	}); err != nil {
 		d.log.Error("failed event not counted", "err", err)
 	}

@@ -171,14 +171,16 @@ func plain(raw []byte) string {
 	return strings.ReplaceAll(text, "=\r\n", "")
 }
 
-// accounted checks the sums: all that was received was captured, a duplicate,
-// out of scope, or failed.
+// accounted checks the sums of all days and runs: all that was received was captured, a
+// duplicate, out of scope, or failed.
 func (w *town) accounted() {
 	w.t.Helper()
 	w.read(func(tx *sqlite.Tx) error {
 		intakes, err := archive.Intakes(tx)
-		if err == nil && intakes[0].Unaccounted() != 0 {
-			w.t.Errorf("%d events are not accounted for: %+v", intakes[0].Unaccounted(), intakes[0])
+		for _, i := range intakes {
+			if i.Unaccounted() != 0 {
+				w.t.Errorf("%d events are not accounted for: %+v", i.Unaccounted(), i)
+			}
 		}
 		return err
 	})

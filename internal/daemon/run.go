@@ -92,12 +92,12 @@ func (d *Daemon) guarded(ctx context.Context, work func(context.Context) error) 
 // begin opens this run's account, and a gap since the daemon was last there.
 func (d *Daemon) begin(ctx context.Context) error {
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		before, err := archive.Intakes(tx)
+		seen, err := archive.LastSeen(tx, d.now())
 		if err != nil {
 			return err
 		}
-		if len(before) > 0 {
-			if err := archive.OpenGap(tx, d.now(), before[0].Seen, archive.NotConnected, "muniment was not running"); err != nil {
+		if !seen.IsZero() {
+			if err := archive.OpenGap(tx, d.now(), seen, archive.NotConnected, "muniment was not running"); err != nil {
 				return err
 			}
 		}

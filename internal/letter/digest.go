@@ -152,7 +152,7 @@ type weekly struct {
 	heldNames     map[int64]string // whom a hold is about, by its number
 	lists         []openList
 	emails        []mail.Item
-	intakes       []archive.Intake             // of the runs in the week, the latest first
+	intakes       []archive.Intake             // of the days of the week, the latest first
 	imports       []archive.Brought            // in the week
 	rosters       map[string]archive.Roster    // of each group, at the end of the week
 	present       map[string][]people.ID       // in each group now

@@ -248,12 +248,12 @@ func everything(t *testing.T) digested {
 
 	c.gaps(t)
 	c.write(func(tx *sqlite.Tx) error {
-		id, err := archive.BeginIntake(tx, at("2026-11-02 08:00"))
+		id, err := archive.BeginIntake(tx, at("2026-11-16 08:00"))
 		if err != nil {
 			return err
 		}
 		for n, o := range []archive.Outcome{archive.WasCaptured, archive.WasDuplicate, archive.WasCaptured, archive.WasOutOfScope, archive.WasCaptured} {
-			if err := archive.Count(tx, id, int64(n)+2, o); err != nil {
+			if err := archive.Count(tx, at("2026-11-16 08:00"), id, int64(n)+2, o); err != nil {
 				return err
 			}
 		}
