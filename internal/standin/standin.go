@@ -28,8 +28,8 @@
 //
 // It knows one companion device at a time. Its state is in memory only; use
 // [Server.Down] and [Server.Up] for an outage. It says nothing of what the real
-// server does beyond what muniment needs: no channels, communities or status, of
-// calls the news only, and the app state is always empty.
+// server does beyond what muniment needs: of channels and status no more than posts, of
+// calls the news only, no communities; and the app state is always empty.
 package standin
 
 import (
@@ -83,6 +83,8 @@ type Server struct {
 	members    []*Member
 	phone      *Member
 	groups     []*Group
+	statuses   map[*Member]*Group // of each who has posted one: who sees it
+	published  int                // posts of channels
 	messages   map[string][]*Message
 	blobs      map[string][]byte // media by path; nil: expired
 	notices    int               // notifications made
@@ -121,6 +123,7 @@ func Start(o Options) (*Server, error) {
 		raw:        make(map[net.Conn]struct{}),
 		waiting:    make(map[string]*pairing),
 		messages:   make(map[string][]*Message),
+		statuses:   make(map[*Member]*Group),
 		blobs:      make(map[string][]byte),
 		devices:    firstCompanionDevice - 1,
 		mediaHosts: []string{"media.standin.invalid"},
