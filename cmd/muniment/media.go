@@ -80,6 +80,9 @@ func openMedia(ctx context.Context, home daemon.Home, db *sqlite.DB, seq record.
 			return noFile(tx, seq)
 		case m.State == vault.Lost:
 			return fmt.Errorf("the file of record %d is lost: %s", seq, m.Reason)
+		case m.State == vault.Wanted && m.Asked > 0:
+			return fmt.Errorf("the file of record %d is not here yet: WhatsApp no longer has it, and the council's phone was asked for it on %s; keep that switched on and connected",
+				seq, moment(m.AskedAt))
 		case m.State == vault.Wanted:
 			return fmt.Errorf("the file of record %d is not fetched yet: the daemon does so while it is connected to WhatsApp", seq)
 		}

@@ -217,6 +217,9 @@ func printFiles(out io.Writer, tx *sqlite.Tx) error {
 		return err
 	}
 	fmt.Fprintf(out, "Files      %d kept, %d to be fetched, %d lost\n", c.Kept, c.Wanted, c.Lost)
+	if c.Asked > 0 {
+		fmt.Fprintf(out, "           %d of them WhatsApp no longer has: the council's phone was asked\n", c.Asked)
+	}
 	return nil
 }
 

@@ -26,6 +26,7 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 			return d.counted(ctx, archive.WasOutOfScope, func(*sqlite.Tx) error { return nil })
 		},
 		Missing:      d.missing,
+		FileAnswered: d.fileAnswered,
 		Outside:      d.outside,
 		Connected:    d.connected,
 		Disconnected: d.disconnected,

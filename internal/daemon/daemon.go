@@ -206,7 +206,7 @@ func (d *Daemon) wire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
-	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now, Download: d.download}
+	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now, Download: d.download, Ask: d.askFile}
 	d.disposal = &disposal.Disposal{
 		DB: d.db, Archive: d.archive, Vault: d.vault, Groups: names, Key: d.key, Log: d.log, Now: d.now,
 		Policy: disposal.Policy{

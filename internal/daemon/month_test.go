@@ -124,6 +124,7 @@ func TestKilledWhileFetching(t *testing.T) {
 	}
 	gone := w.bo.SendsDocument("gone.pdf", "application/pdf", []byte("nobody will have it"), "")
 	w.server.Expire(gone.Upload())
+	w.server.SetSupplies(standin.SuppliesNotFound)
 	for range kills {
 		w.server.FailMedia(2)
 		w.server.CutMedia(2, 100_000)

@@ -135,6 +135,8 @@ func (s *Server) receipt(c *connection, node *waBinary.Node) {
 	switch kind {
 	case "retry":
 		s.retry(c, node)
+	case "server-error":
+		s.resupply(c, node)
 	case "", "inactive", "sender", "peer_msg":
 		by := "receipt"
 		if kind != "" {

@@ -54,7 +54,7 @@ func (s *Server) Upload(purpose whatsmeow.MediaType, file []byte) Upload {
 	plainSum, sealedSum := sha256.Sum256(file), sha256.Sum256(sealed)
 	path := "/v/" + hex.EncodeToString(sealedSum[:12]) + ".enc"
 	s.mu.Lock()
-	s.blobs[path] = sealed
+	s.blobs[path], s.uploads[string(sealedSum[:])] = sealed, sealed
 	s.mu.Unlock()
 	return Upload{
 		// Clients add "&hash=…", so the path must have begun a query.
@@ -66,16 +66,24 @@ func (s *Server) Upload(purpose whatsmeow.MediaType, file []byte) Upload {
 // Upload is the file of a message that the stand-in's phones have sent; it panics if
 // there is none.
 func (m *Message) Upload() Upload {
+	if u := m.upload(); u != nil {
+		return *u
+	}
+	panic("standin: message " + m.id + " has no file")
+}
+
+// upload is the file of a message, nil if it has none.
+func (m *Message) upload() *Upload {
 	c := inner(m.content)
 	for _, file := range []interface {
 		whatsmeow.DownloadableMessage
 		GetFileLength() uint64
 	}{c.GetImageMessage(), c.GetVideoMessage(), c.GetPtvMessage(), c.GetAudioMessage(), c.GetDocumentMessage(), c.GetStickerMessage()} {
 		if path := file.GetDirectPath(); path != "" {
-			return Upload{path, file.GetMediaKey(), file.GetFileSHA256(), file.GetFileEncSHA256(), file.GetFileLength()}
+			return &Upload{path, file.GetMediaKey(), file.GetFileSHA256(), file.GetFileEncSHA256(), file.GetFileLength()}
 		}
 	}
-	panic("standin: message " + m.id + " has no file")
+	return nil
 }
 
 // Expire takes a file off the media server: it is 410 Gone from then on.

@@ -87,6 +87,9 @@ type Server struct {
 	published  int                // posts of channels
 	messages   map[string][]*Message
 	blobs      map[string][]byte // media by path; nil: expired
+	uploads    map[string][]byte // all that was ever uploaded, by its digest: phones have it still
+	supplies   Supplies          // what the phone does when asked for one
+	unsupplied []*Message        // of which files the phone was asked while it was switched off
 	notices    int               // notifications made
 	companion  *companion
 	devices    uint16 // device number given last
@@ -125,6 +128,7 @@ func Start(o Options) (*Server, error) {
 		messages:   make(map[string][]*Message),
 		statuses:   make(map[*Member]*Group),
 		blobs:      make(map[string][]byte),
+		uploads:    make(map[string][]byte),
 		devices:    firstCompanionDevice - 1,
 		mediaHosts: []string{"media.standin.invalid"},
 	}

@@ -19,7 +19,8 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// ErrGone is what a download returns if WhatsApp has the file no more: it is lost.
+// ErrGone is what a download returns if WhatsApp has the file no more, and what Ask
+// returns if nobody can be asked for it.
 var ErrGone = errors.New(gone)
 
 // atOnce is how many files are fetched at the same time.
@@ -58,6 +59,12 @@ type Vault struct {
 	// no more. Its other errors are logged, so must hold nothing of what the message
 	// says. It may be called by several at once.
 	Download func(ctx context.Context, t record.Type, f record.File, w io.Writer) error
+
+	// Ask asks the council's own phone for the file of a record, which it then uploads
+	// anew; key is the file's. The answer comes by way of [Supplied] and [NotSupplied],
+	// perhaps never. It returns [ErrGone] if the phone cannot be asked for such a file at
+	// all. Its other errors are logged. Nil: there is no phone to be asked.
+	Ask func(ctx context.Context, seq record.Seq, key []byte) error
 
 	once sync.Once
 	wake chan struct{}
@@ -200,7 +207,7 @@ func (v *Vault) attempt(f *fetch) error {
 	case f.ctx.Err() != nil || errors.Is(err, errForgotten):
 		return nil
 	case errors.Is(err, ErrGone):
-		return v.lose(f, log, gone)
+		return v.gone(f, log)
 	case errors.Is(err, ErrDamaged): // and so it will be, being what was announced
 		return v.lose(f, log, unfit)
 	case errors.Is(err, errOther):
@@ -214,31 +221,39 @@ func (v *Vault) attempt(f *fetch) error {
 	}
 	log.Warn("file not fetched, will be tried again", "err", bare(err))
 	next := v.Now().Add(backoff[min(f.attempts, len(backoff))-1])
-	return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error {
-		_, err := tx.Exec("UPDATE media SET attempts = ?, wrong = ?, since = ?, next_attempt = ? WHERE seq = ? AND state = 'wanted'",
-			f.attempts, f.wrong, sqlite.FormatTime(f.since), sqlite.FormatTime(next), f.Seq)
-		return err
-	})
+	return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error { return putOff(tx, f, next) })
+}
+
+// putOff notes an attempt that failed, and when the next one is due. Where the council's
+// phone has said meanwhile where the file is now, that is due already.
+func putOff(tx *sqlite.Tx, f *fetch, next time.Time) error {
+	_, err := tx.Exec("UPDATE media SET attempts = ?, wrong = ?, since = ?, next_attempt = ? WHERE seq = ? AND state = 'wanted' AND path = ?",
+		f.attempts, f.wrong, sqlite.FormatTime(f.since), sqlite.FormatTime(next), f.Seq, f.Path)
+	return err
 }
 
 func (v *Vault) lose(f *fetch, log *slog.Logger, reason string) error {
-	log.Warn("file lost", "why", reason)
-	return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error {
+	var is bool
+	err := v.DB.Write(f.ctx, func(tx *sqlite.Tx) (err error) {
 		now := v.Now()
-		is, err := finish(tx, now, f, Lost, reason)
-		if err != nil || !is {
+		if is, err = finish(tx, now, f, Lost, reason); err != nil || !is {
 			return err
 		}
 		return journalLoss(tx, now, f.Seq, reason)
 	})
+	if err == nil && is {
+		log.Warn("file lost", "why", reason)
+	}
+	return err
 }
 
-// finish notes what has become of a file, and reports whether it is still wanted.
+// finish notes what has become of a file, and reports whether it is still wanted: if it is
+// lost, from where it was looked for.
 func finish(tx *sqlite.Tx, now time.Time, f *fetch, s State, reason string) (is bool, err error) {
 	done, err := tx.Exec(`
-		UPDATE media SET state = ?, reason = ?, size = ?, attempts = ?, wrong = ?, finished_at = ?
-		WHERE seq = ? AND state = 'wanted'`,
-		s, reason, f.Size, f.attempts, f.wrong, sqlite.FormatTime(now), f.Seq)
+		UPDATE media SET state = ?1, reason = ?2, size = ?3, attempts = ?4, wrong = ?5, finished_at = ?6
+		WHERE seq = ?7 AND state = 'wanted' AND (?1 = 'kept' OR path = ?8)`,
+		s, reason, f.Size, f.attempts, f.wrong, sqlite.FormatTime(now), f.Seq, f.Path)
 	if err != nil {
 		return false, err
 	}

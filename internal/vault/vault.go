@@ -38,6 +38,8 @@ const (
 const (
 	unsaid  = "the message does not say how to fetch it"
 	gone    = "WhatsApp no longer has it"
+	silent  = "WhatsApp no longer has it, and the council's phone did not supply it"
+	nowhere = "WhatsApp no longer has it, and nor has the council's phone"
 	other   = "what WhatsApp delivered is not what the message announced"
 	unfit   = "it cannot be opened with what the message says"
 	tooLong = "it could not be fetched for 30 days"
@@ -51,6 +53,11 @@ type Media struct {
 	State       State
 	Reason      string    // why it is lost, in words for everybody
 	Finished    time.Time // when it was kept or lost; zero while it is wanted
+
+	// Asked is how often the council's own phone was asked for it, because WhatsApp no
+	// longer has it; AskedAt is when last.
+	Asked   int
+	AskedAt time.Time
 
 	since           time.Time // from when patience counts
 	attempts, wrong int       // those that brought something else are among the attempts
@@ -94,9 +101,10 @@ func journalLoss(tx *sqlite.Tx, now time.Time, seq record.Seq, reason string) er
 }
 
 // Retry makes everything that is wanted due now, however often it failed: what kept
-// it from being fetched, such as a lost connection, is over.
+// it from being fetched, such as a lost connection, is over. What WhatsApp no longer has,
+// it has not got back by that.
 func Retry(tx *sqlite.Tx, now time.Time) error {
-	if _, err := tx.Exec("UPDATE media SET next_attempt = ? WHERE state = 'wanted'", sqlite.FormatTime(now)); err != nil {
+	if _, err := tx.Exec("UPDATE media SET next_attempt = ? WHERE state = 'wanted' AND asked = 0", sqlite.FormatTime(now)); err != nil {
 		return fmt.Errorf("retry files: %w", err)
 	}
 	return nil
@@ -117,7 +125,7 @@ func Each(tx *sqlite.Tx, f func(Media) error) error {
 	return each(tx, f, "SELECT "+columns+" FROM media ORDER BY seq")
 }
 
-const columns = "seq, type, name, mime, size, path, key, digest, sealed, state, reason, coalesce(finished_at, ''), since, attempts, wrong"
+const columns = "seq, type, name, mime, size, path, key, digest, sealed, state, reason, coalesce(finished_at, ''), since, attempts, wrong, asked, coalesce(asked_at, '')"
 
 // each calls f for what a statement that gives columns returns.
 func each(tx *sqlite.Tx, f func(Media) error, query string, args ...any) error {
@@ -128,16 +136,18 @@ func each(tx *sqlite.Tx, f func(Media) error, query string, args ...any) error {
 	defer rows.Close()
 	for rows.Next() {
 		var m Media
-		var finished, since string
+		var finished, since, asked string
 		if err := rows.Scan(&m.Seq, &m.Type, &m.Name, &m.MIME, &m.Size, &m.Path, &m.Key, &m.Digest, &m.Sealed,
-			&m.State, &m.Reason, &finished, &since, &m.attempts, &m.wrong); err != nil {
+			&m.State, &m.Reason, &finished, &since, &m.attempts, &m.wrong, &m.Asked, &asked); err != nil {
 			return fmt.Errorf("read files: %w", err)
 		}
-		if m.Finished, err = sqlite.ParseTime(finished); err != nil {
-			return fmt.Errorf("file of record %d: %w", m.Seq, err)
-		}
-		if m.since, err = sqlite.ParseTime(since); err != nil {
-			return fmt.Errorf("file of record %d: %w", m.Seq, err)
+		for _, t := range []struct {
+			s  string
+			to *time.Time
+		}{{finished, &m.Finished}, {since, &m.since}, {asked, &m.AskedAt}} {
+			if *t.to, err = sqlite.ParseTime(t.s); err != nil {
+				return fmt.Errorf("file of record %d: %w", m.Seq, err)
+			}
 		}
 		if err := f(m); err != nil {
 			return err
@@ -149,6 +159,7 @@ func each(tx *sqlite.Tx, f func(Media) error, query string, args ...any) error {
 // Count is how many files there are.
 type Count struct {
 	Wanted, Kept, Lost int
+	Asked              int   // of those wanted: the council's phone was asked for them
 	Bytes              int64 // of those kept; what records share counts once
 }
 
@@ -156,8 +167,9 @@ type Count struct {
 func Counts(tx *sqlite.Tx) (c Count, err error) {
 	err = tx.QueryRow(`
 		SELECT count(*) FILTER (WHERE state = 'wanted'), count(*) FILTER (WHERE state = 'kept'), count(*) FILTER (WHERE state = 'lost'),
+			count(*) FILTER (WHERE state = 'wanted' AND asked > 0),
 			(SELECT coalesce(sum(size), 0) FROM (SELECT DISTINCT sealed, size FROM media WHERE state = 'kept'))
-		FROM media`).Scan(&c.Wanted, &c.Kept, &c.Lost, &c.Bytes)
+		FROM media`).Scan(&c.Wanted, &c.Kept, &c.Lost, &c.Asked, &c.Bytes)
 	if err != nil {
 		return Count{}, fmt.Errorf("count files: %w", err)
 	}

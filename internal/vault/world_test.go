@@ -430,3 +430,16 @@ func sumOf(h hash.Hash, r io.Reader) []byte {
 	}
 	return h.Sum(nil)
 }
+
+// sends answers with b.
+func sends(b []byte) http.HandlerFunc {
+	return func(a http.ResponseWriter, _ *http.Request) { a.Write(b) }
+}
+
+// gone410 answers that there is nothing any more, after it has called f.
+func gone410(f func()) http.HandlerFunc {
+	return func(a http.ResponseWriter, _ *http.Request) {
+		f()
+		http.Error(a, "gone", http.StatusGone)
+	}
+}

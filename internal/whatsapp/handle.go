@@ -70,7 +70,7 @@ func (l *listener) handle(evt any) (ok bool) {
 		if l.stopping.Load() || !l.begin() {
 			return false
 		}
-	case *events.UndecryptableMessage, *events.FBMessage,
+	case *events.UndecryptableMessage, *events.FBMessage, *events.MediaRetry,
 		*events.CallOffer, *events.CallOfferNotice, *events.CallTerminate:
 		// It is acknowledged already, or will be whatever we say.
 		if !l.begin() {
@@ -139,6 +139,8 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 			return l.once(ctx, evt.Info)
 		}
 		return l.miss(ctx, evt.Info, undecryptable(evt))
+	case *events.MediaRetry:
+		return l.answered(ctx, evt)
 	case *events.FBMessage:
 		return l.miss(ctx, evt.Info, "it came in a form that WhatsApp's own apps do not use")
 	}
@@ -248,8 +250,7 @@ func (l *listener) settle(ctx context.Context) {
 // (others'; we send none), who takes part in a call and how it is connected, push
 // names and business names (each message brings its sender's), contacts, chat
 // settings and all else of the app state (not of the group, and in part of other
-// chats), privacy settings, channels, history (nothing is downloaded), media retries
-// (nothing is asked for), changes of identity (the message that follows tells), the
+// chats), privacy settings, channels, history (nothing is downloaded), changes of identity (the message that follows tells), the
 // preview of the offline queue. Being added to a group anew brings its participants
 // only: WhatsApp does not say when it was.
 func (l *listener) note(evt any) {

@@ -42,8 +42,8 @@ var (
 // beside them, and none after Run has returned.
 type Hooks struct {
 	// Received counts an event at the door. After each call exactly one of
-	// Capture, Skip and Missing is called; so a change of a group that makes
-	// two records is received twice.
+	// Capture, Skip, Missing and FileAnswered is called; so a change of a group
+	// that makes two records is received twice.
 	Received func()
 	// Capture commits a record; nil means that it is on disk. It must be
 	// idempotent: WhatsApp delivers at least once.
@@ -53,6 +53,9 @@ type Hooks struct {
 	// Missing commits that a message of a listed group cannot be read. It may
 	// come more than once for a message, and the message may come after all.
 	Missing func(ctx context.Context, m Missed) error
+	// FileAnswered commits what the council's phone says of a file that it was asked
+	// for. It may come although nobody asked.
+	FileAnswered func(ctx context.Context, a FileAnswer) error
 	// Outside commits that the council's account is not in a listed group, and since
 	// when; zero if WhatsApp does not say. It may come more than once. The next list of
 	// participants tells that it is back.

@@ -198,6 +198,7 @@ type memory struct {
 	present  []record.Received
 	missing  []missing
 	outside  []outside
+	answers  []FileAnswer
 	received int
 	skipped  int
 	failed   int
@@ -208,6 +209,8 @@ type memory struct {
 	refuse func(r record.Received, nth int) error
 	// skip, if set, is asked before an event is skipped.
 	skip func(ctx context.Context) error
+	// answer, if set, is asked before the phone's answer about a file is taken.
+	answer func() error
 }
 
 func newMemory(t *testing.T) *memory { return &memory{t: t, changed: make(chan struct{})} }
@@ -257,6 +260,16 @@ func (m *memory) hooks() Hooks {
 			m.change(func() { m.missing = append(m.missing, missing{x.Group, x.Ref, x.Cause}) })
 			return ctx.Err()
 		},
+		FileAnswered: func(ctx context.Context, a FileAnswer) error {
+			if m.answer != nil {
+				if err := m.answer(); err != nil {
+					m.change(func() { m.failed++ })
+					return err
+				}
+			}
+			m.change(func() { m.answers = append(m.answers, a) })
+			return ctx.Err()
+		},
 		Outside: func(ctx context.Context, group string, since time.Time, cause string) error {
 			m.change(func() { m.outside = append(m.outside, outside{group, since, cause}) })
 			return ctx.Err()
@@ -302,9 +315,9 @@ func (m *memory) balance() {
 	m.t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if sum := len(m.records) + len(m.present) + m.skipped + len(m.missing) + m.failed; sum != m.received {
-		m.t.Errorf("received %d, but captured %d + present %d + skipped %d + missing %d + failed %d = %d",
-			m.received, len(m.records), len(m.present), m.skipped, len(m.missing), m.failed, sum)
+	if sum := len(m.records) + len(m.present) + m.skipped + len(m.missing) + len(m.answers) + m.failed; sum != m.received {
+		m.t.Errorf("received %d, but captured %d + present %d + skipped %d + missing %d + answers %d + failed %d = %d",
+			m.received, len(m.records), len(m.present), m.skipped, len(m.missing), len(m.answers), m.failed, sum)
 	}
 }
 
