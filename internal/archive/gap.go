@@ -56,6 +56,7 @@ type Gap struct {
 	Closed time.Time // zero while open
 	Ending Ending
 
+	Sender   string     // of a message that is missing still: JID of who sent it
 	Sent     time.Time  // of a message, as WhatsApp says; zero: not known
 	NamedBy  record.Seq // of a message that was not received: who shows that it exists
 	Asked    int        // how often the council's phone was asked for it, or it was tried to
@@ -255,7 +256,7 @@ func closeGaps(tx *sqlite.Tx, now time.Time, ending Ending, which string, args .
 func Gaps(tx *sqlite.Tx) ([]Gap, error) {
 	rows, err := tx.Query(`
 		SELECT id, kind, group_jid, opened_at, cause, coalesce(closed_at, ''), ending,
-			coalesce(sent, ''), coalesce(named_by, 0), asked, coalesce(asked_at, ''), ask_at IS NOT NULL, supplied
+			sender, coalesce(sent, ''), coalesce(named_by, 0), asked, coalesce(asked_at, ''), ask_at IS NOT NULL, supplied
 		FROM gap ORDER BY id DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("read gaps: %w", err)
@@ -266,7 +267,7 @@ func Gaps(tx *sqlite.Tx) ([]Gap, error) {
 		var g Gap
 		var opened, closed, sent, asked string
 		if err := rows.Scan(&g.ID, &g.Kind, &g.Group, &opened, &g.Cause, &closed, &g.Ending,
-			&sent, &g.NamedBy, &g.Asked, &asked, &g.Asking, &g.Supplied); err != nil {
+			&g.Sender, &sent, &g.NamedBy, &g.Asked, &asked, &g.Asking, &g.Supplied); err != nil {
 			return nil, fmt.Errorf("read gaps: %w", err)
 		}
 		for _, t := range []struct {
