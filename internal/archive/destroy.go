@@ -107,6 +107,9 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 		if err := g.destroyReading(tx); err != nil {
 			return nil, fmt.Errorf("destroy the reading of record %d: %w", g.Seq, err)
 		}
+		if err := forgetAsking(tx, g.Group, g.ID); err != nil {
+			return nil, fmt.Errorf("destroy record %d: %w", g.Seq, err)
+		}
 		destroyed = append(destroyed, g.Destroyed)
 	}
 	return destroyed, nil
@@ -307,7 +310,8 @@ func PushNames(tx *sqlite.Tx) (map[string]bool, error) {
 	return names, rows.Err()
 }
 
-// Addresses returns every participant's address that a surviving record names.
+// Addresses returns every participant's address that a surviving record names, or that is
+// the sender's of a message that is asked for.
 func Addresses(tx *sqlite.Tx) (map[string]bool, error) {
 	rows, err := tx.Query(`
 		SELECT sender FROM record
@@ -315,7 +319,8 @@ func Addresses(tx *sqlite.Tx) (map[string]bool, error) {
 		UNION SELECT m.value FROM record, json_each(mentions) m
 		UNION SELECT p.value ->> 'jid' FROM record, json_each(participants) p
 		UNION SELECT p.value ->> 'alt' FROM record, json_each(participants) p
-		UNION SELECT sender FROM quotation WHERE salt IS NOT NULL`)
+		UNION SELECT sender FROM quotation WHERE salt IS NOT NULL
+		UNION SELECT sender FROM gap`)
 	if err != nil {
 		return nil, fmt.Errorf("addresses in the records: %w", err)
 	}
@@ -346,7 +351,7 @@ func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
 				OR instr(CAST(group_jid AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM stub WHERE instr(CAST(rule AS BLOB), ?1) OR instr(CAST(authority AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM import WHERE instr(CAST(who || reason AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1) OR instr(CAST(message_id AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1))
 			OR EXISTS (SELECT 1 FROM hold WHERE instr(CAST(search || reason || placed_by || coalesce(release_reason, '') AS BLOB), ?1))`, fragment).Scan(&held)
 	if err != nil {
 		return false, fmt.Errorf("search the records: %w", err)

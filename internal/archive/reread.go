@@ -302,6 +302,9 @@ func (a *Archive) reread(tx *sqlite.Tx, now time.Time, rd Reading) (c Captured, 
 		if c.Target, err = a.nowNamed(tx, now, d, r); err != nil {
 			return Captured{}, nil, err
 		}
+		if _, err := tx.Exec("UPDATE archive SET holes_through = min(holes_through, ?)", d.Seq-1); err != nil {
+			return Captured{}, nil, err
+		}
 	}
 	for _, jid := range r.Mentions {
 		if _, err := people.Identify(tx, now, record.Address{JID: jid}, ""); err != nil {

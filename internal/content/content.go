@@ -218,6 +218,9 @@ func ID(sent string) string {
 	return Valid(sent)
 }
 
+// Sent is the ID that a message bears in WhatsApp, of the one by which it is known here.
+func Sent(id string) string { return strings.TrimPrefix(id, "sent:") }
+
 // Valid makes what a sender wrote a text: protobuf does not ask for that.
 func Valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 

@@ -2,6 +2,7 @@ package content
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"muniment/internal/record"
@@ -69,4 +70,14 @@ func (q *quoter) take(c *waE2E.ContextInfo) {
 
 func quotes(c *waE2E.ContextInfo) bool {
 	return c.StanzaID != nil || c.Participant != nil || c.QuotedMessage != nil || c.QuestionReplyQuotedMessage != nil
+}
+
+// QuotedElsewhere reports whether a quotation, by its protobuf, is of a message that was
+// sent in another chat than that group.
+func QuotedElsewhere(group string, quotation []byte) bool {
+	var c waE2E.ContextInfo
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(quotation, &c); err != nil {
+		return false
+	}
+	return c.GetRemoteJID() != "" && c.GetRemoteJID() != group
 }

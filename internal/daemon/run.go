@@ -58,6 +58,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		d.vault.Run,
 		d.runSchedule,
 		d.beat,
+		d.askAgain,
 		func(ctx context.Context) error { return systemd.Watchdog(ctx, d.alive) },
 	} {
 		g.Go(func() error { return d.guarded(ctx, work) })
@@ -220,6 +221,9 @@ func (d *Daemon) beat(ctx context.Context) error {
 		}
 		if err := d.index(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the search index is not up to date; it will be tried again", "err", err)
+		}
+		if err := d.FindHoles(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("not all is known that is missing; it will be tried again", "err", err)
 		}
 	}
 }

@@ -151,7 +151,7 @@ func (m *Message) encrypted(p *companion) (nodes []waBinary.Node) {
 // to the device that sent them, but the companion sends none.
 func (m *Message) reaches(p *companion) bool {
 	switch {
-	case p == nil:
+	case p == nil, m.voice.missed:
 		return false
 	case m.group != nil:
 		return m.group.participant(p.account) != nil
@@ -199,6 +199,13 @@ func (m *Message) envelope() waBinary.Node {
 		}
 	}
 	return waBinary.Node{Tag: "message", Attrs: attrs}
+}
+
+// Arrives delivers a message after all that the companion has missed.
+func (m *Message) Arrives() {
+	defer m.voice.lock().Unlock()
+	m.voice.missed = false
+	m.deliver()
 }
 
 // Again delivers the message a second time, the same to the last byte.

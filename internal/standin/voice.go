@@ -25,7 +25,7 @@ type Voice struct {
 	at     time.Time
 
 	// What befalls a message, or the news of a change, on its way.
-	garbled, keyless, unhearing, untold bool
+	garbled, keyless, unhearing, untold, missed bool
 
 	// What a message is besides what it says.
 	id         string    // empty: a new one
@@ -87,6 +87,13 @@ func (v Voice) Unhearing() Voice {
 // that it missed one.
 func (v Voice) Untold() Voice {
 	v.untold = true
+	return v
+}
+
+// Missed keeps what the member sends from the companion, until [Message.Arrives]: the
+// group has it, and its phones.
+func (v Voice) Missed() Voice {
+	v.missed = true
 	return v
 }
 

@@ -29,15 +29,28 @@ func TestTamperingWithGaps(t *testing.T) {
 		{"later than it was", []string{"UPDATE gap SET opened_at = '2026-03-02T23:00:00.000Z' WHERE kind = 'not linked'"}, []string{gone, added}},
 		{"another cause", []string{"UPDATE gap SET cause = 'WhatsApp was down.' WHERE kind = 'not linked'"}, []string{gone, added}},
 		{"closed", []string{"UPDATE gap SET closed_at = '2026-03-02T23:00:00.000Z' WHERE closed_at IS NULL AND kind = 'not decrypted'"}, []string{ended}},
+		{"found later than it was", []string{"UPDATE gap SET opened_at = '2026-03-02T23:00:00.000Z' WHERE kind = 'not received'"}, []string{gone, added}},
+		{"a proven hole removed", []string{"DELETE FROM gap WHERE kind = 'not received'"}, []string{gone}},
+		{"supplied after all", []string{"UPDATE gap SET closed_at = opened_at, ending = 'from the phone' WHERE kind = 'not received'"}, []string{ended}},
+		{"closed otherwise", []string{"UPDATE gap SET ending = 'before the record' WHERE kind = 'not decrypted' AND closed_at IS NOT NULL"}, []string{ended, opened}},
+		{"asked for more often, which is not compared", []string{"UPDATE gap SET asked = asked + 1, asked_at = opened_at"}, nil},
 		{"opened again", []string{"UPDATE gap SET closed_at = NULL WHERE kind = 'not decrypted'"}, []string{opened}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			v := newVault(t)
+			v.captures(record.Received{Kind: record.Reaction, Type: record.ReactionAdded, ID: "B1", Sender: bo, Emoji: "👍", Target: &record.Ref{ID: "A3", Sender: ann}})
 			v.write(func(tx *sqlite.Tx) error {
 				for _, id := range []string{"A1", "A2"} {
 					if err := v.archive.MissMessage(tx, v.now, archive.Missed{Group: official, Ref: record.Ref{ID: id, Sender: ann}, Cause: "it could not be decrypted"}); err != nil {
 						return err
 					}
+				}
+				if _, err := v.archive.FindHoles(tx, v.now.Add(time.Hour), 100, archive.Names{
+					Target: func(_ *sqlite.Tx, d archive.Delivered) (*record.Ref, error) {
+						return &record.Ref{ID: "A3", Sender: ann}, nil
+					},
+				}); err != nil {
+					return err
 				}
 				return archive.OpenGap(tx, v.now, v.now.Add(-time.Hour), archive.NotLinked, "The link was lost.")
 			})

@@ -1,0 +1,193 @@
+package archive
+
+import (
+	"fmt"
+	"time"
+
+	"muniment/internal/journal"
+	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/sqlite"
+)
+
+// holePatience is how long after it was captured a record is asked whether the message
+// that it names is here: what was queued does not always come in order.
+const holePatience = 10 * time.Minute
+
+// maxNamed bounds how many messages one record can show to be missing by what it quotes:
+// phones quote one, and each would be asked for.
+const maxNamed = 8
+
+// Names reads which message a record names: the archive itself keeps no more than an
+// origin, which tells nothing.
+type Names struct {
+	// Target returns the message that a record names, as it is read again from what is
+	// kept of it; nil if that cannot be read.
+	Target func(tx *sqlite.Tx, d Delivered) (*record.Ref, error)
+	// Elsewhere reports whether a quotation, by its protobuf, is of a message of
+	// another chat than that group.
+	Elsewhere func(group string, quotation []byte) bool
+}
+
+// FindHoles looks for messages that others name, by reacting to them, answering, quoting,
+// changing or deleting them, and that are neither here nor destroyed: they exist, and were
+// never received. Each becomes a gap, once. It looks at so many records at most, from
+// where it stopped the last time, and reports whether it is done: what was captured in
+// the last ten minutes has to wait. Imported records name nothing.
+func (a *Archive) FindHoles(tx *sqlite.Tx, now time.Time, atMost int, names Names) (done bool, err error) {
+	after, last, done, err := settled(tx, now, atMost)
+	if err != nil {
+		return false, fmt.Errorf("find holes: %w", err)
+	}
+	if last == after {
+		return done, nil
+	}
+	named, err := a.quotedHoles(tx, after, last, names)
+	if err == nil {
+		var more []naming
+		more, err = a.targetHoles(tx, after, last, names)
+		named = append(named, more...)
+	}
+	for _, n := range named {
+		if err == nil {
+			err = a.hole(tx, now, n)
+		}
+	}
+	if err == nil {
+		_, err = tx.Exec("UPDATE archive SET holes_through = ?", last)
+	}
+	if err != nil {
+		return false, fmt.Errorf("find holes: %w", err)
+	}
+	return done, nil
+}
+
+// settled returns which records are next: those after one number through another. What
+// seems to be captured later than now was so before the clock was set back.
+func settled(tx *sqlite.Tx, now time.Time, atMost int) (after, last record.Seq, done bool, err error) {
+	if err := tx.QueryRow("SELECT holes_through FROM archive").Scan(&after); err != nil {
+		return 0, 0, false, err
+	}
+	rows, err := tx.Query("SELECT seq, captured <= ? OR captured > ? FROM record WHERE seq > ? ORDER BY seq LIMIT ?",
+		sqlite.FormatTime(now.Add(-holePatience)), sqlite.FormatTime(now), after, atMost)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	defer rows.Close()
+	n := 0
+	for last = after; rows.Next(); n++ {
+		var seq record.Seq
+		var is bool
+		if err := rows.Scan(&seq, &is); err != nil {
+			return 0, 0, false, err
+		}
+		if !is {
+			return after, last, true, nil
+		}
+		last = seq
+	}
+	return after, last, n < atMost, rows.Err()
+}
+
+// A naming is that a record names a message that does not seem to be here.
+type naming struct {
+	by      record.Seq
+	group   string
+	of      record.Ref
+	deletes bool // the message is nowhere to be had any more
+}
+
+const notHere = "NOT EXISTS (SELECT 1 FROM record o WHERE o.origin = %[1]s) AND NOT EXISTS (SELECT 1 FROM stub o WHERE o.origin = %[1]s)"
+
+// quotedHoles returns what is quoted and not here.
+func (a *Archive) quotedHoles(tx *sqlite.Tx, after, through record.Seq, names Names) (all []naming, err error) {
+	rows, err := tx.Query(`
+		SELECT q.record, r.group_jid, q.id, q.sender, q.protobuf FROM quotation q JOIN record r ON r.seq = q.record
+		WHERE q.record > ? AND q.record <= ? AND q.n < ? AND r.import = 0 AND q.salt IS NOT NULL AND q.id <> ''
+			AND `+fmt.Sprintf(notHere, "q.origin")+" ORDER BY q.record, q.n", after, through, maxNamed)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n naming
+		var protobuf []byte
+		if err := rows.Scan(&n.by, &n.group, &n.of.ID, &n.of.Sender.JID, &protobuf); err != nil {
+			return nil, err
+		}
+		if !names.Elsewhere(n.group, protobuf) {
+			all = append(all, n)
+		}
+	}
+	return all, rows.Err()
+}
+
+// targetHoles returns what is named otherwise and not here.
+func (a *Archive) targetHoles(tx *sqlite.Tx, after, through record.Seq, names Names) (all []naming, err error) {
+	records, err := delivered(tx, `seq > ? AND seq <= ? AND import = 0 AND target IS NOT NULL
+		AND NOT EXISTS (SELECT 1 FROM quotation q WHERE q.record = record.seq AND q.origin = record.target)
+		AND `+fmt.Sprintf(notHere, "record.target")+" ORDER BY seq", after, through)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range records {
+		of, err := names.Target(tx, d)
+		if err != nil {
+			return nil, err
+		}
+		if of == nil || of.ID == "" {
+			continue
+		}
+		r := d.Received
+		deletes := r.Kind == record.Deletion && (r.Type == record.ByAuthor || r.ByAdmin)
+		all = append(all, naming{by: d.Seq, group: r.Group, of: *of, deletes: deletes})
+	}
+	return all, nil
+}
+
+// Why a message is missing that others name.
+const (
+	neverDelivered = "it was never delivered, but others answered it or changed it"
+	nobodysMessage = "it was never delivered; those who answered it do not say whose it was, so it cannot be asked for"
+	deletedBefore  = "it was deleted for everyone before it was delivered, so nobody has it any more"
+)
+
+// hole notes that a message is missing, unless it is here under another of its sender's
+// addresses. If it is known to be missing, what names it may say more of it.
+func (a *Archive) hole(tx *sqlite.Tx, now time.Time, n naming) error {
+	sender, err := people.LookUp(tx, n.of.Sender)
+	if err != nil {
+		return err
+	}
+	missing, err := a.isMissing(tx, n.group, sender, n.of.ID)
+	if err != nil || !missing {
+		return err
+	}
+	g, known, err := a.gapOf(tx, n.group, sender, n.of.ID)
+	switch {
+	case err != nil:
+		return err
+	case known && g.open && (n.deletes || !g.asking):
+		return a.endAsking(tx, now, g.id, n.group, sender, n.of.ID)
+	case known:
+		return nil
+	}
+	cause, ask := neverDelivered, true
+	if n.deletes {
+		cause, ask = deletedBefore, false
+	} else if n.of.Sender.JID == n.group { // it stands in for nobody
+		cause, ask = nobodysMessage, false
+	}
+	at := sqlite.FormatTime(now)
+	if err := tx.QueryRow(`
+		INSERT INTO gap (kind, origin, group_jid, opened_at, cause, message_id, sender, named_by, ask_at)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?4) RETURNING id`, NotReceived, a.origin(record.Message, n.group, n.of.Sender.JID, n.of.ID),
+		n.group, at, cause, n.of.ID, n.of.Sender.JID, n.by).Scan(&g.id); err != nil {
+		return err
+	}
+	if err := journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(NotReceived),
+		About: journal.About{"since": at, "cause": cause, "record": n.by}}); err != nil || ask {
+		return err
+	}
+	return a.endAsking(tx, now, g.id, n.group, sender, n.of.ID)
+}
