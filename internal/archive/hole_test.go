@@ -112,6 +112,9 @@ func TestHoles(t *testing.T) {
 			var want []Gap
 			if tt.cause != "" {
 				want = []Gap{{ID: 1, Kind: NotReceived, Group: official, Opened: o.now, Cause: tt.cause, NamedBy: by, Asking: tt.asked}}
+				if tt.asked {
+					want[0].Sender = ann.JID
+				}
 			}
 			if diff := cmp.Diff(want, o.theGaps()); diff != "" {
 				t.Errorf("gaps (-want +got)\n%s", diff)
