@@ -100,7 +100,10 @@ func printLink(out io.Writer, tx *sqlite.Tx, running bool) error {
 // printAttention says what somebody should look at, of each group; nothing where there is
 // nothing.
 func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
-	var all []string
+	all, err := diskAttention(tx)
+	if err != nil {
+		return err
+	}
 	for _, g := range cfg.Groups {
 		a, err := archive.AttentionTo(tx, g.JID, now())
 		if err != nil {
@@ -118,6 +121,15 @@ func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 		heading = ""
 	}
 	return nil
+}
+
+// diskAttention says that the disk is too full for files.
+func diskAttention(tx *sqlite.Tx) (lines []string, err error) {
+	since, err := vault.WaitingSince(tx)
+	if err == nil && !since.IsZero() {
+		lines = append(lines, fmt.Sprintf("the disk is nearly full since %s: photos and files wait, messages are still recorded; make room", moment(since)))
+	}
+	return lines, err
 }
 
 // attention writes what deserves attention in which group, a line each.

@@ -9,6 +9,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/config"
+	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/sqlite"
 	"muniment/internal/sqlite/sqlitetest"
@@ -34,6 +35,38 @@ func TestAttentionInPlainEnglish(t *testing.T) {
 	} {
 		if got := strings.Join(attention(tt.of, "the group"), "\n"); got != tt.want {
 			t.Errorf("%+v is\n%s\nwant\n%s", tt.of, got, tt.want)
+		}
+	}
+}
+
+// That files wait for room on the disk is shown as long as they do.
+func TestFilesThatWaitInStatus(t *testing.T) {
+	db, err := sqlitetest.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	for _, step := range []struct {
+		act  journal.Act
+		want string
+	}{
+		{journal.Started, ""},
+		{journal.DiskLow, "the disk is nearly full since 2 March 2026 at 12:00: photos and files wait, messages are still recorded; make room"},
+		{journal.DiskEnough, ""},
+	} {
+		err := db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			if err := journal.Write(tx, journal.Entry{At: noon, Who: journal.Daemon, Act: step.act}); err != nil {
+				return err
+			}
+			lines, err := diskAttention(tx)
+			if got := strings.Join(lines, "\n"); got != step.want {
+				t.Errorf("after %q:\n%s\nwant\n%s", step.act, got, step.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"muniment/internal/mail"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
+	"muniment/internal/vault"
 )
 
 // missedDigests is how many weeks back the clerk still gets digests that were missed.
@@ -155,6 +156,9 @@ func DigestOf(tx *sqlite.Tx, c config.Config, version string, now time.Time, wee
 	}
 	g.NeverLinked = linked == 0
 	if g.ClockDoubted, err = clockDoubted(tx); err != nil {
+		return g, err
+	}
+	if g.FilesWait, err = vault.WaitingSince(tx); err != nil {
 		return g, err
 	}
 	a, err := archive.Load(tx, schedule(c))

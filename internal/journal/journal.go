@@ -47,7 +47,9 @@ const (
 	Viewed           Act = "records viewed"
 	Searched         Act = "records searched"
 	FileViewed       Act = "file viewed"
-	FileLost         Act = "file lost"       // it could not be had from WhatsApp
+	FileLost         Act = "file lost" // it could not be had from WhatsApp
+	DiskLow          Act = "disk nearly full: files wait"
+	DiskEnough       Act = "disk has room for files again"
 	ExportCompared   Act = "export compared" // a phone's, of the chat, with the records
 	ImportBegun      Act = "import begun"
 	ImportFinished   Act = "import finished"

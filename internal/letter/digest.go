@@ -49,6 +49,7 @@ type Digest struct {
 	Review         retention.Date // the last day for the policy's review; empty: none is given
 	NeverLinked    bool           // to WhatsApp, up to now
 	ClockDoubted   bool
+	FilesWait      time.Time     // since when the disk is too full for files; zero: it is not
 	AbandonedAfter time.Duration // when a message that was never captured is given up
 	Account        archive.Account
 	Program        string

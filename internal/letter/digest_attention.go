@@ -22,7 +22,7 @@ const patience = 24 * time.Hour
 // urgent first.
 func (r *weekly) attention() (all []fact) {
 	for _, about := range []func() []fact{
-		r.linkMatters, r.clockMatters, r.mailMatters, r.messageMatters, r.groupMatters, r.holdMatters, r.disposalMatters, r.policyMatters,
+		r.linkMatters, r.diskMatters, r.clockMatters, r.mailMatters, r.messageMatters, r.groupMatters, r.holdMatters, r.disposalMatters, r.policyMatters,
 	} {
 		all = append(all, about()...)
 	}
@@ -78,6 +78,14 @@ func (r *weekly) open(kind archive.GapKind) (archive.Gap, bool) {
 		return archive.Gap{}, false
 	}
 	return r.gaps[i], true
+}
+
+func (r *weekly) diskMatters() []fact {
+	if r.FilesWait.IsZero() {
+		return nil
+	}
+	return []fact{{"Disk", fmt.Sprintf("The computer’s disk is nearly full: since %s photos and files wait, messages are still recorded. "+
+		"WhatsApp keeps files for some weeks only. Please have room made (muniment status).", saying.Moment(r.FilesWait))}}
 }
 
 func (r *weekly) clockMatters() (all []fact) {

@@ -694,6 +694,9 @@ func TestAttention(t *testing.T) {
 		}, ""},
 		{"it was never linked", func(d *digested) { d.g.NeverLinked = true },
 			"Not linked to WhatsApp: It has never been linked, and nothing is received until it is. Please have it linked (muniment link)."},
+		{"the disk is nearly full", func(d *digested) { d.g.FilesWait = at("2026-11-20 10:00") },
+			"Disk: The computer’s disk is nearly full: since Friday 20 November 2026 at 10:00 photos and files wait, messages are still recorded. " +
+				"WhatsApp keeps files for some weeks only. Please have room made (muniment status)."},
 		{"the council's account is not in the group", func(d *digested) {
 			d.write(func(tx *sqlite.Tx) error {
 				_, err := archive.OpenGroupGap(tx, at("2026-11-20 10:00"), at("2026-11-20 10:00"), archive.NotInGroup, cranford, "removed")

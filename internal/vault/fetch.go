@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"muniment/internal/record"
@@ -32,6 +33,9 @@ const poll = time.Minute
 // backoff is how long a file is left alone after its first failures, the last of
 // these for all that follow.
 var backoff = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour}
+
+// roomAgain is when a file is tried again that the disk did not take.
+const roomAgain = 5 * time.Minute
 
 // A file is given up if it could not be fetched for so long, and so often: that the
 // daemon did not run meanwhile, or a clock that was wrong, is no reason.
@@ -73,6 +77,9 @@ type Vault struct {
 	// with what the archive says of it; and while one is chosen to be fetched.
 	mu       sync.Mutex
 	fetching map[record.Seq]*fetch
+
+	telling sync.Mutex // held while the journal is told of the disk
+	told    *bool      // with telling: whether files wait for room; nil: nothing said yet
 }
 
 // fetch is an attempt at a file, which is counted already.
@@ -81,6 +88,8 @@ type fetch struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	ended chan struct{}
+
+	arrived atomic.Int64 // bytes
 }
 
 // Wake makes Run look for what is due now: a file is wanted, or the clock was
@@ -143,8 +152,14 @@ func (v *Vault) FetchDue(ctx context.Context) error {
 // fetchDue fetches one file after another until none is due.
 func (v *Vault) fetchDue(ctx context.Context) error {
 	for {
-		f, err := v.begin(ctx)
-		if err != nil || f == nil {
+		f, waits, err := v.begin(ctx)
+		if err != nil {
+			return err
+		}
+		if err := v.tell(ctx, waits); err != nil || f == nil {
+			if f != nil {
+				v.end(f)
+			}
 			return err
 		}
 		v.Wake() // one more may be due, for somebody else
@@ -159,24 +174,34 @@ func (v *Vault) fetchDue(ctx context.Context) error {
 // begin returns an attempt at the file that is due first; nil if none is. It leaves
 // out what is being fetched, and what that may bring: the same file for another
 // record. A file put off farther than any is, is due: the clock was ahead and has
-// been set right since.
-func (v *Vault) begin(ctx context.Context) (f *fetch, err error) {
+// been set right since. What there is no room for waits, whatever is due behind it; begin
+// reports whether anything does.
+func (v *Vault) begin(ctx context.Context) (f *fetch, waits bool, err error) {
 	v.mu.Lock() // to the end, so that Sweep knows of what was found in the archive
 	defer v.mu.Unlock()
+	room, err := v.room()
+	if err != nil {
+		return nil, false, err
+	}
+	for _, other := range v.fetching {
+		room -= other.takenAtMost()
+	}
 	now := v.Now()
+	const due = `state = 'wanted' AND next_attempt NOT BETWEEN ?1 AND ?2
+		AND sealed NOT IN (SELECT sealed FROM media WHERE seq IN (SELECT value FROM json_each(?3)))`
+	args := []any{sqlite.FormatTime(now.Add(time.Millisecond)), sqlite.FormatTime(now.Add(backoff[len(backoff)-1])),
+		toJSON(slices.Collect(maps.Keys(v.fetching))), largest, room - sealedSize(0)}
 	err = v.DB.Read(ctx, func(tx *sqlite.Tx) error {
-		return each(tx, func(m Media) error {
+		if err := each(tx, func(m Media) error {
 			f = &fetch{Media: m, ended: make(chan struct{})}
 			return nil
-		}, "SELECT "+columns+` FROM media
-			WHERE state = 'wanted' AND next_attempt NOT BETWEEN ? AND ?
-				AND sealed NOT IN (SELECT sealed FROM media WHERE seq IN (SELECT value FROM json_each(?)))
-			ORDER BY next_attempt, seq LIMIT 1`,
-			sqlite.FormatTime(now.Add(time.Millisecond)), sqlite.FormatTime(now.Add(backoff[len(backoff)-1])),
-			toJSON(slices.Collect(maps.Keys(v.fetching))))
+		}, "SELECT "+columns+" FROM media WHERE "+due+" AND min(size, ?4) <= ?5 ORDER BY next_attempt, seq LIMIT 1", args...); err != nil {
+			return err
+		}
+		return tx.QueryRow("SELECT EXISTS (SELECT 1 FROM media WHERE "+due+" AND min(size, ?4) > ?5)", args...).Scan(&waits)
 	})
 	if err != nil || f == nil {
-		return nil, err
+		return nil, waits, err
 	}
 	f.attempts++
 	f.ctx, f.stop = context.WithCancel(ctx)
@@ -184,7 +209,7 @@ func (v *Vault) begin(ctx context.Context) (f *fetch, err error) {
 		v.fetching = make(map[record.Seq]*fetch)
 	}
 	v.fetching[f.Seq] = f
-	return f, nil
+	return f, waits, nil
 }
 
 func (v *Vault) end(f *fetch) {
@@ -214,6 +239,11 @@ func (v *Vault) attempt(f *fetch) error {
 		if f.wrong++; f.wrong == maxWrong {
 			return v.lose(f, log, other)
 		}
+	case noRoom(err): // no attempt either
+		f.attempts--
+		f.since = v.Now()
+		log.Warn("file not fetched for want of room, will be tried again", "err", bare(err))
+		return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error { return putOff(tx, f, v.Now().Add(roomAgain)) })
 	case errors.Is(err, errOurs):
 		f.since = v.Now()
 	case f.attempts >= enough && v.Now().Sub(f.since) >= patience:
@@ -362,7 +392,7 @@ func (v *Vault) download(f *fetch, part *os.File) error {
 	defer cancel(nil)
 	idle := time.AfterFunc(stall, func() { cancel(errStalled) })
 	defer idle.Stop()
-	s := &sink{file: part, room: limit(f.Size), idle: idle}
+	s := &sink{file: v.gauge(part), room: limit(f.Size), idle: idle, arrived: &f.arrived}
 	err := v.Download(ctx, f.Type, f.File, s)
 	if s.err != nil {
 		return s.err
@@ -384,10 +414,11 @@ func limit(said int64) int64 {
 
 // sink takes what is downloaded.
 type sink struct {
-	file *os.File
-	room int64       // bytes that it still takes
-	idle *time.Timer // ends a download that stalls
-	err  error       // why it takes no more
+	file    io.Writer
+	room    int64         // bytes that it still takes
+	idle    *time.Timer   // ends a download that stalls
+	arrived *atomic.Int64 // bytes
+	err     error         // why it takes no more
 }
 
 func (s *sink) Write(p []byte) (n int, err error) {
@@ -402,6 +433,7 @@ func (s *sink) Write(p []byte) (n int, err error) {
 		s.err = ours(err)
 	}
 	s.room -= int64(n)
+	s.arrived.Add(int64(n))
 	return n, s.err
 }
 

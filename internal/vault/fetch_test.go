@@ -235,9 +235,9 @@ func TestTheDiskIsFull(t *testing.T) {
 	}
 	defer full.Close()
 	idle := time.NewTimer(time.Hour)
-	s := &sink{file: full, room: 100, idle: idle}
+	s := &sink{file: full, room: 100, idle: idle, arrived: new(atomic.Int64)}
 	for range 2 {
-		if _, err := s.Write(words(10)); !errors.Is(err, errOurs) {
+		if _, err := s.Write(words(10)); !errors.Is(err, errOurs) || !noRoom(err) {
 			t.Errorf("%v; want a failure of our own", err)
 		}
 	}
@@ -276,7 +276,7 @@ func TestTheArchiveTookItAfterAll(t *testing.T) {
 	plain := words(1000)
 	f := c.wa.has(record.Audio, plain)
 	c.wants(1, record.Audio, f)
-	again, err := c.vault.begin(t.Context())
+	again, _, err := c.vault.begin(t.Context())
 	c.must(err)
 	c.vault.end(again)
 	c.fetches()

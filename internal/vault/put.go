@@ -29,7 +29,8 @@ const (
 
 // Seal seals a file that did not come from WhatsApp as one that did: under a fresh key,
 // as a stream, so that it never lies on the disk in the clear. It returns f with the key,
-// both digests and the size. The file waits in the media directory for [Vault.Put].
+// both digests and the size. The file waits in the media directory for [Vault.Put]. It
+// refuses to take what is kept free of the disk for messages.
 func (v *Vault) Seal(ctx context.Context, t record.Type, f record.File, plain io.Reader) (record.File, error) {
 	if purposes[t] == "" {
 		return f, fmt.Errorf("seal a file: no file is a %s", t)
@@ -45,7 +46,7 @@ func (v *Vault) Seal(ctx context.Context, t record.Type, f record.File, plain io
 	defer part.Close()
 	f.Key = make([]byte, keySize)
 	rand.Read(f.Key) // never fails
-	s, err := newSealer(part, Media{Type: t, File: f})
+	s, err := newSealer(v.gauge(part), Media{Type: t, File: f})
 	if err != nil {
 		return f, err
 	}
