@@ -63,6 +63,7 @@ type Gap struct {
 	AskedAt  time.Time  // last; zero: never
 	Asking   bool       // it will be asked for again
 	Supplied int        // of a time: records that the council's phone supplied of it later
+	QuotedIn record.Seq // of a message that is known from a quotation: where that is; only in a [Statement]
 }
 
 // Missed is a message of a listed group that was delivered and cannot be read.

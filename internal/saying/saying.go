@@ -48,8 +48,9 @@ const between = " · "
 
 // Teller tells what records say.
 type Teller struct {
-	Names *people.Names
-	Most  int // how many people a sentence names, before it says how many others; 0: all
+	Names  *people.Names
+	Groups map[string]string // what the official groups are called, by JID; for what is told of gaps
+	Most   int               // how many people a sentence names, before it says how many others; 0: all
 }
 
 // Of tells what r says. Target is the record that r names, as far as who tells it knows:
