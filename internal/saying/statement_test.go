@@ -191,8 +191,8 @@ func (k *keeper) month() {
 	k.time(archive.NotInGroup, officers, "7 10:00", "7 11:00", "removed")
 	k.time(archive.ListBroken, group, "7 12:00", "7 12:01", "a change was not told")
 	// Messages that cannot be read: one comes later, one from the phone, one is from before, one is quoted, two are missing.
-	for id, by := range map[string]record.Address{"U1": ann, "U2": bo, "U3": ann, "U4": bo} {
-		k.misses(group, id, by, "8 10:00")
+	for i, by := range []record.Address{ann, bo, ann, bo} {
+		k.misses(group, fmt.Sprintf("U%d", i+1), by, "8 10:00")
 	}
 	k.misses(group, "U5", bo, "8 11:00")
 	k.misses(group, "U6", bo, "9 11:30")
