@@ -2,7 +2,9 @@ package standin
 
 import (
 	"maps"
+	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -219,6 +221,7 @@ func (c *connection) activate() {
 		s.mu.Unlock()
 		return
 	}
+	s.shuffle(c.linked.queue)
 	var messages, notifications int
 	for i, st := range c.linked.queue {
 		st.offline = i + 1
@@ -318,6 +321,27 @@ func (s *Server) DropAfter(n int) {
 	s.mu.Lock()
 	s.dropAfter = n
 	s.mu.Unlock()
+}
+
+// Shuffle makes the server deliver what came while the companion was away out of order,
+// at every login from now on: nothing is put before what was sent more than within places
+// earlier. Draw is where the order comes from. Zero ends it.
+func (s *Server) Shuffle(draw *rand.Rand, within int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draw, s.disorder = draw, within
+}
+
+// shuffle does so. The caller holds s.mu.
+func (s *Server) shuffle(queue []*stanza) {
+	if s.disorder == 0 {
+		return
+	}
+	place := make(map[*stanza]int, len(queue))
+	for i, st := range queue {
+		place[st] = i + s.draw.IntN(s.disorder+1)
+	}
+	slices.SortStableFunc(queue, func(a, b *stanza) int { return place[a] - place[b] })
 }
 
 // Refuse makes every login fail with the reason given, until [Server.Admit]:

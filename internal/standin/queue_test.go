@@ -2,7 +2,9 @@ package standin_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -98,6 +100,41 @@ func TestOutage(t *testing.T) {
 	}
 	c.message(m)
 	c.settled()
+}
+
+func TestOutOfOrder(t *testing.T) {
+	v, c := found(t, standin.Options{})
+	v.ann.Says("So that her key is there.")
+	c.settled()
+	const n, within = 60, 5
+	v.Shuffle(rand.New(rand.NewPCG(1, 1)), within)
+	v.Down()
+	await[*events.Disconnected](c, nil)
+	for i := range n {
+		v.ann.Says(strconv.Itoa(i))
+	}
+	v.Up()
+	c.settled()
+	var overtaken int
+	var seen []int
+	for _, e := range c.messages()[1:] {
+		i, err := strconv.Atoi(e.Message.GetConversation())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, before := range seen {
+			if before > i {
+				overtaken++
+			}
+			if before > i+within {
+				t.Errorf("%d came before %d", before, i)
+			}
+		}
+		seen = append(seen, i)
+	}
+	if len(seen) != n || overtaken == 0 {
+		t.Errorf("%d messages came, overtaken %d times", len(seen), overtaken)
+	}
 }
 
 func TestDuplicates(t *testing.T) {

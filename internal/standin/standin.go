@@ -36,6 +36,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -96,6 +97,8 @@ type Server struct {
 	refusal    int
 	busy       int // questions about groups to be left without an answer
 	dropAfter  int
+	disorder   int        // by how many places stanzas may overtake others at a login
+	draw       *rand.Rand // for that
 	mediaFault mediaFault
 	mediaHosts []string
 	journal    Journal
