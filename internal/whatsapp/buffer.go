@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.mau.fi/libsignal/signalerror"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
@@ -31,6 +32,11 @@ type eventBuffer struct {
 // While nobody captures (Link, Groups) it refuses, so that nothing is decrypted,
 // written or acknowledged: all of it comes again.
 //
+// So it does for a moment after our own database has failed, until the next connection
+// brings again what could not be decrypted: it may have held the sender's key, without
+// which what follows would be taken for undecryptable, acknowledged, and asked for
+// again. For a moment only, since whatever failed may fail for ever.
+//
 // If the ciphertext is not known, whatsmeow calls DoDecryptionTxn next, and the
 // turn is kept until that ends. Otherwise two connections, an old and a new one,
 // could both find the same message unknown; the second would then decrypt it
@@ -43,6 +49,9 @@ type eventBuffer struct {
 func (b *eventBuffer) GetBufferedEvent(ctx context.Context, hash [32]byte) (*store.BufferedEvent, error) {
 	if !b.seal.open.Load() {
 		return nil, notNow{errors.New("nobody captures")}
+	}
+	if b.seal.abstains() {
+		return nil, notNow{errors.New("the database has failed")}
 	}
 	if err := b.seal.take(ctx); err != nil {
 		return nil, notNow{err}
@@ -80,9 +89,18 @@ func (b *eventBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.
 		return nil
 	case !begun, failed == nil, isStoreFault(failed): // to begin, to commit, or between
 		return b.seal.trouble(err)
+	case errors.Is(failed, signalerror.ErrOldCounter):
+		return errKeyGone
 	}
 	return err
 }
+
+// errKeyGone is the error for a ciphertext that was never decrypted here, although its
+// key has been used or skipped: the sender's key came later than the message, or with a
+// copy of another one. whatsmeow takes libsignal's own error for the sign of a duplicate,
+// and acknowledges without a word; but duplicates are in the buffer. To this one, it asks
+// for another copy, as for all else that cannot be decrypted.
+var errKeyGone = errors.New("the key of a message is gone, and the message was never decrypted")
 
 // guarded makes a panic in libsignal an error: the transaction would otherwise
 // stay open, and nothing could be written to the session again.

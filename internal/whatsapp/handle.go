@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -117,6 +118,9 @@ func (l *listener) end() {
 func (l *listener) deal(ctx context.Context, evt any) error {
 	switch evt := evt.(type) {
 	case *events.Message:
+		if evt.RawMessage.GetSenderKeyDistributionMessage() != nil && !l.session.container.keys.has(evt.Info) {
+			return errors.New("the sender's key could not be stored")
+		}
 		r, is := l.t.message(evt)
 		if is && r.Kind == record.Group && r.Type == record.Timer { // anybody can say that, WhatsApp knows whether it is so
 			l.lists.want(claimPause, true, r.Group)
@@ -250,11 +254,13 @@ func (l *listener) settle(ctx context.Context) {
 // (others'; we send none), who takes part in a call and how it is connected, push
 // names and business names (each message brings its sender's), contacts, chat
 // settings and all else of the app state (not of the group, and in part of other
-// chats), privacy settings, channels, history (nothing is downloaded), changes of identity (the message that follows tells), the
-// preview of the offline queue. Being added to a group anew brings its participants
-// only: WhatsApp does not say when it was.
+// chats), privacy settings, channels, history (nothing is downloaded), changes of
+// identity (the message that follows tells). Being added to a group anew brings its
+// participants only: WhatsApp does not say when it was.
 func (l *listener) note(evt any) {
 	switch evt := evt.(type) {
+	case *events.OfflineSyncPreview: // it comes before what was not acknowledged
+		l.session.seal.faulty.Store(0)
 	case *events.Connected:
 		l.link.connected()
 		l.lists.want(queuePatience, false, l.session.options.Groups...)

@@ -23,6 +23,9 @@ const (
 	// replaceAfter is how long a key may stay in use once the buffer is empty:
 	// to replace it at once would cost two fsyncs for every message.
 	replaceAfter = time.Second
+	// abstention is for how long at most nothing is decrypted after our own database
+	// has failed: see eventBuffer.GetBufferedEvent.
+	abstention = 5 * time.Second
 )
 
 // A seal guards what is in the event buffer with a key in a file of its own,
@@ -37,6 +40,7 @@ type seal struct {
 	log     *slog.Logger
 	open    atomic.Bool            // somebody captures
 	onFault atomic.Pointer[func()] // our own database failed
+	faulty  atomic.Int64           // when it failed on this connection, Unix nanoseconds; 0: it did not
 	lost    atomic.Int64           // rows that went with their device
 
 	// turn is held, by whoever has put a value in, from the lookup of a
@@ -105,11 +109,21 @@ func (s *seal) trouble(err error) error {
 			code = sqlite.Code()
 		}
 		s.log.Error("session database failed, message not acknowledged", "sqlite", code)
+		s.abstain()
 		if f := s.onFault.Load(); f != nil {
 			(*f)()
 		}
 	}
 	return notNow{err}
+}
+
+// abstain notes that the database has failed.
+func (s *seal) abstain() { s.faulty.Store(time.Now().UnixNano()) }
+
+// abstains reports whether the database has failed just now, on this connection.
+func (s *seal) abstains() bool {
+	at := s.faulty.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < abstention
 }
 
 // replaceSoon replaces the key a little later, if nothing is pending then.

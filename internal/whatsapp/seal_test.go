@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -147,34 +148,75 @@ func TestKeyIsReplacedWhenTheBufferIsEmpty(t *testing.T) {
 	}
 }
 
+// What follows a message that could not be stored is not taken for undecryptable, though
+// that one had the sender's key; and a key that could not be stored comes again.
 func TestFaultOfOurDatabaseIsNotAcknowledged(t *testing.T) {
+	for _, table := range []string{"whatsmeow_event_buffer", "whatsmeow_sender_keys"} {
+		t.Run(table, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.linked()
+			m := newMemory(t)
+			w.run(s, m)
+			w.ready(m)
+			if _, err := s.db.Exec("CREATE TRIGGER full BEFORE INSERT ON " + table + " BEGIN SELECT RAISE(ABORT, 'disk full'); END"); err != nil {
+				t.Fatal(err)
+			}
+			var texts []string
+			for _, text := range []string{"While the disk is full.", "And still.", "And still!"} {
+				w.ann.Says(text)
+				texts = append(texts, text)
+			}
+			m.await("a second connection", func() bool {
+				return slices.Contains(m.state, "disconnected: The connection to WhatsApp was interrupted.")
+			})
+			if n := w.server.Unsettled(); n != 3 {
+				t.Errorf("%d are not settled; none could be written", n)
+			}
+			if _, err := s.db.Exec("DROP TRIGGER full"); err != nil {
+				t.Fatal(err)
+			}
+			for i, r := range m.awaitRecords(3) {
+				if r.Text != texts[i] {
+					t.Errorf("captured %q, want %q", r.Text, texts[i])
+				}
+			}
+			w.settled()
+			if len(m.missing) != 0 {
+				t.Errorf("missing: %v", m.missing)
+			}
+			w.receiveOnly(texts...)
+		})
+	}
+}
+
+// A message comes after its sender's key, which is already past it.
+func TestAMessageAfterItsKeyIsAskedFor(t *testing.T) {
 	w := newWorld(t)
 	s := w.linked()
 	m := newMemory(t)
 	w.run(s, m)
 	w.ready(m)
-	if _, err := s.db.Exec(`
-		CREATE TRIGGER full BEFORE INSERT ON whatsmeow_event_buffer BEGIN SELECT RAISE(ABORT, 'disk full'); END`); err != nil {
-		t.Fatal(err)
-	}
-	w.ann.Says("While the disk is full.")
-	m.await("a second connection", func() bool {
-		return slices.Contains(m.state, "disconnected: The connection to WhatsApp was interrupted.")
-	})
-	if n := w.server.Unsettled(); n == 0 {
-		t.Error("settled though it could not be written")
-	}
-	if _, err := s.db.Exec("DROP TRIGGER full"); err != nil {
-		t.Fatal(err)
-	}
-	if rs := m.awaitRecords(1); rs[0].Text != "While the disk is full." {
-		t.Errorf("captured %q", rs[0].Text)
+	w.server.Down()
+	first := w.ann.Keyless().Says("Before the key.")
+	second := w.ann.Says("With the key.")
+	w.server.Shuffle(swapping(), 2)
+	w.server.Up()
+	rs := m.awaitRecords(2)
+	if rs[0].ID != second.ID() || rs[1].ID != first.ID() || rs[1].Text != "Before the key." {
+		t.Errorf("captured %q and %q", rs[0].Text, rs[1].Text)
 	}
 	w.settled()
-	if len(m.missing) != 0 {
-		t.Errorf("missing: %v", m.missing)
+	w.receiveOnly("the key.")
+}
+
+// swapping draws what makes the second of two stanzas overtake the first.
+func swapping() *rand.Rand {
+	for seed := uint64(0); ; seed++ {
+		draw := func() *rand.Rand { return rand.New(rand.NewPCG(seed, seed)) }
+		if d := draw(); d.IntN(3) == 2 && d.IntN(3) == 0 {
+			return draw()
+		}
 	}
-	w.receiveOnly("disk is full.")
 }
 
 func TestSealIsBoundToItsMessage(t *testing.T) {
@@ -277,8 +319,11 @@ func TestWhatFailsADecryption(t *testing.T) {
 		}
 		return b.DoDecryptionTxn(ctx, f)
 	}
-	if err := decrypt(1, func(context.Context) error { return signalerror.ErrOldCounter }); err != signalerror.ErrOldCounter {
+	if err := decrypt(1, func(context.Context) error { return signalerror.ErrBadMAC }); err != signalerror.ErrBadMAC {
 		t.Errorf("fault of the ciphertext: %v, want it as it was", err)
+	}
+	if err := decrypt(1, func(context.Context) error { return signalerror.ErrOldCounter }); err == nil || errors.Is(err, signalerror.ErrOldCounter) || errors.Is(err, context.Canceled) {
+		t.Errorf("no duplicate, and its key is gone: %v, want an error for which the sender is asked", err)
 	}
 	if err := decrypt(2, func(context.Context) error { panic("ciphertext") }); err == nil || errors.Is(err, context.Canceled) {
 		t.Errorf("panic of libsignal: %v, want an error for which the sender is asked", err)

@@ -2,10 +2,12 @@ package whatsapp
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // container is whatsmeow's store of devices, of which there is one at most. It
@@ -16,6 +18,7 @@ import (
 type container struct {
 	*sqlstore.Container
 	seal   *seal
+	keys   *senderKeys // once there is a device
 	linked atomic.Bool
 }
 
@@ -80,4 +83,48 @@ func (c *container) wrap(d *store.Device) {
 	d.PrivacyTokens = nothing
 	d.NCTSalt = nothing
 	d.EventBuffer = &eventBuffer{EventBuffer: d.EventBuffer, seal: c.seal}
+	c.keys = &senderKeys{SenderKeyStore: d.SenderKeys, seal: c.seal, failed: make(map[string]bool)}
+	d.SenderKeys = c.keys
+}
+
+// senderKeys are the keys of those who send to groups. They remember of whom they could
+// not be read or written last: whatsmeow only logs that of a key that has just come, and
+// would acknowledge what brought it, and nothing that is sent under it could be read.
+type senderKeys struct {
+	store.SenderKeyStore
+	seal   *seal
+	mu     sync.Mutex
+	failed map[string]bool
+}
+
+func (k *senderKeys) PutSenderKey(ctx context.Context, group, user string, session []byte) error {
+	return k.note(group, user, k.SenderKeyStore.PutSenderKey(ctx, group, user, session))
+}
+
+func (k *senderKeys) GetSenderKey(ctx context.Context, group, user string) ([]byte, error) {
+	key, err := k.SenderKeyStore.GetSenderKey(ctx, group, user)
+	return key, k.note(group, user, err)
+}
+
+func (k *senderKeys) note(group, user string, err error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		k.failed[group+" "+user] = true
+		k.seal.abstain()
+	} else {
+		delete(k.failed, group+" "+user)
+	}
+	return err
+}
+
+// has reports whether the key that came with a message is there.
+func (k *senderKeys) has(info types.MessageInfo) bool {
+	from := info.Sender // as whatsmeow chooses it
+	if from.Server == types.DefaultUserServer && info.SenderAlt.Server == types.HiddenUserServer {
+		from = info.SenderAlt
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.failed[info.Chat.String()+" "+from.SignalAddress().String()]
 }
