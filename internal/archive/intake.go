@@ -48,13 +48,18 @@ func BeginIntake(tx *sqlite.Tx, now time.Time) (run int64, err error) {
 // Count adds one event with its outcome to the account of the day on which that is known.
 // received is the number counted at the door since the run began: what it is above the
 // accounts of the run's other days was received on this one. An event that was counted
-// at the door and could not be counted here is noticed with the next one that can.
+// at the door and could not be counted here has to be, with the next one that can.
 func Count(tx *sqlite.Tx, now time.Time, run, received int64, o Outcome) error {
+	return CountAll(tx, now, run, received, o, 1)
+}
+
+// CountAll is [Count] for n events.
+func CountAll(tx *sqlite.Tx, now time.Time, run, received int64, o Outcome, n int64) error {
 	if _, err := tx.Exec(fmt.Sprintf(`
 		INSERT INTO intake (run, day, started_at, seen_at, received, %[1]s)
-		VALUES (?1, ?2, ?3, ?3, max(0, ?4 - (SELECT coalesce(sum(received), 0) FROM intake WHERE run = ?1 AND day <> ?2)), 1)
-		ON CONFLICT (run, day) DO UPDATE SET %[1]s = %[1]s + 1, received = max(received, excluded.received)`, o),
-		run, retention.DateOf(now), sqlite.FormatTime(now), received); err != nil {
+		VALUES (?1, ?2, ?3, ?3, max(0, ?4 - (SELECT coalesce(sum(received), 0) FROM intake WHERE run = ?1 AND day <> ?2)), ?5)
+		ON CONFLICT (run, day) DO UPDATE SET %[1]s = %[1]s + ?5, received = max(received, excluded.received)`, o),
+		run, retention.DateOf(now), sqlite.FormatTime(now), received, n); err != nil {
 		return fmt.Errorf("count intake: %w", err)
 	}
 	return nil

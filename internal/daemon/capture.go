@@ -49,11 +49,12 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 			outcome = archive.WasCaptured
 			askList, err = d.moved(tx, r)
 		}
-		return errors.Join(err, archive.Count(tx, d.now(), d.intake, d.received.Load(), outcome))
+		return errors.Join(err, d.account(tx, outcome))
 	})
 	if err != nil {
 		return d.failed(ctx, err)
 	}
+	d.uncounted = 0
 	for _, r := range news {
 		if r.Kind.Follows() { // it may be a mark, or call for a correction
 			d.outbox.Wake()
@@ -148,11 +149,12 @@ func (d *Daemon) download(ctx context.Context, t record.Type, f record.File, w i
 // counted does f and adds one event with its outcome to the account.
 func (d *Daemon) counted(ctx context.Context, o archive.Outcome, f func(*sqlite.Tx) error) error {
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return errors.Join(f(tx), archive.Count(tx, d.now(), d.intake, d.received.Load(), o))
+		return errors.Join(f(tx), d.account(tx, o))
 	})
 	if err != nil {
 		return d.failed(ctx, err)
 	}
+	d.uncounted = 0
 	return nil
 }
 
@@ -166,11 +168,24 @@ func (d *Daemon) failed(ctx context.Context, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return archive.Count(tx, d.now(), d.intake, d.received.Load(), archive.HasFailed)
+		return d.account(tx, archive.HasFailed)
 	}); err != nil {
-		d.log.Error("failed event not counted", "err", err)
+		d.log.Error("failed event not counted yet", "err", err)
+		d.uncounted++
+		return why
 	}
+	d.uncounted = 0
 	return why
+}
+
+// account counts an event with its outcome, and those that failed and could not even be
+// counted then.
+func (d *Daemon) account(tx *sqlite.Tx, o archive.Outcome) error {
+	err := archive.Count(tx, d.now(), d.intake, d.received.Load(), o)
+	if err == nil && d.uncounted > 0 {
+		err = archive.CountAll(tx, d.now(), d.intake, d.received.Load(), archive.HasFailed, d.uncounted)
+	}
+	return err
 }
 
 // missing notes a message that cannot be read.

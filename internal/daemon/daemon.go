@@ -79,8 +79,9 @@ type Daemon struct {
 	outbox   *mail.Outbox
 	release  func()
 
-	intake   int64        // this run's account
-	received atomic.Int64 // events at the door
+	intake    int64        // this run's account
+	received  atomic.Int64 // events at the door
+	uncounted int64        // of them, those that failed when not even that could be written; of the hooks
 
 	connectedAt atomic.Int64 // when this run was first connected, Unix nanoseconds; 0: not yet
 }
