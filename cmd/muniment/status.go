@@ -240,11 +240,21 @@ func printIntake(out io.Writer, tx *sqlite.Tx) error {
 	if err != nil || len(intakes) == 0 {
 		return err
 	}
-	i := intakes[0]
+	var run archive.Intake
+	for _, day := range intakes { // the latest first
+		if day.Run == intakes[0].Run {
+			run.Started = day.Started
+			run.Received += day.Received
+			run.Captured += day.Captured
+			run.Duplicate += day.Duplicate
+			run.OutOfScope += day.OutOfScope
+			run.Failed += day.Failed
+		}
+	}
 	fmt.Fprintf(out, "Received   since %s: %d = %d captured + %d duplicate + %d failed\n",
-		moment(i.Started), i.Received, i.Captured, i.Duplicate, i.Failed)
-	fmt.Fprintf(out, "           + %d not of the group (other chats, and deliveries without a message)\n", i.OutOfScope)
-	if n := i.Unaccounted(); n != 0 {
+		moment(run.Started), run.Received, run.Captured, run.Duplicate, run.Failed)
+	fmt.Fprintf(out, "           + %d not of the group (other chats, and deliveries without a message)\n", run.OutOfScope)
+	if n := run.Unaccounted(); n != 0 {
 		fmt.Fprintf(out, "           NOT ACCOUNTED FOR: %d\n", n)
 	}
 	return nil

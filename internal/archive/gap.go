@@ -169,7 +169,8 @@ func (a *Archive) endGap(tx *sqlite.Tx, now time.Time, group string, sender peop
 }
 
 // OpenGap notes that from since on nothing is received, or that something is
-// lost. A gap of the same kind that is open stays the one it is.
+// lost. A gap of the same kind that is open stays the one it is; but where the cause of
+// an absence is another now, the gap ends and the next begins.
 func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) error {
 	_, err := OpenGroupGap(tx, now, since, kind, "", cause)
 	return err
@@ -177,9 +178,28 @@ func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) er
 
 // OpenGroupGap notes the same of one group, and reports whether that is news.
 func OpenGroupGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, group, cause string) (news bool, err error) {
-	open, err := isOpen(tx, kind, group)
-	if err != nil || open && kind != Abandoned {
+	absence := kind == NotConnected || kind == NotLinked
+	was, open, err := causeOf(tx, kind, group)
+	if err != nil || open && kind != Abandoned && (!absence || was == cause) {
 		return false, err
+	}
+	if open && absence {
+		if err := closeGapsAt(tx, now, since, "", "kind = ?1", kind); err != nil {
+			return false, err
+		}
+	}
+	switch kind {
+	case NotConnected:
+		if unlinked, err := isOpen(tx, NotLinked, ""); err != nil || unlinked { // and so not connected
+			return false, err
+		}
+	case NotLinked:
+		if since, err = neverDeliveredSince(tx, since); err != nil {
+			return false, err
+		}
+		if err := closeGaps(tx, now, "", "kind = ?1", NotConnected); err != nil {
+			return false, err
+		}
 	}
 	if _, err := tx.Exec("INSERT INTO gap (kind, group_jid, opened_at, cause) VALUES (?, ?, ?, ?)",
 		kind, group, sqlite.FormatTime(since), cause); err != nil {
@@ -189,12 +209,44 @@ func OpenGroupGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, group, caus
 		About: journal.About{"since": sqlite.FormatTime(since), "cause": cause}})
 }
 
-func isOpen(tx *sqlite.Tx, kind GapKind, group string) (open bool, err error) {
-	err = tx.QueryRow("SELECT EXISTS (SELECT 1 FROM gap WHERE kind = ? AND group_jid = ? AND closed_at IS NULL)", kind, group).Scan(&open)
-	if err != nil {
-		return false, fmt.Errorf("open gap: %w", err)
+// causeOf returns the cause of the gap of a kind that is open, if one is.
+func causeOf(tx *sqlite.Tx, kind GapKind, group string) (cause string, open bool, err error) {
+	err = tx.QueryRow("SELECT cause FROM gap WHERE kind = ? AND group_jid = ? AND closed_at IS NULL", kind, group).Scan(&cause)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	} else if err != nil {
+		return "", false, fmt.Errorf("open gap: %w", err)
 	}
-	return open, nil
+	return cause, true, nil
+}
+
+func isOpen(tx *sqlite.Tx, kind GapKind, group string) (open bool, err error) {
+	_, open, err = causeOf(tx, kind, group)
+	return open, err
+}
+
+// neverDeliveredSince returns since when what was sent is missing, if the link is lost at
+// lost: what WhatsApp kept for this machine while it was not connected went with the link.
+// So that is since it was last connected, whatever the causes were that it was not.
+func neverDeliveredSince(tx *sqlite.Tx, lost time.Time) (time.Time, error) {
+	var id int64
+	var since string
+	err := tx.QueryRow("SELECT id, opened_at FROM gap WHERE kind = ? AND closed_at IS NULL", NotConnected).Scan(&id, &since)
+	if errors.Is(err, sql.ErrNoRows) {
+		return lost, nil
+	}
+	for err == nil {
+		err = tx.QueryRow("SELECT id, opened_at FROM gap WHERE kind = ? AND closed_at = ? AND id < ? ORDER BY id DESC LIMIT 1",
+			NotConnected, since, id).Scan(&id, &since)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("open gap: %w", err)
+	}
+	t, err := sqlite.ParseTime(since)
+	if err == nil && t.After(lost) { // the clock was set back
+		t = lost
+	}
+	return t, err
 }
 
 // CloseGap notes that we are connected again: no more is missed, and what was
@@ -214,11 +266,16 @@ func CloseGroupGap(tx *sqlite.Tx, now time.Time, kind GapKind, group string) err
 // messages any more, and so it is forgotten which these were. Where the clock was set
 // back meanwhile, a gap ends when it began.
 func closeGaps(tx *sqlite.Tx, now time.Time, ending Ending, which string, args ...any) error {
+	return closeGapsAt(tx, now, now, ending, which, args...)
+}
+
+// closeGapsAt closes gaps that ended at another time.
+func closeGapsAt(tx *sqlite.Tx, now, at time.Time, ending Ending, which string, args ...any) error {
 	n := len(args)
 	rows, err := tx.Query(fmt.Sprintf(`
 		UPDATE gap SET closed_at = max(opened_at, ?%d), ending = ?%d, message_id = '', sender = '', ask_at = NULL
 		WHERE closed_at IS NULL AND %s RETURNING kind, closed_at`, n+1, n+2, which),
-		append(args, sqlite.FormatTime(now), ending)...)
+		append(args, sqlite.FormatTime(at), ending)...)
 	if err != nil {
 		return fmt.Errorf("close gap: %w", err)
 	}

@@ -91,3 +91,77 @@ func TestTheClockIsSetBackDuringAGap(t *testing.T) {
 		t.Errorf("closed at %v; opened at %v", g.Closed, g.Opened)
 	}
 }
+
+// An absence has one cause after the other; each is a gap, and they leave no time out.
+func TestAnAbsenceOfSeveralCauses(t *testing.T) {
+	o := newOffice(t)
+	open := func(after time.Duration, kind GapKind, cause string) {
+		o.now = monday.Add(after)
+		o.write(func(tx *sqlite.Tx) error { return OpenGap(tx, o.now, o.now, kind, cause) })
+	}
+	open(0, NotConnected, "The connection was interrupted.")
+	open(time.Hour, NotConnected, "The connection was interrupted.")
+	open(2*time.Hour, NotConnected, "muniment was not running")
+	o.now = monday.Add(3 * time.Hour)
+	o.write(func(tx *sqlite.Tx) error { return CloseGap(tx, o.now) })
+	at := func(h int) time.Time { return monday.Add(time.Duration(h) * time.Hour) }
+	want := []Gap{
+		{ID: 1, Kind: NotConnected, Opened: at(0), Closed: at(2), Cause: "The connection was interrupted."},
+		{ID: 2, Kind: NotConnected, Opened: at(2), Closed: at(3), Cause: "muniment was not running"},
+	}
+	if diff := cmp.Diff(want, o.theGaps()); diff != "" {
+		t.Errorf("gaps (-want +got)\n%s", diff)
+	}
+	o.expectSound()
+}
+
+// This machine was not connected for days, and when it is again it learns that it was
+// unlinked: what WhatsApp had kept for it went with the link. So all is missing since it
+// was last connected, not only since it learnt that.
+func TestWhatWasKeptForUsGoesWithTheLink(t *testing.T) {
+	at := func(days int) time.Time { return monday.AddDate(0, 0, days) }
+	for _, tt := range []struct {
+		name   string
+		before func(o *office)
+		since  time.Time
+	}{
+		{"connected until then", func(o *office) {}, at(9)},
+		{"not connected", func(o *office) {
+			o.write(func(tx *sqlite.Tx) error { return OpenGap(tx, at(2), at(1), NotConnected, "muniment was not running") })
+		}, at(1)},
+		{"for several reasons", func(o *office) {
+			o.write(func(tx *sqlite.Tx) error {
+				return OpenGap(tx, at(1), at(1), NotConnected, "The connection was interrupted.")
+			})
+			o.write(func(tx *sqlite.Tx) error { return OpenGap(tx, at(5), at(4), NotConnected, "muniment was not running") })
+		}, at(1)},
+		{"connected in between", func(o *office) {
+			o.write(func(tx *sqlite.Tx) error {
+				return OpenGap(tx, at(1), at(1), NotConnected, "The connection was interrupted.")
+			})
+			o.write(func(tx *sqlite.Tx) error { return CloseGap(tx, at(2)) })
+			o.write(func(tx *sqlite.Tx) error { return OpenGap(tx, at(5), at(4), NotConnected, "muniment was not running") })
+		}, at(4)},
+		{"and the clock was set back", func(o *office) {
+			o.write(func(tx *sqlite.Tx) error {
+				return OpenGap(tx, at(20), at(20), NotConnected, "The connection was interrupted.")
+			})
+		}, at(9)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOffice(t)
+			tt.before(o)
+			o.write(func(tx *sqlite.Tx) error { return OpenGap(tx, at(9), at(9), NotLinked, "The link was lost.") })
+			o.write(func(tx *sqlite.Tx) error {
+				return OpenGap(tx, at(11), at(10), NotConnected, "muniment was not running")
+			})
+			o.write(func(tx *sqlite.Tx) error { return CloseGap(tx, at(12)) })
+			gaps := o.theGaps()
+			g := gaps[len(gaps)-1]
+			if g.Kind != NotLinked || !g.Opened.Equal(tt.since) || !g.Closed.Equal(at(12)) {
+				t.Errorf("the last gap: %+v; want one without a link, since %v", g, tt.since)
+			}
+			o.expectSound()
+		})
+	}
+}

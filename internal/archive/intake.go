@@ -22,8 +22,9 @@ const (
 // Intake is the account of one day of one run of the daemon: everything received ended
 // as one of the other four (DESIGN.md, invariant 7).
 type Intake struct {
+	Run                                               int64          // the same for all days of one run
 	Day                                               retention.Date // London's; of an older version's, on which the run began
-	Started, Seen                                     time.Time      // the first and the last that was noted of the run on that day
+	Started, Seen                                     time.Time      // the first and the last that is known of the run on that day
 	Received, Captured, Duplicate, OutOfScope, Failed int64
 }
 
@@ -48,7 +49,8 @@ func BeginIntake(tx *sqlite.Tx, now time.Time) (run int64, err error) {
 // Count adds one event with its outcome to the account of the day on which that is known.
 // received is the number counted at the door since the run began: what it is above the
 // accounts of the run's other days was received on this one. An event that was counted
-// at the door and could not be counted here has to be, with the next one that can.
+// at the door and could not be counted here has to be, with the next one that can. It also
+// notes that the daemon was there.
 func Count(tx *sqlite.Tx, now time.Time, run, received int64, o Outcome) error {
 	return CountAll(tx, now, run, received, o, 1)
 }
@@ -58,7 +60,7 @@ func CountAll(tx *sqlite.Tx, now time.Time, run, received int64, o Outcome, n in
 	if _, err := tx.Exec(fmt.Sprintf(`
 		INSERT INTO intake (run, day, started_at, seen_at, received, %[1]s)
 		VALUES (?1, ?2, ?3, ?3, max(0, ?4 - (SELECT coalesce(sum(received), 0) FROM intake WHERE run = ?1 AND day <> ?2)), ?5)
-		ON CONFLICT (run, day) DO UPDATE SET %[1]s = %[1]s + ?5, received = max(received, excluded.received)`, o),
+		ON CONFLICT (run, day) DO UPDATE SET %[1]s = %[1]s + ?5, received = max(received, excluded.received), seen_at = excluded.seen_at`, o),
 		run, retention.DateOf(now), sqlite.FormatTime(now), received, n); err != nil {
 		return fmt.Errorf("count intake: %w", err)
 	}
@@ -88,7 +90,7 @@ func LastSeen(tx *sqlite.Tx, now time.Time) (time.Time, error) {
 // Intakes returns the accounts of all days of all runs of the daemon, the latest first.
 func Intakes(tx *sqlite.Tx) ([]Intake, error) {
 	rows, err := tx.Query(`
-		SELECT day, started_at, seen_at, received, captured, duplicate, out_of_scope, failed
+		SELECT run, day, started_at, seen_at, received, captured, duplicate, out_of_scope, failed
 		FROM intake ORDER BY run DESC, day DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("read intake: %w", err)
@@ -98,7 +100,7 @@ func Intakes(tx *sqlite.Tx) ([]Intake, error) {
 	for rows.Next() {
 		var i Intake
 		var started, seen string
-		if err := rows.Scan(&i.Day, &started, &seen, &i.Received, &i.Captured, &i.Duplicate, &i.OutOfScope, &i.Failed); err != nil {
+		if err := rows.Scan(&i.Run, &i.Day, &started, &seen, &i.Received, &i.Captured, &i.Duplicate, &i.OutOfScope, &i.Failed); err != nil {
 			return nil, fmt.Errorf("read intake: %w", err)
 		}
 		if i.Started, err = sqlite.ParseTime(started); err != nil {

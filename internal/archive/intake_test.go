@@ -39,10 +39,10 @@ func TestIntakeAddsUp(t *testing.T) {
 	begin(midnight.Add(3 * time.Hour))
 	o.write(func(tx *sqlite.Tx) error { return Alive(tx, midnight.Add(24*time.Hour), run) })
 	want := []Intake{
-		{Day: "2026-07-03", Started: midnight.Add(24 * time.Hour), Seen: midnight.Add(24 * time.Hour)},
-		{Day: "2026-07-02", Started: midnight.Add(3 * time.Hour), Seen: midnight.Add(3 * time.Hour)},
-		{Day: "2026-07-02", Started: midnight, Seen: midnight.Add(time.Hour), Received: 3, Captured: 1, Duplicate: 1},
-		{Day: "2026-07-01", Started: evening, Seen: evening, Received: 6, Captured: 3, Duplicate: 1, OutOfScope: 1, Failed: 1},
+		{Run: 3, Day: "2026-07-03", Started: midnight.Add(24 * time.Hour), Seen: midnight.Add(24 * time.Hour)},
+		{Run: 3, Day: "2026-07-02", Started: midnight.Add(3 * time.Hour), Seen: midnight.Add(3 * time.Hour)},
+		{Run: 1, Day: "2026-07-02", Started: midnight, Seen: midnight.Add(2 * time.Hour), Received: 3, Captured: 1, Duplicate: 1},
+		{Run: 1, Day: "2026-07-01", Started: evening, Seen: evening, Received: 6, Captured: 3, Duplicate: 1, OutOfScope: 1, Failed: 1},
 	}
 	if diff := cmp.Diff(want, o.intakes()); diff != "" {
 		t.Errorf("accounts (-want +got)\n%s", diff)

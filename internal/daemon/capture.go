@@ -200,7 +200,7 @@ func (d *Daemon) connected(ctx context.Context) error {
 	d.log.Info("connected to WhatsApp")
 	d.connectedAt.CompareAndSwap(0, time.Now().UnixNano())
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return errors.Join(archive.CloseGap(tx, d.now()), vault.Retry(tx, d.now()))
+		return errors.Join(archive.CloseGap(tx, d.now()), archive.Alive(tx, d.now(), d.intake), vault.Retry(tx, d.now()))
 	})
 	d.vault.Wake()
 	return err
@@ -221,8 +221,11 @@ func (d *Daemon) linkLost(ctx context.Context, cause string) error {
 	return d.openGap(ctx, archive.NotLinked, cause)
 }
 
+// openGap notes that nothing is received from now on, and that the daemon was there then:
+// should it be killed, that it was not running is another cause.
 func (d *Daemon) openGap(ctx context.Context, kind archive.GapKind, cause string) error {
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return archive.OpenGap(tx, d.now(), d.now(), kind, cause)
+		now := d.now()
+		return errors.Join(archive.OpenGap(tx, now, now, kind, cause), archive.Alive(tx, now, d.intake))
 	})
 }
