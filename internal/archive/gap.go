@@ -165,6 +165,13 @@ func (a *Archive) EndGap(tx *sqlite.Tx, now time.Time, group string, ref record.
 
 func (a *Archive) endGap(tx *sqlite.Tx, now time.Time, group string, sender people.Identity, id string, ending Ending) error {
 	in, args := oneOf(a.originsOf(record.Message, group, sender, id))
+	var open bool // hardly ever; and to look is a statement that is kept prepared
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM gap WHERE closed_at IS NULL AND origin "+in+")", args...).Scan(&open); err != nil {
+		return fmt.Errorf("close gap: %w", err)
+	}
+	if !open {
+		return nil
+	}
 	return closeGaps(tx, now, ending, "origin "+in, args...)
 }
 

@@ -132,16 +132,16 @@ func (f Rules) Arrived(tx *sqlite.Tx, now time.Time, c archive.Captured) error {
 }
 
 func (f Rules) revive(tx *sqlite.Tx, now time.Time, target []byte) error {
-	const givenUp = "FROM mark WHERE target = ?1 AND taken_back = 0 AND conversation IN (SELECT id FROM conversation WHERE target = ?1 AND state = ?2)"
+	const givenUp = "FROM mark WHERE target = ?1 AND taken_back = 0 AND conversation IN (SELECT id FROM conversation WHERE target = ?1 AND state = '" + string(NotKept) + "')"
 	var marked bool
-	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 "+givenUp+")", target, NotKept).Scan(&marked); err != nil || !marked {
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 "+givenUp+")", target).Scan(&marked); err != nil || !marked {
 		return err
 	}
 	id, err := f.settling(tx, now, target)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec("UPDATE mark SET conversation = ?3 WHERE reaction IN (SELECT reaction "+givenUp+")", target, NotKept, id)
+	_, err = tx.Exec("UPDATE mark SET conversation = ?2 WHERE reaction IN (SELECT reaction "+givenUp+")", target, id)
 	return err
 }
 
