@@ -35,7 +35,7 @@ or number.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withArchive(c.Context(), func(cfg config.Config, home daemon.Home, db *sqlite.DB) error {
 				return db.Read(c.Context(), func(tx *sqlite.Tx) error {
-					return printStatus(c.OutOrStdout(), tx, cfg, home.Running())
+					return printStatus(c.OutOrStdout(), tx, cfg, home.Running(), home.Full())
 				})
 			})
 		},
@@ -44,7 +44,7 @@ or number.`,
 
 // printStatus prints all or, where something cannot be read, nothing: half a
 // status would look like a whole one.
-func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) error {
+func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, full bool) error {
 	state := "not running"
 	if running {
 		state = "running"
@@ -58,7 +58,7 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running bool) 
 		return func(out io.Writer, tx *sqlite.Tx) error { return part(out, tx, cfg) }
 	}
 	for _, part := range []func(io.Writer, *sqlite.Tx) error{
-		configured(printAttention), configured(printRecordsStatus), printFiles, printIntake, configured(printGaps),
+		func(out io.Writer, tx *sqlite.Tx) error { return printAttention(out, tx, cfg, running, full) }, configured(printRecordsStatus), printFiles, printIntake, configured(printGaps),
 		printMail, printHolds, printDisposal,
 	} {
 		if err := part(&b, tx); err != nil {
@@ -99,8 +99,8 @@ func printLink(out io.Writer, tx *sqlite.Tx, running bool) error {
 
 // printAttention says what somebody should look at, of each group; nothing where there is
 // nothing.
-func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
-	all, err := diskAttention(tx)
+func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, full bool) error {
+	all, err := diskAttention(tx, running, full)
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,23 @@ func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
 	return nil
 }
 
-// diskAttention says that the disk is too full for files.
-func diskAttention(tx *sqlite.Tx) (lines []string, err error) {
+// diskAttention says that the disk is too full for files, or for anything: the daemon, if
+// it runs, notes every minute that it is there, and whatever keeps it from that keeps it
+// from recording.
+func diskAttention(tx *sqlite.Tx, running, full bool) (lines []string, err error) {
+	seen, err := archive.LastSeen(tx, now())
+	if err != nil {
+		return nil, err
+	}
+	const delivers = "WhatsApp keeps what is sent and will deliver it again"
+	switch silent := running && !seen.IsZero() && now().Sub(seen) > 3*time.Minute; {
+	case silent && full:
+		return []string{fmt.Sprintf("the archive cannot be written to since %s: the disk is full; %s; make room", moment(seen), delivers)}, nil
+	case silent:
+		lines = append(lines, fmt.Sprintf("nothing has been written to the archive since %s, see the log of the service; %s", moment(seen), delivers))
+	case full:
+		return []string{"the disk is full: nothing can be recorded; " + delivers + "; make room"}, nil
+	}
 	since, err := vault.WaitingSince(tx)
 	if err == nil && !since.IsZero() {
 		lines = append(lines, fmt.Sprintf("the disk is nearly full since %s: photos and files wait, messages are still recorded; make room", moment(since)))

@@ -47,19 +47,29 @@ func TestFilesThatWaitInStatus(t *testing.T) {
 	}
 	defer db.Close()
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	low := "the disk is nearly full since 2 March 2026 at 12:00: photos and files wait, messages are still recorded; make room"
 	for _, step := range []struct {
-		act  journal.Act
-		want string
+		act           journal.Act
+		running, full bool
+		want          string
 	}{
-		{journal.Started, ""},
-		{journal.DiskLow, "the disk is nearly full since 2 March 2026 at 12:00: photos and files wait, messages are still recorded; make room"},
-		{journal.DiskEnough, ""},
+		{journal.Started, false, false, ""},
+		{journal.DiskLow, false, false, low},
+		{journal.DiskLow, false, true, "the disk is full: nothing can be recorded; WhatsApp keeps what is sent and will deliver it again; make room"},
+		{journal.DiskLow, true, true, "the archive cannot be written to since 2 March 2026 at 12:00: the disk is full; " +
+			"WhatsApp keeps what is sent and will deliver it again; make room"},
+		{journal.DiskLow, true, false, "nothing has been written to the archive since 2 March 2026 at 12:00, see the log of the service; " +
+			"WhatsApp keeps what is sent and will deliver it again\n" + low},
+		{journal.DiskEnough, false, false, ""},
 	} {
 		err := db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			if _, err := archive.BeginIntake(tx, noon); err != nil {
+				return err
+			}
 			if err := journal.Write(tx, journal.Entry{At: noon, Who: journal.Daemon, Act: step.act}); err != nil {
 				return err
 			}
-			lines, err := diskAttention(tx)
+			lines, err := diskAttention(tx, step.running, step.full)
 			if got := strings.Join(lines, "\n"); got != step.want {
 				t.Errorf("after %q:\n%s\nwant\n%s", step.act, got, step.want)
 			}

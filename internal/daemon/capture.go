@@ -27,6 +27,7 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 		},
 		Missing:      d.missing,
 		FileAnswered: d.fileAnswered,
+		Refused:      d.look,
 		Outside:      d.outside,
 		Connected:    d.connected,
 		Disconnected: d.disconnected,
@@ -55,6 +56,7 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 		return d.failed(ctx, err)
 	}
 	d.uncounted = 0
+	d.took()
 	for _, r := range news {
 		if r.Kind.Follows() { // it may be a mark, or call for a correction
 			d.outbox.Wake()
@@ -155,6 +157,7 @@ func (d *Daemon) counted(ctx context.Context, o archive.Outcome, f func(*sqlite.
 		return d.failed(ctx, err)
 	}
 	d.uncounted = 0
+	d.took()
 	return nil
 }
 
@@ -164,6 +167,9 @@ func (d *Daemon) counted(ctx context.Context, o archive.Outcome, f func(*sqlite.
 func (d *Daemon) failed(ctx context.Context, why error) error {
 	if errors.Is(why, context.Canceled) {
 		return why
+	}
+	if sqlite.Refusal(why) != "" && d.refused.Load() == nil {
+		d.look()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -83,17 +83,23 @@ func TestKilledAtRandom(t *testing.T) {
 // spawn starts the daemon as a process of its own.
 func (w *town) spawn() *exec.Cmd {
 	w.t.Helper()
-	root := w.server.RootKey()
-	c := exec.CommandContext(w.t.Context(), os.Args[0])
-	c.Env = append(os.Environ(),
-		childConfig+"="+w.path("muniment.toml"), childRoot+"="+hex.EncodeToString(root[:]),
-		"HTTPS_PROXY=http://"+w.server.Addr(), "SSL_CERT_FILE="+w.path("ca.pem"),
-		"GORACE=exitcode=0") // whatsmeow's own races when it hangs up are not what this test is about
+	c := w.command(os.Args[0])
 	log, err := os.OpenFile(w.path("log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	w.must(err)
 	c.Stderr = log
 	w.must(c.Start())
 	w.must(log.Close())
+	return c
+}
+
+// command runs a program that becomes the daemon.
+func (w *town) command(name string, args ...string) *exec.Cmd {
+	root := w.server.RootKey()
+	c := exec.CommandContext(w.t.Context(), name, args...)
+	c.Env = append(os.Environ(),
+		childConfig+"="+w.path("muniment.toml"), childRoot+"="+hex.EncodeToString(root[:]),
+		"HTTPS_PROXY=http://"+w.server.Addr(), "SSL_CERT_FILE="+w.path("ca.pem"),
+		"GORACE=exitcode=0") // whatsmeow's own races when it hangs up are not what this test is about
 	return c
 }
 

@@ -83,6 +83,9 @@ type Daemon struct {
 	received  atomic.Int64 // events at the door
 	uncounted int64        // of them, those that failed when not even that could be written; of the hooks
 
+	refused atomic.Pointer[refusal] // the archive takes no writes; nil: it does
+	lookNow chan struct{}           // see look
+
 	connectedAt atomic.Int64 // when this run was first connected, Unix nanoseconds; 0: not yet
 }
 
@@ -90,7 +93,7 @@ type Daemon struct {
 // to do, whatever is not ready for it. [whatsapp.ErrNotLinked] is among the
 // reasons.
 func Open(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock()}
+	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock(), lookNow: make(chan struct{}, 1)}
 	if d.home.IsDemonstration() && !o.Demonstration {
 		return nil, ErrDemonstration
 	}

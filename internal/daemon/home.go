@@ -183,6 +183,12 @@ func (h Home) Running() bool {
 	return unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock) == nil && lock.Type != unix.F_UNLCK
 }
 
+// Full reports whether the disk is too full for a message: no page of the archive fits.
+func (h Home) Full() bool {
+	var disk unix.Statfs_t
+	return unix.Statfs(string(h), &disk) == nil && int64(disk.Bavail)*int64(disk.Bsize) < 64<<10
+}
+
 // Link is the companion device opened for pairing and for looking, not for
 // capturing.
 type Link struct {

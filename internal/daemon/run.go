@@ -23,6 +23,10 @@ import (
 // gap begins at the last one.
 const heartbeat = time.Minute
 
+// lookAgain is how soon after it was refused a write is tried again: to be connected again
+// soon after there is room matters more than a failing write.
+const lookAgain = 3 * time.Second
+
 // A message that was decrypted but never captured is given up when it is older
 // than WhatsApp keeps one, and when this run has been connected for long enough
 // to have been given what was waiting: to give it up earlier would have it
@@ -39,6 +43,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err == nil {
 		err = errors.Join(d.Run(ctx), d.Close())
 	}
+	err = started(err)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -117,6 +122,11 @@ func (d *Daemon) end() error {
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		if err := archive.Alive(tx, d.now(), d.intake); err != nil {
 			return err
+		}
+		if d.uncounted > 0 { // no hook is called any more
+			if err := archive.CountAll(tx, d.now(), d.intake, d.received.Load(), archive.HasFailed, d.uncounted); err != nil {
+				return err
+			}
 		}
 		if err := d.journaled(tx, journal.Stopped, nil); err != nil {
 			return err
@@ -207,6 +217,7 @@ func (d *Daemon) Deliver(ctx context.Context) error { return d.outbox.DeliverDue
 func (d *Daemon) beat(ctx context.Context) error {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
+	var again <-chan time.Time // while the archive takes no writes
 	for {
 		if err := d.tellStatus(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("status not told", "err", err)
@@ -215,9 +226,13 @@ func (d *Daemon) beat(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-d.lookNow:
+		case <-again:
 		}
-		if err := d.writable(ctx); err != nil && ctx.Err() == nil {
-			d.log.Error("the archive cannot be written to", "err", err)
+		again = nil
+		if !d.judge(ctx, d.written(ctx)) {
+			again = time.After(lookAgain)
+			continue
 		}
 		if err := d.index(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the search index is not up to date; it will be tried again", "err", err)
@@ -246,13 +261,10 @@ func (d *Daemon) index(ctx context.Context) error {
 	return nil
 }
 
-func (d *Daemon) writable(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return archive.Alive(tx, d.now(), d.intake) })
-}
-
 func (d *Daemon) tellStatus(ctx context.Context) error {
+	if r := d.refused.Load(); r != nil {
+		return systemd.Status(unwritable(r.why))
+	}
 	var kept int64
 	var waiting []mail.Item
 	err := d.db.Read(ctx, func(tx *sqlite.Tx) (err error) {
@@ -273,9 +285,14 @@ func (d *Daemon) tellStatus(ctx context.Context) error {
 }
 
 // alive is what systemd's watchdog is fed on: the archive takes writes, and the
-// link listens or tries to.
+// link listens or tries to. That the disk is full no new start mends; who goes on is there
+// when it is not any more, and says meanwhile what is wrong.
 func (d *Daemon) alive() error {
-	err := errors.Join(d.writable(context.Background()), d.session.Alive())
+	written := d.writable(context.Background())
+	if sqlite.Refusal(written) != "" {
+		written = nil
+	}
+	err := errors.Join(written, d.session.Alive())
 	if err != nil {
 		d.log.Error("not alive", "err", err)
 	}

@@ -47,7 +47,8 @@ const (
 	Viewed           Act = "records viewed"
 	Searched         Act = "records searched"
 	FileViewed       Act = "file viewed"
-	FileLost         Act = "file lost" // it could not be had from WhatsApp
+	FileLost         Act = "file lost"                       // it could not be had from WhatsApp
+	Unwritable       Act = "archive could not be written to" // noted when it can be again
 	DiskLow          Act = "disk nearly full: files wait"
 	DiskEnough       Act = "disk has room for files again"
 	ExportCompared   Act = "export compared" // a phone's, of the chat, with the records

@@ -47,6 +47,31 @@ func Damaged(err error) bool {
 	return errors.Is(err, ErrEmptied)
 }
 
+// Refusal says in words for everybody why the disk takes no write; empty if err is anything
+// else. To try again is of use when somebody has made room, and no new start helps.
+func Refusal(err error) string {
+	const ( // SQLite's names, after SQLITE_
+		full     = 13         // FULL
+		readOnly = 8          // READONLY
+		write    = 10 | 3<<8  // IOERR_WRITE
+		opened   = 10 | 18<<8 // IOERR_SHMOPEN: the log's index cannot be begun
+		grown    = 10 | 19<<8 // IOERR_SHMSIZE: nor grow
+	)
+	var coded interface{ Code() int }
+	if !errors.As(err, &coded) {
+		return ""
+	}
+	switch code := coded.Code(); {
+	case code == full:
+		return "the disk is full"
+	case code == write, code == opened, code == grown: // a quota, or a limit on the size of files, as a rule
+		return "the disk does not take it"
+	case code&0xff == readOnly:
+		return "the disk is read-only"
+	}
+	return ""
+}
+
 // DB is the archive's database file.
 //
 // A commit has reached the disk when Write returns (synchronous=FULL): messages

@@ -93,6 +93,44 @@ func TestWriteIsAllOrNothing(t *testing.T) {
 
 // After a scrub nothing of what was deleted is in any file, the one it is done with
 // included, and there is no file that was not there before.
+// That the disk is full is told from all other failures, for which a new start may help.
+func TestWhyTheDiskRefuses(t *testing.T) {
+	ctx := context.Background()
+	db, err := Create(ctx, filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	write := func(statements ...string) error {
+		return db.Write(ctx, func(tx *Tx) error {
+			for _, s := range statements {
+				if _, err := tx.Exec(s); err != nil {
+					return fmt.Errorf("in a transaction: %w", err)
+				}
+			}
+			return nil
+		})
+	}
+	fill := "INSERT INTO big VALUES (randomblob(100000))"
+	if err := write("CREATE TABLE big (b BLOB)", fill); err != nil || Refusal(err) != "" {
+		t.Fatal(err)
+	}
+	if err := write("PRAGMA max_page_count = 1", fill); Refusal(err) != "the disk is full" {
+		t.Errorf("full: %v, %q", err, Refusal(err))
+	}
+	if err := write("PRAGMA max_page_count = 1000000", fill); err != nil {
+		t.Errorf("room again: %v", err)
+	}
+	for _, err := range []error{nil, errors.New("disk full"), write("no SQL"), context.DeadlineExceeded} {
+		if why := Refusal(err); why != "" {
+			t.Errorf("%v: %q", err, why)
+		}
+	}
+	if err := write("PRAGMA query_only = 1", fill); Refusal(err) != "the disk is read-only" {
+		t.Errorf("read-only: %v, %q", err, Refusal(err))
+	}
+}
+
 func TestScrub(t *testing.T) {
 	ctx := context.Background()
 	dir := filepath.Join(t.TempDir(), "the parish's") // as a name may be

@@ -61,6 +61,15 @@ func TestUnitIsHardened(t *testing.T) {
 	}
 }
 
+// While the disk is full, every start fails; when there is room again, one must follow.
+func TestUnitNeverGivesUp(t *testing.T) {
+	for _, want := range []string{"StartLimitIntervalSec=0", "Restart=on-failure"} {
+		if !regexp.MustCompile("(?m)^" + want + "$").MatchString(unit(t)) {
+			t.Errorf("the unit lacks %s", want)
+		}
+	}
+}
+
 // A Go program that panics, or is told by the watchdog to abort, ends with exit
 // code 2, which is also that of a faulty configuration. If 2 prevented a restart,
 // a single crash would end the record.

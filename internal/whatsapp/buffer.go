@@ -86,6 +86,7 @@ func (b *eventBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.
 	})
 	switch {
 	case err == nil:
+		b.seal.refusal.Store(nil)
 		return nil
 	case !begun, failed == nil, isStoreFault(failed): // to begin, to commit, or between
 		return b.seal.trouble(err)

@@ -42,6 +42,9 @@ type listener struct {
 	base     context.Context
 	abort    context.CancelFunc
 
+	paused  atomic.Bool   // see Pause
+	pausing chan struct{} // that has changed
+
 	again chan struct{}                 // something must be delivered again
 	owed  []func(context.Context) error // with turn: reported in vain so far
 

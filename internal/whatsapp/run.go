@@ -40,7 +40,12 @@ func (s *Session) Run(ctx context.Context, h Hooks) error {
 	l := s.listen(ctx, h)
 	defer s.listener.Store(nil)
 	s.listener.Store(l)
-	fault := func() { ask(l.again) }
+	fault := func() {
+		if s.Refused() != "" {
+			h.Refused()
+		}
+		ask(l.again)
+	}
 	s.seal.onFault.Store(&fault)
 	defer s.seal.onFault.Store(nil)
 	s.seal.open.Store(true)
@@ -67,6 +72,7 @@ func (s *Session) listen(ctx context.Context, h Hooks) *listener {
 		turn:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		again:   make(chan struct{}, 1),
+		pausing: make(chan struct{}, 1),
 		lists:   lists{nudge: make(chan struct{}, 1)},
 		present: make(map[string]record.Received),
 	}
@@ -122,18 +128,31 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			switch l.link.tick(now, l.session.patience) {
+			due := l.link.tick(now, l.session.patience)
+			if l.paused.Load() && due != nothing {
+				background.Go(l.guarded(l.rest))
+				continue
+			}
+			switch due {
 			case verify:
 				background.Go(l.guarded(func() { l.verify(connection) }))
 			case renew:
 				background.Go(l.guarded(func() { l.reconnect(connection) }))
 			}
+		case <-l.pausing:
+			act := l.client.Disconnect
+			if !l.paused.Load() {
+				act = func() { l.reconnect(connection) }
+			}
+			background.Go(l.guarded(act))
 		case <-l.again:
 			if redeliver == nil {
 				redeliver = time.After(retries.next(time.Now()))
 			}
 		case <-redeliver:
-			redeliver = nil
+			if redeliver = nil; l.paused.Load() {
+				continue
+			}
 			background.Go(l.guarded(l.client.ResetConnection))
 		case <-l.lists.nudge:
 			askAt = l.lists.wait()

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"muniment/internal/sqlite"
 )
 
 const (
@@ -42,6 +44,7 @@ type seal struct {
 	onFault atomic.Pointer[func()] // our own database failed
 	faulty  atomic.Int64           // when it failed on this connection, Unix nanoseconds; 0: it did not
 	lost    atomic.Int64           // rows that went with their device
+	refusal atomic.Pointer[string] // why, if the disk does not take it
 
 	// turn is held, by whoever has put a value in, from the lookup of a
 	// ciphertext until it is buffered, and while the key is replaced. So a row
@@ -103,13 +106,16 @@ func (s *seal) give() {
 // libsignal's name whom the message came from.
 func (s *seal) trouble(err error) error {
 	if !errors.Is(err, context.Canceled) {
-		var sqlite interface{ Code() int }
+		var coded interface{ Code() int }
 		code := 0
-		if errors.As(err, &sqlite) {
-			code = sqlite.Code()
+		if errors.As(err, &coded) {
+			code = coded.Code()
 		}
 		s.log.Error("session database failed, message not acknowledged", "sqlite", code)
 		s.abstain()
+		if why := sqlite.Refusal(err); why != "" {
+			s.refusal.Store(&why)
+		}
 		if f := s.onFault.Load(); f != nil {
 			(*f)()
 		}

@@ -61,6 +61,10 @@ type Hooks struct {
 	// participants tells that it is back.
 	Outside func(ctx context.Context, group string, since time.Time, cause string) error
 
+	// Refused is called when the disk does not take what the session has to write, see
+	// [Session.Refused]. It must not wait.
+	Refused func()
+
 	// The state of the link; called when it changes. Causes are sentences for
 	// the clerk or the sysadmin and identify nobody. After LinkLost nothing
 	// more comes until this machine is linked again.

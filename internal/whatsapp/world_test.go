@@ -274,6 +274,7 @@ func (m *memory) hooks() Hooks {
 			m.change(func() { m.outside = append(m.outside, outside{group, since, cause}) })
 			return ctx.Err()
 		},
+		Refused:      func() {},
 		Connected:    func(context.Context) error { return state("connected") },
 		Disconnected: func(_ context.Context, cause string) error { return state("disconnected: " + cause) },
 		LinkLost:     func(_ context.Context, cause string) error { return state("lost: " + cause) },
