@@ -54,7 +54,12 @@ func chat() {
 					return fmt.Errorf("%s: %w", line, err)
 				}
 			}
-			return nil
+			for day := c.first; !day.After(time.Now()); day = day.AddDate(0, 0, 1) { // as if the daemon had been there all the time
+				if err := archive.Alive(tx, day, 1); err != nil {
+					return err
+				}
+			}
+			return archive.Alive(tx, time.Now(), 1)
 		})
 		return errors.Join(err, db.Close())
 	}()
@@ -73,6 +78,7 @@ type chatter struct {
 	group  string // JID
 	people map[string]chatPerson
 	sender map[string]string // of the message with that ID
+	first  time.Time         // what was done
 }
 
 // in lets what follows be in that group.
@@ -108,6 +114,9 @@ func (c *chatter) line(tx *sqlite.Tx, a *archive.Archive, line string) error {
 	at, err := time.Parse("2006-01-02T15:04", words[0])
 	if err != nil {
 		return err
+	}
+	if c.first.IsZero() {
+		c.first = at
 	}
 	who, ok := c.people[words[1]]
 	if !ok {

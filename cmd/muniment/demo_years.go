@@ -101,7 +101,7 @@ func (s *stage) search(ctx context.Context, n narrator, db *sqlite.DB) error {
 	}
 	var found findings
 	if err := db.Write(ctx, func(tx *sqlite.Tx) (err error) {
-		if found, err = find(tx, s.config, q, 50); err != nil {
+		if found, err = find(tx, s.config, q, 50, true); err != nil {
 			return err
 		}
 		return journal.Write(tx, journal.Entry{At: s.clock.Now(), Who: clerkName, Act: journal.Searched, Reason: requestReason,

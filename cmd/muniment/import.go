@@ -476,15 +476,8 @@ func whyLacking(at time.Time, c archive.Comparison, group string, gaps []archive
 		return "  [before the first message that was captured]"
 	}
 	for _, g := range gaps {
-		if g.Group != "" && g.Group != group || g.Kind == archive.ListBroken { // which is of people, not of messages
-			continue
-		}
-		from, until := g.Opened, g.Closed
-		if g.Kind == archive.NotDecrypted || g.Kind == archive.Abandoned { // a message
-			from, until = from.Add(-2*time.Minute), from.Add(2*time.Minute)
-		}
-		if !at.Before(from.Truncate(time.Minute)) && (until.IsZero() || at.Before(until)) {
-			return fmt.Sprintf("  [in a gap: %s]", g.Kind)
+		if (g.Group == "" || g.Group == group) && g.Covers(at) {
+			return fmt.Sprintf("  [in a gap: %s]", saying.GapKind(g.Kind))
 		}
 	}
 	if at.After(c.Until) {

@@ -125,7 +125,7 @@ difference.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.initCommand(), a.linkCommand(), a.groupsCommand(), a.memberCommand(), a.checkCommand(), a.runCommand(),
-		a.statusCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(), a.importCommand(),
+		a.statusCommand(), a.gapsCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(), a.importCommand(),
 		a.holdCommand(), a.disposalCommand(), a.verifyCommand(), a.reindexCommand(),
 		demoCommand(), versionCommand(),
 	)

@@ -78,14 +78,14 @@ func (a *app) searchCommand() *cobra.Command {
 			if limit < 1 {
 				return usageError{errors.New("--limit: show at least one")}
 			}
-			return a.withArchive(c.Context(), func(cfg config.Config, _ daemon.Home, db *sqlite.DB) error {
+			return a.withArchive(c.Context(), func(cfg config.Config, home daemon.Home, db *sqlite.DB) error {
 				if atTerminal(c.ErrOrStderr()) {
 					fmt.Fprint(c.ErrOrStderr(), unexplained(by, c.Flags().Changed("for")))
 				}
 				q.Groups = groupNames(cfg)
 				var found findings // nothing is shown unless the journal says so
 				if err := db.Write(c.Context(), func(tx *sqlite.Tx) (err error) {
-					if found, err = find(tx, cfg, q, limit); err != nil {
+					if found, err = find(tx, cfg, q, limit, home.Running()); err != nil {
 						return err
 					}
 					about := journal.About{"query": text, "found": len(found.records), "more": found.more}
@@ -128,7 +128,7 @@ func parseQuery(text string) (archive.Query, error) {
 type findings struct {
 	records []finding
 	more    bool
-	gaps    []archive.Gap // in the time searched, if nothing was found
+	missing string // of the time searched, if nothing was found
 }
 
 // finding is a record that was found.
@@ -142,13 +142,13 @@ type finding struct {
 }
 
 // find searches, and puts what it finds in words.
-func find(tx *sqlite.Tx, cfg config.Config, q archive.Query, limit int) (fs findings, err error) {
+func find(tx *sqlite.Tx, cfg config.Config, q archive.Query, limit int, running bool) (fs findings, err error) {
 	hits, more, err := archive.Search(tx, q, limit)
 	if err != nil {
 		return findings{}, err
 	}
 	if len(hits) == 0 {
-		fs.gaps, err = missing(tx, q)
+		fs.missing, err = missing(tx, cfg, q, running)
 		return fs, err
 	}
 	fs.more = more
@@ -456,23 +456,31 @@ func (fs findings) rest() string {
 
 // incomplete says that what was not found may be missing.
 func (fs findings) incomplete() string {
-	if len(fs.gaps) == 0 {
+	if fs.missing == "" {
 		return ""
 	}
-	return fmt.Sprintf("Something may be missing: the record of the time searched has %s, the latest from %s.\n",
-		count(len(fs.gaps), "gap"), moment(fs.gaps[0].Opened))
+	return fmt.Sprintf("Something may be missing of the time searched: see `muniment gaps`. %s\n", printable(fs.missing))
 }
 
-// missing returns the gaps in the time that q searches: what was sent in them is not
-// in the archive. What is sent while not connected WhatsApp delivers afterwards.
-func missing(tx *sqlite.Tx, q archive.Query) ([]archive.Gap, error) {
-	gaps, err := archive.Gaps(tx)
-	return slices.DeleteFunc(gaps, func(g archive.Gap) bool {
-		if g.Group != "" && q.In != "" && !strings.EqualFold(q.Groups[g.Group], q.In) {
-			return true
+// missing says what is known to be missing of the time and the groups that q searches;
+// empty if nothing is.
+func missing(tx *sqlite.Tx, cfg config.Config, q archive.Query, running bool) (string, error) {
+	through := q.Before
+	if through != "" {
+		through = through.AddDays(-1) // which is not searched itself
+	}
+	if through != "" && q.After > through {
+		return "", nil
+	}
+	w := wantedGaps{first: q.After, last: through}
+	for _, g := range cfg.Groups {
+		if strings.EqualFold(g.Name, q.In) {
+			w.group = g.Name
 		}
-		made := !g.Closed.IsZero() && g.Kind.Heals()
-		return made || g.Kind == archive.ListBroken || q.Before != "" && !g.Opened.Before(q.Before.Start()) ||
-			q.After != "" && !g.Closed.IsZero() && g.Closed.Before(q.After.Start())
-	}), err
+	}
+	r, err := w.report(tx, cfg, now(), running)
+	if err != nil || r.teller.NothingMissing(r.Statement) {
+		return "", err
+	}
+	return r.teller.Verdict(r.Statement), nil
 }

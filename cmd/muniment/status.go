@@ -58,7 +58,8 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, full 
 		return func(out io.Writer, tx *sqlite.Tx) error { return part(out, tx, cfg) }
 	}
 	for _, part := range []func(io.Writer, *sqlite.Tx) error{
-		func(out io.Writer, tx *sqlite.Tx) error { return printAttention(out, tx, cfg, running, full) }, configured(printRecordsStatus), printFiles, printIntake, configured(printGaps),
+		func(out io.Writer, tx *sqlite.Tx) error { return printAttention(out, tx, cfg, running, full) }, configured(printRecordsStatus), printFiles, printIntake,
+		func(out io.Writer, tx *sqlite.Tx) error { return printGaps(out, tx, cfg, now(), running) },
 		printMail, printHolds, printDisposal,
 	} {
 		if err := part(&b, tx); err != nil {
@@ -250,22 +251,13 @@ func printFiles(out io.Writer, tx *sqlite.Tx) error {
 	return nil
 }
 
+// printIntake says what became of all that was received since the last start.
 func printIntake(out io.Writer, tx *sqlite.Tx) error {
 	intakes, err := archive.Intakes(tx)
 	if err != nil || len(intakes) == 0 {
 		return err
 	}
-	var run archive.Intake
-	for _, day := range intakes { // the latest first
-		if day.Run == intakes[0].Run {
-			run.Started = day.Started
-			run.Received += day.Received
-			run.Captured += day.Captured
-			run.Duplicate += day.Duplicate
-			run.OutOfScope += day.OutOfScope
-			run.Failed += day.Failed
-		}
-	}
+	run := archive.Sum(slices.DeleteFunc(intakes, func(i archive.Intake) bool { return i.Run != intakes[0].Run }))
 	fmt.Fprintf(out, "Received   since %s: %d = %d captured + %d duplicate + %d failed\n",
 		moment(run.Started), run.Received, run.Captured, run.Duplicate, run.Failed)
 	fmt.Fprintf(out, "           + %d not of the group (other chats, and deliveries without a message)\n", run.OutOfScope)
@@ -275,43 +267,20 @@ func printIntake(out io.Writer, tx *sqlite.Tx) error {
 	return nil
 }
 
-// printGaps shows the gaps that are open, and of those that are closed the ones that
-// stay gaps in the record.
-func printGaps(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
-	gaps, err := archive.Gaps(tx)
+// printGaps says how many gaps there are and what they come to.
+func printGaps(out io.Writer, tx *sqlite.Tx, cfg config.Config, at time.Time, running bool) error {
+	r, err := new(wantedGaps).report(tx, cfg, at, running)
 	if err != nil {
 		return err
 	}
 	open := 0
-	for _, g := range gaps {
+	for _, g := range r.Gaps {
 		if g.Closed.IsZero() {
 			open++
 		}
 	}
-	fmt.Fprintf(out, "Gaps       %d open, %d closed\n", open, len(gaps)-open)
-	for _, g := range gaps {
-		in := ""
-		if len(cfg.Groups) > 1 {
-			in = groupNamed(cfg, g.Group)
-		}
-		switch {
-		case g.Closed.IsZero():
-			fmt.Fprintf(out, "           %s%s since %s: %s\n", g.Kind, in, moment(g.Opened), g.Cause)
-		case !g.Kind.Heals():
-			fmt.Fprintf(out, "           %s%s from %s to %s: what was sent then is missing\n", g.Kind, in, moment(g.Opened), moment(g.Closed))
-		}
-	}
-	return nil
-}
-
-// groupNamed says of which group something is; nothing if it is of every group.
-func groupNamed(cfg config.Config, jid string) string {
-	for _, g := range cfg.Groups {
-		if g.JID == jid && jid != "" {
-			return fmt.Sprintf(" (%s)", printable(g.Name))
-		}
-	}
-	return ""
+	fmt.Fprintf(out, "Gaps       %d open, %d closed: see `muniment gaps`\n", open, len(r.Gaps)-open)
+	return screen{width: 100}.row(out, []int{9}, "", printable(r.teller.Verdict(r.Statement)))
 }
 
 func printMail(out io.Writer, tx *sqlite.Tx) error {

@@ -31,6 +31,7 @@ type Statement struct {
 	Unseen    Messages // others answer or change them
 	Abandoned int      // how often messages had arrived that were not recorded
 	Announced int      // how often WhatsApp announced more than it delivered
+	Away      int      // days on which the daemon was not there, and of which no gap says so
 
 	Gaps []Gap    // all of the period, in order of time; a time reaches beyond it, if it did
 	Days []Intake // an account for each day that something is known of; without Started if the daemon was not there
@@ -40,6 +41,8 @@ type Statement struct {
 	Destroyed int // those of any group that were destroyed at the end of their time
 
 	FilesWanted, FilesLost int // of messages of the period; what the vault knows, whoever asks has to add
+
+	absences []span // times without a connection, or a link
 }
 
 // Beginning is when the record of a group begins.
@@ -170,6 +173,11 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(g Gap) bool { return g.Group != "" && !slices.Contains(groups, g.Group) })
+	for i, g := range all {
+		if g.Closed.After(s.At) {
+			all[i].Closed, all[i].Ending = time.Time{}, ""
+		}
+	}
 	naming, err := s.naming(tx, all)
 	if err != nil {
 		return err
@@ -178,10 +186,7 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 		return err
 	}
 	times := make(map[GapKind][]Gap)
-	for _, g := range slices.Backward(all) { // the oldest first
-		if g.Closed.After(s.At) {
-			g.Closed, g.Ending = time.Time{}, ""
-		}
+	for _, g := range slices.Backward(unlinked(slices.Clone(all), s.At)) { // the oldest first
 		from, to := g.extent(s.At, naming[g.NamedBy])
 		if g.Opened.After(s.At) || !from.Before(s.end()) || to.Before(s.start()) {
 			continue
@@ -203,7 +208,20 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 	s.NotConnected, s.NotLinked = s.sum(times[NotConnected]), s.sum(times[NotLinked])
 	s.Outside, s.Lists = s.sum(times[NotInGroup]), s.sum(times[ListBroken])
 	s.Missing = s.sum(append(times[NotLinked], times[NotInGroup]...)).Total
+	s.absences = s.spans(append(times[NotConnected], times[NotLinked]...))
 	return nil
+}
+
+// unlinked returns the gaps without those times without a connection that went over into
+// one without a link: what WhatsApp had kept meanwhile went with the link.
+func unlinked(gaps []Gap, at time.Time) []Gap {
+	return slices.DeleteFunc(gaps, func(g Gap) bool {
+		_, to := g.extent(at, time.Time{})
+		return g.Kind == NotConnected && slices.ContainsFunc(gaps, func(l Gap) bool {
+			_, until := l.extent(at, time.Time{})
+			return l.Kind == NotLinked && !l.Opened.After(g.Opened) && !until.Before(to)
+		})
+	})
 }
 
 // naming returns when the records were sent that show of messages that these exist.
@@ -270,6 +288,23 @@ func (g Gap) extent(at, named time.Time) (from, to time.Time) {
 	return g.Opened, g.Closed
 }
 
+// Covers reports whether a message that was sent at that time, by the clock of whoever had
+// it, may be missing because of g. When a message was sent that others name is not known.
+func (g Gap) Covers(sent time.Time) bool {
+	const wrong = 2 * time.Minute
+	switch {
+	case g.Kind == ListBroken, g.Kind == NotDelivered, g.Kind == NotReceived && g.Sent.IsZero():
+		return false
+	case g.Kind == NotDecrypted, g.Kind == NotReceived:
+		at, _ := g.extent(g.Opened, time.Time{})
+		return sent.Sub(at).Abs() < wrong
+	case g.Kind == Abandoned:
+		from, to := g.extent(g.Opened, time.Time{})
+		return !sent.Before(from.Add(-wrong)) && sent.Before(to.Add(wrong))
+	}
+	return !sent.Before(g.Opened.Truncate(time.Minute)) && (g.Closed.IsZero() || sent.Before(g.Closed))
+}
+
 // missing reports whether g is about a message that is not here in any form.
 func (g Gap) missing() bool { return g.Closed.IsZero() }
 
@@ -304,28 +339,44 @@ func (m *Messages) add(g Gap, sent time.Time) {
 	}
 }
 
-// sum adds up times, as far as they are within the period.
-func (s *Statement) sum(gaps []Gap) (t Times) {
-	slices.SortStableFunc(gaps, func(a, b Gap) int { return a.Opened.Compare(b.Opened) })
-	through := s.start()
+// A span is a time without a pause.
+type span struct{ from, to time.Time }
+
+// spans returns the times of gaps, in order. One that begins as another ends goes on with
+// another cause.
+func (s *Statement) spans(gaps []Gap) (all []span) {
+	gaps = slices.SortedStableFunc(slices.Values(gaps), func(a, b Gap) int { return a.Opened.Compare(b.Opened) })
 	for _, g := range gaps {
 		from, to := g.extent(s.At, time.Time{})
-		t.Number++
+		if last := len(all) - 1; last >= 0 && !from.After(all[last].to) {
+			if to.After(all[last].to) {
+				all[last].to = to
+			}
+			continue
+		}
+		all = append(all, span{from, to})
+	}
+	return all
+}
+
+// sum adds up times, as far as they are within the period.
+func (s *Statement) sum(gaps []Gap) (t Times) {
+	for _, g := range gaps {
 		t.Supplied += g.Supplied
-		t.Longest = max(t.Longest, to.Sub(from))
 		if g.Closed.IsZero() && (t.Open.IsZero() || g.Opened.Before(t.Open)) {
 			t.Open = g.Opened
 		}
-		if from.Before(through) {
-			from = through
+	}
+	for _, p := range s.spans(gaps) {
+		t.Number++
+		t.Longest = max(t.Longest, p.to.Sub(p.from))
+		if p.from.Before(s.start()) {
+			p.from = s.start()
 		}
-		if to.After(s.end()) {
-			to = s.end()
+		if p.to.After(s.end()) {
+			p.to = s.end()
 		}
-		if to.After(from) {
-			t.Total += to.Sub(from)
-			through = to
-		}
+		t.Total += max(0, p.to.Sub(p.from))
 	}
 	return t
 }
@@ -347,29 +398,58 @@ func (s *Statement) readDays(tx *sqlite.Tx, _ []string) error {
 		days[s.Days[i].Day] = &s.Days[i]
 	}
 	for _, i := range all {
-		d, known := days[i.Day]
-		if !known || i.Started.After(s.At) {
+		if i.Started.After(s.At) {
 			continue
 		}
-		if d.Started.IsZero() || i.Started.Before(d.Started) {
-			d.Started = i.Started
+		if d, known := days[i.Day]; known {
+			d.add(i)
 		}
-		if i.Seen.After(d.Seen) {
-			d.Seen = i.Seen
+		// An account of an older version is of a whole run.
+		for day := i.Day.AddDays(1); day <= retention.DateOf(i.Seen); day = day.AddDays(1) {
+			if d, known := days[day]; known && d.Started.IsZero() {
+				d.Started, d.Seen = day.Start(), i.Seen
+			}
 		}
-		d.Received, d.Captured, d.Duplicate = d.Received+i.Received, d.Captured+i.Captured, d.Duplicate+i.Duplicate
-		d.OutOfScope, d.Failed = d.OutOfScope+i.OutOfScope, d.Failed+i.Failed
+	}
+	for _, d := range s.Days {
+		if d.Started.IsZero() && d.Day != retention.DateOf(s.Until) && !s.absent(d.Day) { // at Until it was there
+			s.Away++
+		}
 	}
 	return nil
 }
 
-// Sum returns the account of all the days.
-func (s Statement) Sum() (all Intake) {
-	for _, d := range s.Days {
-		all.Received, all.Captured, all.Duplicate = all.Received+d.Received, all.Captured+d.Captured, all.Duplicate+d.Duplicate
-		all.OutOfScope, all.Failed = all.OutOfScope+d.OutOfScope, all.Failed+d.Failed
+// absent reports whether it is known that all of a day, as far as the statement is about
+// it, was without a connection.
+func (s *Statement) absent(day retention.Date) bool {
+	from, to := day.Start(), day.AddDays(1).Start()
+	if from.Before(s.Since) {
+		from = s.Since
+	}
+	if to.After(s.Until) {
+		to = s.Until
+	}
+	return slices.ContainsFunc(s.absences, func(p span) bool { return !p.from.After(from) && !p.to.Before(to) })
+}
+
+// Sum returns the account of all these days together.
+func Sum(days []Intake) (all Intake) {
+	for _, d := range days {
+		all.add(d)
 	}
 	return all
+}
+
+// add adds the account of another run, or of another day, to i.
+func (i *Intake) add(d Intake) {
+	if !d.Started.IsZero() && (i.Started.IsZero() || d.Started.Before(i.Started)) {
+		i.Started = d.Started
+	}
+	if d.Seen.After(i.Seen) {
+		i.Seen = d.Seen
+	}
+	i.Received, i.Captured, i.Duplicate = i.Received+d.Received, i.Captured+d.Captured, i.Duplicate+d.Duplicate
+	i.OutOfScope, i.Failed = i.OutOfScope+d.OutOfScope, i.Failed+d.Failed
 }
 
 // readRecords counts the records that came otherwise than by being delivered, and those

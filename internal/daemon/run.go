@@ -176,7 +176,7 @@ func (d *Daemon) runSchedule(ctx context.Context) error {
 // Nightly does what is due since last time: it gives up messages that will not
 // come again, draws up and carries out disposal lists, and signs the ledger.
 func (d *Daemon) Nightly(ctx context.Context) error {
-	err := errors.Join(d.abandon(ctx), d.disposal.Nightly(ctx), d.sign(ctx)) // none waits for another
+	err := errors.Join(d.writable(ctx), d.abandon(ctx), d.disposal.Nightly(ctx), d.sign(ctx)) // none waits for another
 	d.outbox.Wake()
 	return err
 }

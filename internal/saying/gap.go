@@ -39,7 +39,8 @@ func LostGap(g archive.Gap) bool {
 
 // Gap tells of a gap in sentences.
 type Gap struct {
-	What  string // what it is, and when
+	Title string // what it is, in a few words: "Not connected to WhatsApp"
+	What  string // what it is, and when, in a sentence
 	Cause string // why; empty if that is not known, or said by What
 	Fate  string // what became of what was sent, or will become of it
 }
@@ -51,7 +52,7 @@ func (g Gap) Text() string { return strings.Join(nonEmpty(g.What, g.Fate), " ") 
 // Gap tells of a gap. If the teller knows names, that of who sent a missing message is
 // told, as long as it is known.
 func (t Teller) Gap(g archive.Gap) Gap {
-	said := Gap{Cause: sentence(g.Cause)}
+	said := Gap{Title: t.title(g), Cause: sentence(g.Cause)}
 	switch g.Kind {
 	case archive.NotDecrypted, archive.NotReceived:
 		said.What, said.Fate = t.lacking(g)
@@ -66,6 +67,22 @@ func (t Teller) Gap(g archive.Gap) Gap {
 		said.Fate = afterwards(g)
 	}
 	return said
+}
+
+// title is what g is, with who sent it and the group, as far as they are to be told.
+func (t Teller) title(g archive.Gap) string {
+	title := GapKind(g.Kind)
+	switch g.Kind {
+	case archive.NotDecrypted, archive.NotReceived:
+		from := t.in(g.Group)
+		if name := t.sender(g); name != "" {
+			from = " from " + name + from
+		}
+		title = strings.Replace(title, "a message", "a message"+from, 1)
+	case archive.NotInGroup, archive.ListBroken:
+		title = strings.Replace(title, "the group", "the group"+t.called(g.Group), 1)
+	}
+	return Capital(title)
 }
 
 // Time says of a time of that kind, and of which group, when it was; to is zero as long as

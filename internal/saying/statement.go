@@ -22,6 +22,8 @@ func (t Teller) Verdict(s archive.Statement) string {
 	case s.Since.Before(s.Until):
 	case !s.Seen.IsZero():
 		return fmt.Sprintf("%s: muniment was last running on %s.", unknown, Moment(s.Seen))
+	case s.Until.IsZero():
+		return unknown + ": muniment has never been running."
 	case len(known) == 0: // it begins this very moment
 		return unknown + " yet."
 	default:
@@ -33,22 +35,24 @@ func (t Teller) Verdict(s archive.Statement) string {
 	}
 	doubts := t.doubts(s)
 	if len(all)+len(doubts) == 0 {
-		sofar := ""
+		lead, since := "As far as is known", ""
 		if s.At.Before(s.Through.AddDays(1).Start()) {
-			sofar = " so far"
+			lead = "So far, as far as is known"
 		}
-		all = append(all, fmt.Sprintf("As far as is known, nothing that was sent in this period%s is missing.", sofar))
+		if s.Since.After(s.From.Start()) {
+			since = " since the record began"
+		}
+		all = append(all, fmt.Sprintf("%s, nothing that was sent in this period%s is missing.", lead, since))
 	}
 	return strings.Join(slices.Concat(all, doubts, known), " ")
 }
 
 const unknown = "It is not known how complete the record of this period is"
 
-// Complete reports whether nothing is known to be missing, and nothing that would speak
-// against that.
-func (t Teller) Complete(s archive.Statement) bool {
-	_, before, begun := t.beginnings(s)
-	return begun > 0 && len(before) == 0 && s.Since.Before(s.Until) && len(lost(s)) == 0 && len(t.doubts(s)) == 0
+// NothingMissing reports whether the verdict is that nothing is missing of what was sent
+// since the record began.
+func (t Teller) NothingMissing(s archive.Statement) bool {
+	return s.Since.Before(s.Until) && len(lost(s)) == 0 && len(t.doubts(s)) == 0
 }
 
 // lost names what is known to be missing, in words that go on in a sentence.
@@ -93,7 +97,10 @@ func (t Teller) doubts(s archive.Statement) (all []string) {
 	if s.NotConnected.Longest > keptFor {
 		all = append(all, "Of what was sent while there was no connection for more than two weeks, something may be missing.")
 	}
-	if n := s.Sum().Unaccounted(); n != 0 {
+	if n := s.Away; n > 0 {
+		all = append(all, fmt.Sprintf("On %s it is not known whether muniment was running.", Count(n, "day")))
+	}
+	if n := archive.Sum(s.Days).Unaccounted(); n != 0 {
 		all = append(all, fmt.Sprintf("IT IS NOT KNOWN WHAT BECAME OF %s THAT WHATSAPP SENT.", strings.ToUpper(Count(int(n), "event"))))
 	}
 	if !s.Seen.IsZero() {
@@ -102,9 +109,8 @@ func (t Teller) doubts(s archive.Statement) (all []string) {
 	return all
 }
 
-// beginnings says of which groups the record begins only within the period, or not before
-// its end, or has not begun; of all, and those that concern what is known of the period.
-// Begun is how many have begun at all.
+// beginnings says when the record of each group begins, and of which it begins only after
+// the first day of the period, or has not begun. Begun is how many have.
 func (t Teller) beginnings(s archive.Statement) (all, within []string, begun int) {
 	for _, b := range s.Begins {
 		of := "The record" + strings.Replace(t.in(b.Group), " in ", " of ", 1)
@@ -113,7 +119,7 @@ func (t Teller) beginnings(s archive.Statement) (all, within []string, begun int
 			all = append(all, of+" has not begun.")
 			within = append(within, of+" has not begun.")
 			continue
-		case b.At.After(s.From.Start()):
+		case retention.DateOf(b.At) > s.From:
 			within = append(within, fmt.Sprintf("%s begins on %s; what was sent before was not received.", of, Moment(b.At)))
 		}
 		begun++
@@ -146,7 +152,7 @@ func (t Teller) Statement(s archive.Statement) (all []string) {
 
 // absent tells of the times of the period.
 func (t Teller) absent(s archive.Statement) (all []string) {
-	if s.NotConnected.Number+s.NotLinked.Number == 0 {
+	if s.NotConnected.Number+s.NotLinked.Number+s.Away == 0 {
 		all = append(all, "This system was connected to WhatsApp all the time, as far as is known.")
 	}
 	if c := s.NotConnected; c.Number > 0 {
@@ -336,7 +342,10 @@ func otherwise(s archive.Statement) (all []string) {
 
 // account says what became of all that WhatsApp sent (DESIGN.md, invariant 7).
 func account(s archive.Statement) (all []string) {
-	all = append(all, Account(s.Sum()))
+	all = append(all, Account(archive.Sum(s.Days)))
+	if s.Away > 0 { // said in the verdict
+		return all
+	}
 	var away []string
 	for _, d := range s.Days {
 		if d.Started.IsZero() {
