@@ -96,7 +96,7 @@ func (w *town) spawn() *exec.Cmd {
 func (w *town) command(name string, args ...string) *exec.Cmd {
 	root := w.server.RootKey()
 	c := exec.CommandContext(w.t.Context(), name, args...)
-	c.Env = append(os.Environ(),
+	c.Env = append(append(os.Environ(), w.environment...),
 		childConfig+"="+w.path("muniment.toml"), childRoot+"="+hex.EncodeToString(root[:]),
 		"HTTPS_PROXY=http://"+w.server.Addr(), "SSL_CERT_FILE="+w.path("ca.pem"),
 		"GORACE=exitcode=0") // whatsmeow's own races when it hangs up are not what this test is about

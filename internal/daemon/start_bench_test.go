@@ -75,7 +75,7 @@ func (w *town) takes(path string) {
 }
 
 // rss is how much memory a process has, in bytes.
-func rss(b *testing.B, pid int) int64 {
+func rss(b testing.TB, pid int) int64 {
 	s, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		b.Skip("no /proc here")

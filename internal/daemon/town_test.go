@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,8 @@ const seed = "daemon tests"
 const (
 	childConfig = "MUNIMENT_TEST_CONFIG"
 	childRoot   = "MUNIMENT_TEST_ROOT"
+
+	childProfile = "MUNIMENT_TEST_PROFILE" // where it writes what takes its time; the last one remains
 )
 
 func TestMain(m *testing.M) {
@@ -61,13 +64,29 @@ func child(path string) error {
 	if err != nil || copy(whatsmeow.WACertPubKey[:], root) != 32 {
 		return fmt.Errorf("root key: %v", err)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if path := os.Getenv(childProfile); path != "" {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	if session := os.Getenv(childBare); session != "" {
+		return bareClient(ctx, session)
+	}
 	c, err := config.Load(path)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	return daemon.Serve(ctx, daemon.Options{Config: c, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Version: "test"})
+	o := daemon.Options{Config: c, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Version: "test"}
+	controlled(&o)
+	return daemon.Serve(ctx, o)
 }
 
 // town is a council in a test: WhatsApp with its people, a mail server, and an
@@ -83,8 +102,9 @@ type town struct {
 	stranger *standin.Member // in the group, on no register
 	log      *safeBuffer
 
-	expectUncleanStop bool // the archive cannot be written to
-	numbers           int  // that people have taken since
+	expectUncleanStop bool     // the archive cannot be written to
+	numbers           int      // that people have taken since
+	environment       []string // of daemons that are spawned, besides
 }
 
 const townConfig = `
@@ -124,9 +144,16 @@ approval_minute = "24/037"
 // found founds a town and links it.
 func found(t testing.TB) *town {
 	t.Helper()
+	return foundAt(t, standin.Options{})
+}
+
+// foundAt founds a town with another stand-in.
+func foundAt(t testing.TB, o standin.Options) *town {
+	t.Helper()
 	w := &town{t: t, dir: t.TempDir(), log: &safeBuffer{}}
 	var err error
-	w.server, err = standin.Start(standin.Options{Seed: seed})
+	o.Seed = seed
+	w.server, err = standin.Start(o)
 	w.must(err)
 	t.Cleanup(func() { w.server.Close() })
 	w.post, err = w.server.OpenPost(filepath.Join(w.dir, "mailbox"), "record", "secret")
