@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 // A phone is the council's own, which is asked for files.
 type phone struct {
+	sync.Mutex
 	asked []record.Seq
 	err   error  // that it cannot be asked now
 	then  func() // called when it was asked
@@ -25,6 +27,8 @@ func (c *council) hasPhone() *phone {
 		if len(key) != 32 {
 			c.Errorf("a key of %d bytes", len(key))
 		}
+		p.Lock()
+		defer p.Unlock()
 		if p.err != nil {
 			return p.err
 		}
@@ -107,6 +111,9 @@ func TestThePhoneSupplies(t *testing.T) {
 	c.fetches()
 	c.fetches()
 	c.holds(4, plain)
+	if c.supplied(4, "/v/again") { // it was noted, but whoever noted it was not told so
+		t.Error("what is kept is supplied once more")
+	}
 	if len(p.asked) != 1 {
 		t.Errorf("asked for %v", p.asked)
 	}

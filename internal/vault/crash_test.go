@@ -75,7 +75,7 @@ func TestKilledWhileFilesArrive(t *testing.T) {
 		child.Env = append(os.Environ(), childDirectory+"="+c.dir, childServer+"="+c.wa.URL)
 		child.Stderr = &c.log
 		c.must(child.Start())
-		time.Sleep(time.Duration(50+rand.IntN(250)) * time.Millisecond)
+		time.Sleep(time.Duration(100+rand.IntN(300)) * time.Millisecond)
 		c.must(child.Process.Signal(syscall.SIGKILL))
 		if err := child.Wait(); child.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("the daemon was not killed: %v\n%s", err, c.log.String())

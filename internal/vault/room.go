@@ -16,15 +16,15 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// leastFree is how many bytes of the disk files never take: messages need little, but go
-// on for a long time with this. See [Vault.room].
-var leastFree int64 = 512 << 20
+// leastFree returns how many bytes files never take of a disk of that size: messages need
+// little, but go on for a long time with this. See [Vault.room].
+var leastFree = func(disk int64) int64 { return min(512<<20, disk/10) }
 
 // errFull is returned where a file would take what is kept free for messages.
 var errFull = errors.New("the disk is nearly full, and what is left of it is kept for messages")
 
 // room returns how many bytes files may still take on their disk, below zero if it is too
-// full already. Free for messages stay leastFree or, if that is more, twice the archive's
+// full already. Free for messages stays leastFree or, if that is more, twice the archive's
 // size: a destruction run rebuilds it, and must not fail because of photos.
 func (v *Vault) room() (int64, error) {
 	var disk unix.Statfs_t
@@ -35,7 +35,7 @@ func (v *Vault) room() (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("how much of the disk is free: %w", err)
 	}
-	keep := leastFree
+	keep := leastFree(int64(disk.Blocks) * int64(disk.Bsize))
 	if archive, err := os.Stat(v.DB.Path()); err == nil {
 		keep = max(keep, 2*archive.Size())
 	}
@@ -101,19 +101,25 @@ func (v *Vault) tell(ctx context.Context, waits bool) error {
 	if v.told != nil && *v.told == waits {
 		return nil
 	}
-	var news bool
-	if err := v.DB.Write(ctx, func(tx *sqlite.Tx) error {
-		since, err := WaitingSince(tx)
-		if news = since.IsZero() == waits; err != nil || !news {
-			return err
-		}
+	var since time.Time // as the journal has it
+	err := v.DB.Read(ctx, func(tx *sqlite.Tx) (err error) {
+		since, err = WaitingSince(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	news := since.IsZero() == waits
+	if news {
 		act := journal.DiskEnough
 		if waits {
 			act = journal.DiskLow
 		}
-		return journal.Write(tx, journal.Entry{At: v.Now(), Who: journal.Daemon, Act: act})
-	}); err != nil {
-		return err
+		if err := v.DB.Write(ctx, func(tx *sqlite.Tx) error {
+			return journal.Write(tx, journal.Entry{At: v.Now(), Who: journal.Daemon, Act: act})
+		}); err != nil {
+			return err
+		}
 	}
 	v.told = &waits
 	switch {

@@ -24,7 +24,8 @@ func (c *council) keepsFree(but int64) {
 	c.Helper()
 	var disk unix.Statfs_t
 	c.must(statfs(c.dir, &disk))
-	leastFree = int64(disk.Bavail)*int64(disk.Bsize) - but
+	keep := int64(disk.Bavail)*int64(disk.Bsize) - but
+	leastFree = func(int64) int64 { return keep }
 }
 
 func (c *council) restoresRoom() {
@@ -196,7 +197,7 @@ func (b broke) Write([]byte) (int, error) {
 func TestRoomForTheArchive(t *testing.T) {
 	c := newCouncil(t)
 	c.restoresRoom()
-	leastFree = 0
+	leastFree = func(int64) int64 { return 0 }
 	before, err := c.vault.room()
 	c.must(err)
 	c.must(os.Truncate(c.path("archive.db"), 2<<40)) // it takes no room itself
@@ -204,6 +205,14 @@ func TestRoomForTheArchive(t *testing.T) {
 	c.must(err)
 	if kept := before - after; kept < 3<<40 || kept > 5<<40 {
 		t.Errorf("for an archive of 2 TiB, %d bytes are kept free", kept)
+	}
+}
+
+func TestSmallDisksKeepLessFree(t *testing.T) {
+	for disk, want := range map[int64]int64{0: 0, 1 << 30: 1 << 30 / 10, 5 << 30: 512 << 20, 1 << 40: 512 << 20} {
+		if got := leastFree(disk); got != want {
+			t.Errorf("of %d bytes, %d are kept free; want %d", disk, got, want)
+		}
 	}
 }
 
