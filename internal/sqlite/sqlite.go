@@ -158,6 +158,11 @@ func OpenSession(path string) (*sql.DB, error) {
 	return open(path, "immediate", "synchronous(NORMAL)")
 }
 
+// logLimit is what a write-ahead log may keep of its size, in bytes, once what is in it
+// has been moved into the file: while somebody reads, be it a minute to verify, it cannot
+// be, and the log grows; without a limit it would stay as large for ever.
+const logLimit = 16 << 20
+
 // open never takes more than the given file: temporary tables stay in memory,
 // so that no content strays into a directory nobody cleans. See also vacuum.
 func open(path, txlock string, pragmas ...string) (*sql.DB, error) {
@@ -169,6 +174,7 @@ func open(path, txlock string, pragmas ...string) (*sql.DB, error) {
 			"journal_mode(WAL)",
 			"foreign_keys(1)",
 			"temp_store(MEMORY)",
+			fmt.Sprintf("journal_size_limit(%d)", logLimit),
 		}, pragmas...),
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())

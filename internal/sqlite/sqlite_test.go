@@ -235,3 +235,54 @@ func TestScrubWithAReader(t *testing.T) {
 		t.Errorf("the log has %d bytes, err %v; want none", fi.Size(), err)
 	}
 }
+
+// While somebody reads, the log only grows. Afterwards it gives the disk back.
+func TestTheLogShrinksAfterALongReader(t *testing.T) {
+	ctx := context.Background()
+	db, err := Create(ctx, filepath.Join(t.TempDir(), "archive.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.writer.Exec("CREATE TABLE page (content)"); err != nil {
+		t.Fatal(err)
+	}
+	write := func(size int) {
+		t.Helper()
+		if err := db.Write(ctx, func(tx *Tx) error {
+			_, err := tx.Exec("INSERT INTO page VALUES (zeroblob(?))", size)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := func() int64 {
+		t.Helper()
+		fi, err := os.Stat(db.Path() + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fi.Size()
+	}
+	if err := db.Read(ctx, func(tx *Tx) error {
+		var n int
+		if err := tx.QueryRow("SELECT count(*) FROM page").Scan(&n); err != nil {
+			return err
+		}
+		for range 30 {
+			write(1 << 20)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if size := log(); size <= logLimit {
+		t.Fatalf("the log has %d bytes: the test shows nothing", size)
+	}
+	for range 3 { // what is moved by the first goes with the next
+		write(1)
+	}
+	if size := log(); size > logLimit {
+		t.Errorf("the log still has %d bytes", size)
+	}
+}
