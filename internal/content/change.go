@@ -30,7 +30,7 @@ func (r *reading) amendment(p part) bool {
 		}
 		switch m.GetType() {
 		case waE2E.ProtocolMessage_MESSAGE_EDIT:
-			return r.about(m.GetKey()) && r.edit(m.GetEditedMessage())
+			return r.about(m.GetKey()) && (r.itself(m.GetEditedMessage()) || r.edit(m.GetEditedMessage()))
 		case waE2E.ProtocolMessage_REVOKE:
 			return r.about(m.GetKey()) && r.deletion()
 		}
@@ -88,6 +88,22 @@ func (r *reading) edit(m *waE2E.Message) bool {
 	r.Kind, r.Type, r.Text, r.Mentions = record.Edit, said.Type, said.Text, said.Mentions
 	r.details = said.details
 	r.details.Part = "" // what it is part of, the original tells
+	return true
+}
+
+// itself reads a message that was edited, as the council's phone keeps it: an edit under
+// the message's own ID. What it said before the phone no longer knows.
+func (r *reading) itself(m *waE2E.Message) bool {
+	if r.ID == "" || r.Target.ID != r.ID || !Same(r.Target.Sender, r.Sender) {
+		return false
+	}
+	said := r.within(m)
+	if said.Kind != record.Message || said.Type == record.Sealed {
+		return false
+	}
+	r.Kind, r.Type, r.Text, r.Mentions, r.File, r.Target = said.Kind, said.Type, said.Text, said.Mentions, said.File, said.Target
+	r.details = said.details
+	r.details.Edited = true
 	return true
 }
 

@@ -13,7 +13,7 @@ import (
 type Details struct {
 	Forwarded int   `json:"forwarded,omitempty"` // it was forwarded so many times, 5 for many
 	Expires   int   `json:"expires,omitempty"`   // seconds after which it disappears from phones
-	Edited    bool  `json:"edited,omitempty"`    // in an export: it says that this was edited
+	Edited    bool  `json:"edited,omitempty"`    // an export, or the phone, has it only as it was edited
 	Seconds   int   `json:"seconds,omitempty"`   // of a video or a recording
 	Pages     int   `json:"pages,omitempty"`     // of a document
 	Link      *Link `json:"link,omitempty"`

@@ -91,7 +91,10 @@ func (t Teller) noted(r archive.Record, s Saying) Saying {
 	if r.Import != 0 {
 		s.Notes = append(s.Notes, Imported)
 	}
-	if d.Edited {
+	switch {
+	case d.Edited && r.Import == 0:
+		s.Notes = append(s.Notes, "The council's phone supplied it as it was edited; what it said before is not known.")
+	case d.Edited:
 		s.Notes = append(s.Notes, "The export says that it was edited, but not what it said before.")
 	}
 	if read := r.ReadAt; !read.IsZero() && Day(read) != Day(r.Captured) && r.Type != record.Sealed {
