@@ -39,6 +39,7 @@ var purposes = map[record.Type]string{
 	record.Voice:     "WhatsApp Audio Keys",
 	record.Document:  "WhatsApp Document Keys",
 	record.Stickers:  "WhatsApp Sticker Pack Keys",
+	record.History:   "WhatsApp History Keys", // what the council's own phone offers; see [Unseal]
 }
 
 // derive returns what seals the file m.
@@ -267,4 +268,22 @@ func (u until) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return u.r.Read(p)
+}
+
+// Unseal opens a file that is sealed as those of messages are and is not the vault's own:
+// a piece of history. It reads it through first, and returns [ErrDamaged] if it is not the
+// one that of announces. The Reader takes f over; if there is an error, it stays the
+// caller's.
+func Unseal(ctx context.Context, f *os.File, of record.File) (*Reader, error) {
+	m := Media{Type: of.Type, File: of}
+	if _, err := prove(ctx, f, m); errors.Is(err, errOther) {
+		return nil, unreadable{bare(err)}
+	} else if err != nil {
+		return nil, bare(err)
+	}
+	r, err := newReader(f, m)
+	if err != nil {
+		return nil, bare(err)
+	}
+	return r, nil
 }
