@@ -110,6 +110,7 @@ func (s *Server) converse(c *connection) {
 			entry.Peer = c.readPeerMessage(node)
 		}
 		s.record(c, entry)
+		s.answerHistory(entry.Peer)
 		s.mu.Unlock()
 		handle(node)
 	}

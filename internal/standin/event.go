@@ -26,6 +26,7 @@ func (v Voice) Responds(event *Message, response waE2E.EventResponseMessage_Even
 		answer.ExtraGuestCount = proto.Int32(guests)
 	}
 	sealed, iv := v.seal(event, "Event Response", answer)
+	v.opened = answer
 	return v.answer(event, &waE2E.Message{EncEventResponseMessage: &waE2E.EncEventResponseMessage{
 		EventCreationMessageKey: event.key(v), EncPayload: sealed, EncIV: iv,
 	}})

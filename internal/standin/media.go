@@ -7,6 +7,7 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"slices"
@@ -74,6 +75,9 @@ func (m *Message) Upload() Upload {
 
 // upload is the file of a message, nil if it has none.
 func (m *Message) upload() *Upload {
+	if u := m.piece(); u != nil {
+		return u
+	}
 	c := inner(m.content)
 	for _, file := range []interface {
 		whatsmeow.DownloadableMessage
@@ -126,6 +130,7 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch {
 	case r.Method == http.MethodDelete: // of history, once it has been read
+		s.forget(r.URL.Path)
 	case r.Method != http.MethodGet:
 		http.Error(w, "nothing is taken here", http.StatusMethodNotAllowed)
 	case fault.times > 0 && fault.after < 0:
@@ -142,6 +147,30 @@ func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Write(file)
 	}
+}
+
+// forget removes the file that a request to delete names by its digest.
+func (s *Server) forget(path string) {
+	digest, _ := base64.URLEncoding.DecodeString(path[strings.LastIndex(path, "/")+1:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at, file := range s.blobs {
+		if sum := sha256.Sum256(file); bytes.Equal(sum[:], digest) {
+			s.blobs[at] = nil
+		}
+	}
+}
+
+// Holds reports whether the media server still has a file.
+func (s *Server) Holds(u Upload) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, file := range s.blobs {
+		if sum := sha256.Sum256(file); bytes.Equal(sum[:], u.FileEncSHA256) {
+			return true
+		}
+	}
+	return false
 }
 
 // attach uploads a file and enters it in the message that brings it.

@@ -25,6 +25,8 @@ type Message struct {
 	peer    bool    // from the account's own phone to the companion itself
 	time    time.Time
 	content *waE2E.Message
+	opened  proto.Message // what it has sealed under the secret of another, if phones keep that
+	order   int           // of sending
 
 	// Guarded by Server.mu:
 	stanza  *waBinary.Node // as delivered first; nil if the companion got none
@@ -92,6 +94,8 @@ func (m *Message) other(one *Member) *Member {
 // dispatch sends a message for the first time.
 func (m *Message) dispatch() *Message {
 	sent := m.server().messages
+	m.server().said++
+	m.order = m.server().said
 	sent[m.id] = append(sent[m.id], m)
 	m.deliver()
 	return m

@@ -1,14 +1,10 @@
 package standin
 
 import (
-	"bytes"
-	"compress/zlib"
 	"slices"
 
-	"go.mau.fi/whatsmeow"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"google.golang.org/protobuf/proto"
 )
@@ -97,24 +93,5 @@ func (m *Member) sharesKeys() {
 				Timestamp:   proto.Int64(m.server.options.Now().UnixMilli()),
 			},
 		}}},
-	}})
-}
-
-// SharesHistory makes the phone, which must be the companion's primary, offer
-// the companion a piece of history, as it does after linking and on request.
-func (m *Member) SharesHistory(h *waHistorySync.HistorySync) *Message {
-	var packed bytes.Buffer
-	z := zlib.NewWriter(&packed)
-	z.Write(must(proto.Marshal(h)))
-	z.Close()
-	u := m.server.Upload(whatsmeow.MediaHistory, packed.Bytes())
-	return m.SendsCompanion(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
-		Type: waE2E.ProtocolMessage_HISTORY_SYNC_NOTIFICATION.Enum(),
-		HistorySyncNotification: &waE2E.HistorySyncNotification{
-			SyncType:   waE2E.HistorySyncType(h.GetSyncType()).Enum(),
-			ChunkOrder: h.ChunkOrder, Progress: h.Progress,
-			DirectPath: &u.DirectPath, MediaKey: u.MediaKey, FileSHA256: u.FileSHA256, FileEncSHA256: u.FileEncSHA256,
-			FileLength: &u.FileLength,
-		},
 	}})
 }

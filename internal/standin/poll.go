@@ -67,6 +67,7 @@ func (v Voice) Votes(poll *Message, options ...string) *Message {
 		vote.SelectedOptions = append(vote.SelectedOptions, digest[:])
 	}
 	sealed, iv := v.seal(poll, "Poll Vote", vote)
+	v.opened = vote
 	return v.answer(poll, &waE2E.Message{PollUpdateMessage: &waE2E.PollUpdateMessage{
 		PollCreationMessageKey: poll.key(v),
 		Vote:                   &waE2E.PollEncValue{EncPayload: sealed, EncIV: iv},

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waMmsRetry"
@@ -57,6 +58,10 @@ func (s *Server) resupply(c *connection, node *waBinary.Node) {
 		return
 	}
 	for _, m := range s.messages[id] {
+		if m.peer && m.piece() != nil {
+			s.reoffer(m, node)
+			return
+		}
 		u := m.upload()
 		if u == nil || m.group == nil || !m.isNamed(rmr, p.account) {
 			continue
@@ -104,9 +109,9 @@ func (s *Server) answerFor(m *Message) {
 		file = bytes.Repeat([]byte("?"), len(file))
 	}
 	if answer.GetResult() == waMmsRetry.MediaRetryNotification_SUCCESS {
-		path := fmt.Sprintf("/v/again-%d-%s.enc", len(s.blobs), hex.EncodeToString(u.FileEncSHA256[:8]))
+		answer.DirectPath = proto.String(s.again(u))
+		path, _, _ := strings.Cut(answer.GetDirectPath(), "?")
 		s.blobs[path] = file
-		answer.DirectPath = proto.String(path + "?ccb=11-4")
 	}
 	content := []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": 2}}}
 	if s.supplies != SuppliesNotFoundUnsealed {
@@ -117,6 +122,13 @@ func (s *Server) answerFor(m *Message) {
 		}}}
 	}
 	s.notifyOfFile(m, content)
+}
+
+// again uploads a file once more and returns where it is now. The caller holds s.mu.
+func (s *Server) again(u Upload) string {
+	path := fmt.Sprintf("/v/again-%d-%s.enc", len(s.blobs), hex.EncodeToString(u.FileEncSHA256[:8]))
+	s.blobs[path] = s.uploads[string(u.FileEncSHA256)]
+	return path + "?ccb=11-4"
 }
 
 // AnswersAboutFile makes the server tell the companion something about the file of a

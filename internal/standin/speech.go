@@ -44,6 +44,7 @@ func (v Voice) Reacts(to *Message, emoji string) *Message {
 	reaction := &waE2E.ReactionMessage{Text: proto.String(emoji), SenderTimestampMS: proto.Int64(v.time().UnixMilli())}
 	if v.sealed {
 		sealed, iv := v.seal(to, "Enc Reaction", reaction)
+		v.opened = reaction
 		return v.answer(to, &waE2E.Message{EncReactionMessage: &waE2E.EncReactionMessage{
 			TargetMessageKey: to.key(v), EncPayload: sealed, EncIV: iv,
 		}})
@@ -216,7 +217,7 @@ func (v Voice) answer(m *Message, content *waE2E.Message) *Message {
 
 // send sends content to a group or a person. The caller holds Server.mu.
 func (v Voice) send(g *Group, to *Member, content *waE2E.Message) *Message {
-	m := &Message{voice: v, id: v.id, group: g, to: to, time: v.time(), content: v.compose(g, content)}
+	m := &Message{voice: v, id: v.id, group: g, to: to, time: v.time(), content: v.compose(g, content), opened: v.opened}
 	if m.id == "" {
 		m.id = newID()
 	}

@@ -91,6 +91,8 @@ type Server struct {
 	uploads    map[string][]byte // all that was ever uploaded, by its digest: phones have it still
 	supplies   Supplies          // what the phone does when asked for one
 	unsupplied []*Message        // of which files the phone was asked while it was switched off
+	said       int               // messages sent
+	historian  bool              // the phone answers for the past
 	notices    int               // notifications made
 	companion  *companion
 	devices    uint16 // device number given last

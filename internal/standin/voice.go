@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
 )
 
 // A Voice is a member about to act: in which group, from which device, at what
@@ -36,6 +37,7 @@ type Voice struct {
 	part       *waE2E.MessageAssociation // nil: of nothing
 	wrappers   []string                  // the outermost first
 	sealed     bool
+	opened     proto.Message        // what is sealed
 	forging    bool                 // does to others' messages what only an altered app can
 	posing     *Member              // nil: as itself
 	called     string               // its push name; empty: the member's name
