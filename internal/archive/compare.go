@@ -105,7 +105,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 	if err != nil {
 		return c, err
 	}
-	over, err := a.over(tx, now)
+	over, err := a.PastDue(tx, now)
 	if err != nil {
 		return c, fmt.Errorf("compare with an export: %w", err)
 	}
@@ -157,10 +157,10 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 
 const aDay = 24 * time.Hour
 
-// over tells whether the time of a message sent then is over: by the period of today, or
+// PastDue tells whether the time of a message sent then is over: by the period of today, or
 // by a shorter one while that was in force. It may have been destroyed then, and an
 // export has nothing by which its stub would be known.
-func (a *Archive) over(tx *sqlite.Tx, now time.Time) (over func(sent time.Time) bool, err error) {
+func (a *Archive) PastDue(tx *sqlite.Tx, now time.Time) (over func(sent time.Time) bool, err error) {
 	type period struct {
 		retention.Schedule
 		until retention.Date

@@ -89,9 +89,18 @@ func settled(tx *sqlite.Tx, now time.Time, atMost int) (after, last record.Seq, 
 	return after, last, n < atMost, rows.Err()
 }
 
+// MissDeleted notes that a message was deleted for everyone before it was received, as the
+// council's phone tells, which still knows that there was one. What is here is not missing.
+func (a *Archive) MissDeleted(tx *sqlite.Tx, now time.Time, group string, of record.Ref) error {
+	if err := a.hole(tx, now, naming{group: group, of: of, deletes: true}); err != nil {
+		return fmt.Errorf("open gap: %w", err)
+	}
+	return nil
+}
+
 // A naming is that a record names a message that does not seem to be here.
 type naming struct {
-	by      record.Seq
+	by      record.Seq // 0: the phone's history does
 	group   string
 	of      record.Ref
 	deletes bool // the message is nowhere to be had any more
@@ -181,12 +190,15 @@ func (a *Archive) hole(tx *sqlite.Tx, now time.Time, n naming) error {
 	at := sqlite.FormatTime(now)
 	if err := tx.QueryRow(`
 		INSERT INTO gap (kind, origin, group_jid, opened_at, cause, message_id, sender, named_by, ask_at)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?4) RETURNING id`, NotReceived, a.origin(record.Message, n.group, n.of.Sender.JID, n.of.ID),
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?4) RETURNING id`, NotReceived, a.origin(record.Message, n.group, n.of.Sender.JID, n.of.ID),
 		n.group, at, cause, n.of.ID, n.of.Sender.JID, n.by).Scan(&g.id); err != nil {
 		return err
 	}
-	if err := journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(NotReceived),
-		About: journal.About{"since": at, "cause": cause, "record": n.by}}); err != nil || ask {
+	about := journal.About{"since": at, "cause": cause}
+	if n.by != 0 {
+		about["record"] = n.by
+	}
+	if err := journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(NotReceived), About: about}); err != nil || ask {
 		return err
 	}
 	return a.endAsking(tx, now, g.id, n.group, sender, n.of.ID)

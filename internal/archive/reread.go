@@ -60,7 +60,7 @@ const maxAdded = 4096
 func added(tx *sqlite.Tx, poll []byte) (names []string, err error) {
 	rows, err := tx.Query(`
 		SELECT e.kind, e.text, e.details FROM record m JOIN record e ON e.target = m.origin
-		WHERE m.origin = ? AND e.kind IN ('option', 'edit') AND e.type <> 'sealed' ORDER BY e.kind = 'edit', NOT `+entitled+`, e.seq`, poll)
+		WHERE m.origin = ? AND e.kind IN ('option', 'edit') AND e.type <> 'sealed' ORDER BY e.kind = 'edit', NOT `+entitled+`, e.sent, e.seq`, poll)
 	if err != nil {
 		return nil, err
 	}
