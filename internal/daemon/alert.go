@@ -12,7 +12,7 @@ import (
 // just been captured: who is in the group and should perhaps not be, and what keeps
 // members' phones from keeping what was said. Of what an import brings nothing is news.
 func (d *Daemon) alert(tx *sqlite.Tx, r record.Received, c archive.Captured) error {
-	if r.Import != 0 {
+	if r.Import != 0 || r.Supplied && r.Kind == record.Group {
 		return nil
 	}
 	about := func() journal.About { return journal.About{"record": c.Seq, "group": d.called(r.Group)} }

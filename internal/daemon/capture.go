@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/history"
 	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/record"
@@ -28,6 +29,7 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 		Missing:      d.missing,
 		FileAnswered: d.fileAnswered,
 		Refused:      d.look,
+		History:      d.historyOffered,
 		Outside:      d.outside,
 		Connected:    d.connected,
 		Disconnected: d.disconnected,
@@ -57,6 +59,16 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	}
 	d.uncounted = 0
 	d.took()
+	d.caused(news)
+	if askList {
+		d.session.AskList(r.Group)
+	}
+	d.log.Info("record received", "what", r, "outcome", outcome)
+	return nil
+}
+
+// caused wakes those who have something to do for what has been captured.
+func (d *Daemon) caused(news []record.Received) {
 	for _, r := range news {
 		if r.Kind.Follows() { // it may be a mark, or call for a correction
 			d.outbox.Wake()
@@ -65,11 +77,6 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 			d.vault.Wake()
 		}
 	}
-	if askList {
-		d.session.AskList(r.Group)
-	}
-	d.log.Info("record received", "what", r, "outcome", outcome)
-	return nil
 }
 
 // begins returns when the record of a group began: as the day on which everybody had the
@@ -206,9 +213,11 @@ func (d *Daemon) connected(ctx context.Context) error {
 	d.log.Info("connected to WhatsApp")
 	d.connectedAt.CompareAndSwap(0, time.Now().UnixNano())
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return errors.Join(archive.CloseGap(tx, d.now()), archive.Alive(tx, d.now(), d.intake), vault.Retry(tx, d.now()))
+		return errors.Join(archive.CloseGap(tx, d.now()), archive.Alive(tx, d.now(), d.intake), vault.Retry(tx, d.now()),
+			history.Reconnected(tx, d.now()))
 	})
 	d.vault.Wake()
+	d.wakeHistory()
 	return err
 }
 

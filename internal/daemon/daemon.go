@@ -79,6 +79,8 @@ type Daemon struct {
 	outbox   *mail.Outbox
 	release  func()
 
+	pieces chan struct{} // one of history is to be read
+
 	intake    int64        // this run's account
 	received  atomic.Int64 // events at the door
 	uncounted int64        // of them, those that failed when not even that could be written; of the hooks
@@ -93,7 +95,7 @@ type Daemon struct {
 // to do, whatever is not ready for it. [whatsapp.ErrNotLinked] is among the
 // reasons.
 func Open(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock(), lookNow: make(chan struct{}, 1)}
+	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock(), lookNow: make(chan struct{}, 1), pieces: make(chan struct{}, 1)}
 	if d.home.IsDemonstration() && !o.Demonstration {
 		return nil, ErrDemonstration
 	}

@@ -30,6 +30,7 @@ func (h Home) session() string   { return filepath.Join(string(h), "session.db")
 func (h Home) bufferKey() string { return filepath.Join(string(h), "buffer.key") }
 func (h Home) ledgerKey() string { return filepath.Join(string(h), "ledger.key") }
 func (h Home) media() string     { return filepath.Join(string(h), "media") }
+func (h Home) history() string   { return filepath.Join(string(h), "history.part") } // sealed; while a piece is read
 func (h Home) lock() string      { return filepath.Join(string(h), "lock") }
 
 // demonstration marks a directory that holds nothing real. The demonstration

@@ -61,6 +61,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		func(ctx context.Context) error { return d.session.Run(ctx, d.hooks()) },
 		d.outbox.Run,
 		d.vault.Run,
+		d.runHistory,
 		d.runSchedule,
 		d.beat,
 		d.askAgain,

@@ -47,8 +47,11 @@ const (
 	Viewed           Act = "records viewed"
 	Searched         Act = "records searched"
 	FileViewed       Act = "file viewed"
-	FileLost         Act = "file lost"                       // it could not be had from WhatsApp
-	Unwritable       Act = "archive could not be written to" // noted when it can be again
+	FileLost         Act = "file lost"                               // it could not be had from WhatsApp
+	Unwritable       Act = "archive could not be written to"         // noted when it can be again
+	HistoryRead      Act = "history of the council's phone read"     // a piece of what it has of the past
+	HistoryLost      Act = "history of the council's phone not read" // it could not be had, or not be read
+	HistoryAsked     Act = "council's phone asked for history"       // that is missing, and how it ended
 	DiskLow          Act = "disk nearly full: files wait"
 	DiskEnough       Act = "disk has room for files again"
 	ExportCompared   Act = "export compared" // a phone's, of the chat, with the records

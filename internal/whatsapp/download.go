@@ -20,6 +20,7 @@ import (
 var mediaKinds = map[record.Type]string{
 	record.Image: "image", record.Sticker: "image", record.Video: "video", record.GIF: "video", record.VideoNote: "video",
 	record.Audio: "audio", record.Voice: "audio", record.Document: "document", record.Stickers: "sticker-pack",
+	record.History: "md-msg-hist", // what the council's own phone offers
 }
 
 // Download writes a file of type t, [record.Received.FileType], to w as WhatsApp keeps it:

@@ -124,6 +124,10 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 		if evt.RawMessage.GetSenderKeyDistributionMessage() != nil && !l.session.container.keys.has(evt.Info) {
 			return errors.New("the sender's key could not be stored")
 		}
+		if n, is := l.t.historyNotice(evt); is {
+			l.hooks.Received()
+			return l.hooks.History(ctx, n)
+		}
 		r, is := l.t.message(evt)
 		if is && r.Kind == record.Group && r.Type == record.Timer { // anybody can say that, WhatsApp knows whether it is so
 			l.lists.want(claimPause, true, r.Group)
@@ -257,7 +261,7 @@ func (l *listener) settle(ctx context.Context) {
 // (others'; we send none), who takes part in a call and how it is connected, push
 // names and business names (each message brings its sender's), contacts, chat
 // settings and all else of the app state (not of the group, and in part of other
-// chats), privacy settings, channels, history (nothing is downloaded), changes of
+// chats), privacy settings, channels, changes of
 // identity (the message that follows tells). Being added to a group anew brings its
 // participants only: WhatsApp does not say when it was.
 func (l *listener) note(evt any) {

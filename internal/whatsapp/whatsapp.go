@@ -42,8 +42,8 @@ var (
 // beside them, and none after Run has returned.
 type Hooks struct {
 	// Received counts an event at the door. After each call exactly one of
-	// Capture, Skip, Missing and FileAnswered is called; so a change of a group
-	// that makes two records is received twice.
+	// Capture, Skip, Missing, FileAnswered and History is called; so a change of a
+	// group that makes two records is received twice.
 	Received func()
 	// Capture commits a record; nil means that it is on disk. It must be
 	// idempotent: WhatsApp delivers at least once.
@@ -64,6 +64,11 @@ type Hooks struct {
 	// Refused is called when the disk does not take what the session has to write, see
 	// [Session.Refused]. It must not wait.
 	Refused func()
+
+	// History commits that the council's own phone has a piece of history for us, see
+	// [HistoryNotice]. It may come more than once for one. Nil means that it is on disk: the
+	// phone does not say it again.
+	History func(ctx context.Context, n HistoryNotice) error
 
 	// The state of the link; called when it changes. Causes are sentences for
 	// the clerk or the sysadmin and identify nobody. After LinkLost nothing

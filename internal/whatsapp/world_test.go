@@ -199,6 +199,7 @@ type memory struct {
 	missing  []missing
 	outside  []outside
 	answers  []FileAnswer
+	offers   []HistoryNotice
 	received int
 	skipped  int
 	failed   int
@@ -211,6 +212,8 @@ type memory struct {
 	skip func(ctx context.Context) error
 	// answer, if set, is asked before the phone's answer about a file is taken.
 	answer func() error
+	// offer, if set, is asked before a notice of history is taken.
+	offer func(n HistoryNotice) error
 }
 
 func newMemory(t *testing.T) *memory { return &memory{t: t, changed: make(chan struct{})} }
@@ -270,6 +273,16 @@ func (m *memory) hooks() Hooks {
 			m.change(func() { m.answers = append(m.answers, a) })
 			return ctx.Err()
 		},
+		History: func(ctx context.Context, n HistoryNotice) error {
+			if m.offer != nil {
+				if err := m.offer(n); err != nil {
+					m.change(func() { m.failed++ })
+					return err
+				}
+			}
+			m.change(func() { m.offers = append(m.offers, n) })
+			return ctx.Err()
+		},
 		Outside: func(ctx context.Context, group string, since time.Time, cause string) error {
 			m.change(func() { m.outside = append(m.outside, outside{group, since, cause}) })
 			return ctx.Err()
@@ -316,9 +329,9 @@ func (m *memory) balance() {
 	m.t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if sum := len(m.records) + len(m.present) + m.skipped + len(m.missing) + len(m.answers) + m.failed; sum != m.received {
-		m.t.Errorf("received %d, but captured %d + present %d + skipped %d + missing %d + answers %d + failed %d = %d",
-			m.received, len(m.records), len(m.present), m.skipped, len(m.missing), len(m.answers), m.failed, sum)
+	if sum := len(m.records) + len(m.present) + m.skipped + len(m.missing) + len(m.answers) + len(m.offers) + m.failed; sum != m.received {
+		m.t.Errorf("received %d, but captured %d + present %d + skipped %d + missing %d + answers %d + offers %d + failed %d = %d",
+			m.received, len(m.records), len(m.present), m.skipped, len(m.missing), len(m.answers), len(m.offers), m.failed, sum)
 	}
 }
 
