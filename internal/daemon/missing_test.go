@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -223,4 +224,84 @@ func TestManyAreMissing(t *testing.T) {
 	d.stop()
 	w.accounted()
 	w.onlyReceives()
+}
+
+// absences returns the gaps in which nothing was received, the first first.
+func (w *town) absences() (gaps []archive.Gap) {
+	w.t.Helper()
+	w.read(func(tx *sqlite.Tx) error {
+		all, err := archive.Gaps(tx)
+		for _, g := range all {
+			if g.Kind == archive.NotConnected || g.Kind == archive.NotLinked {
+				gaps = append([]archive.Gap{g}, gaps...)
+			}
+		}
+		return err
+	})
+	return gaps
+}
+
+// The daemon is killed while it is not connected. Both are told, one after the other, and
+// no time is left out.
+func TestKilledWhileNotConnected(t *testing.T) {
+	breaksConnections(t)
+	w := found(t)
+	w.showLogOfFailure()
+	c := w.spawn()
+	w.must(w.server.WaitOnline(w.soon()))
+	before := w.ann.Says("Before.")
+	w.must(w.server.WaitSettled(w.soon()))
+	w.server.Down()
+	for ctx := w.soon(); ; time.Sleep(10 * time.Millisecond) { // another process notes it
+		if gaps := w.absences(); len(gaps) > 0 && gaps[len(gaps)-1].Closed.IsZero() {
+			break
+		}
+		w.must(ctx.Err())
+	}
+	w.must(c.Process.Signal(syscall.SIGKILL))
+	_ = c.Wait() // killed: it cannot have ended well
+	open := len(w.absences())
+	w.server.Up()
+	stop := w.run()
+	w.ann.Says("After.")
+	w.must(w.server.WaitSettled(w.soon()))
+	stop()
+	gaps := w.absences()
+	if len(gaps) != open+1 || gaps[open].Cause != "muniment was not running" || gaps[open-1].Cause == gaps[open].Cause {
+		t.Fatalf("absences: %+v", gaps)
+	}
+	if captured := w.the(before).Captured; gaps[open].Opened.Before(captured) {
+		t.Errorf("not running since %v; something was captured at %v", gaps[open].Opened, captured)
+	}
+	for i, g := range gaps {
+		if g.Closed.IsZero() || i >= open && g.Opened.After(gaps[i-1].Closed) {
+			t.Errorf("%+v is open, or leaves out some time after %+v", g, gaps[max(i-1, 0)])
+		}
+	}
+	w.accounted()
+	w.verifies()
+}
+
+// The clock is set back by a day while the daemon is not running: no gap ends before it
+// begins, and none lies in the future.
+func TestTheClockIsSetBackWhileNotRunning(t *testing.T) {
+	w := found(t)
+	ahead := new(atomic.Int64)
+	ahead.Store(int64(24 * time.Hour))
+	d := w.watch(ahead)
+	w.ann.Says("With a clock that is wrong.")
+	w.must(w.server.WaitSettled(w.soon()))
+	d.stop()
+	ahead.Store(0)
+	d = w.watch(ahead)
+	w.ann.Says("With one that is right.")
+	w.must(w.server.WaitSettled(w.soon()))
+	d.stop()
+	for _, g := range w.absences() {
+		if g.Closed.Before(g.Opened) || g.Opened.After(time.Now()) {
+			t.Errorf("a gap from %v to %v", g.Opened, g.Closed)
+		}
+	}
+	w.accounted()
+	w.verifies()
 }
