@@ -104,8 +104,8 @@ func (a *Archive) endAsking(tx *sqlite.Tx, now time.Time, gap int64, group strin
 		return fmt.Errorf("end asking: %w", err)
 	}
 	in, args := oneOf(a.originsOf(record.Message, group, sender, id))
-	var quoted bool
-	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM quotation WHERE origin "+in+" AND salt IS NOT NULL AND text <> '')", args...).Scan(&quoted); err != nil {
+	var quoted bool // the text of a quotation that was destroyed is null
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM quotation WHERE origin "+in+" AND text <> '')", args...).Scan(&quoted); err != nil {
 		return fmt.Errorf("end asking: %w", err)
 	}
 	if !quoted {

@@ -76,6 +76,8 @@ func TestHoles(t *testing.T) {
 	}
 	imported := reacts(bo, "B-import", "👍", ann, "X")
 	imported.Import = 1
+	importedReply := quoted("X", "pb")
+	importedReply.Import = 1
 	byAdmin := amends(record.Deletion, record.ByAdmin, bo, "B-deletes", ann, "X")
 	for _, tt := range []struct {
 		name  string
@@ -96,6 +98,7 @@ func TestHoles(t *testing.T) {
 		{"its author deletes it", amends(record.Deletion, record.ByAuthor, ann, "A1", ann, "X"), deletedBefore, false},
 		{"an admin deletes it", byAdmin, deletedBefore, false},
 		{"what an import says", imported, "", false},
+		{"what an import quotes", importedReply, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o, n := newOffice(t), names{}
@@ -152,6 +155,33 @@ func TestAHoleIsFoundOnce(t *testing.T) {
 	o.captures(says(ann, "X", "Here it is."))
 	if g := o.theGaps()[0]; g.Closed.IsZero() {
 		t.Errorf("it is here: %+v", g)
+	}
+}
+
+// The clock is set back after the records were captured: they need not wait for it.
+func TestTheClockIsSetBackBeforeHolesAreLookedFor(t *testing.T) {
+	o, n := newOffice(t), names{}
+	o.now = o.now.AddDate(1, 0, 0)
+	n.captures(o, reacts(bo, "B1", "👍", ann, "X"))
+	o.now = monday
+	o.findsHoles(n, 100)
+	if gaps := o.theGaps(); len(gaps) != 1 {
+		t.Errorf("gaps: %+v", gaps)
+	}
+}
+
+// A message is named by an address of its sender that turns out to be hers before it is
+// looked for.
+func TestAMessageIsNamedByAnotherAddress(t *testing.T) {
+	o, n := newOffice(t), names{}
+	number := record.Address{JID: "447700900101@s.whatsapp.net"}
+	o.captures(says(ann, "X", "By her LID."))
+	n.captures(o, reacts(bo, "B1", "👍", number, "X"))
+	o.captures(says(record.Address{JID: ann.JID, Alt: number.JID}, "A2", "Both are me."))
+	o.later()
+	o.findsHoles(n, 100)
+	if gaps := o.theGaps(); len(gaps) != 0 {
+		t.Errorf("missing: %+v", gaps)
 	}
 }
 
@@ -326,7 +356,11 @@ func TestManyHolesAreAskedForInTurn(t *testing.T) {
 	if len(once) != 200 {
 		t.Errorf("200 requests were for %d messages", len(once))
 	}
-	asked := 201
+	o.now = o.now.Add(askPauses[0]) // those that were asked for are due again
+	if first, second := o.asks(), o.asks(); first != "REAL" || once[second] != 0 {
+		t.Errorf("asked for %s again, then for %s, which was asked for %d times while others were not", first, second, once[second])
+	}
+	asked := 203
 	for o.now.Sub(monday) < 30*24*time.Hour {
 		o.now = o.now.Add(time.Hour) // of the sixty requests
 		for range 5 {

@@ -273,6 +273,9 @@ func TestKilledWhileNotConnected(t *testing.T) {
 	if captured := w.the(before).Captured; gaps[open].Opened.Before(captured) {
 		t.Errorf("not running since %v; something was captured at %v", gaps[open].Opened, captured)
 	}
+	if gaps[open].Opened.Before(gaps[open-1].Opened) {
+		t.Errorf("not running since %v; it was there when it was interrupted, at %v", gaps[open].Opened, gaps[open-1].Opened)
+	}
 	for i, g := range gaps {
 		if g.Closed.IsZero() || i >= open && g.Opened.After(gaps[i-1].Closed) {
 			t.Errorf("%+v is open, or leaves out some time after %+v", g, gaps[max(i-1, 0)])
