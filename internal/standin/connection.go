@@ -69,6 +69,9 @@ func (c *connection) closeAfter(d time.Duration) {
 // send sends nodes in order. A connection that cannot be written is closed.
 func (c *connection) send(nodes ...waBinary.Node) {
 	for _, node := range nodes {
+		if c.isHushed() {
+			return
+		}
 		if err := c.noise.send(node); err != nil {
 			c.close()
 			return
@@ -135,7 +138,13 @@ func (c *connection) end() {
 func (c *connection) fail(reason int) func(*waBinary.Node) {
 	failure := waBinary.Node{Tag: "failure", Attrs: waBinary.Attrs{"reason": reason, "location": "lla"}}
 	if reason == 402 { // a temporary ban
-		maps.Copy(failure.Attrs, waBinary.Attrs{"code": 101, "expire": 3600})
+		expire := time.Hour
+		c.server.mu.Lock()
+		if until := c.server.banned; !until.IsZero() {
+			expire = until.Sub(c.server.options.Now()) + time.Second - 1
+		}
+		c.server.mu.Unlock()
+		maps.Copy(failure.Attrs, waBinary.Attrs{"code": 101, "expire": int(expire / time.Second)})
 	}
 	c.send(failure)
 	c.closeAfter(graceAfterFailure)
@@ -148,11 +157,17 @@ func (c *connection) login(payload *waWa6.ClientPayload) func(*waBinary.Node) {
 	s := c.server
 	s.mu.Lock()
 	p, refusal, earlier := s.companion, s.refusal, s.online
-	if refusal == 0 && !p.is(payload, c.static) {
+	switch {
+	case refusal != 0:
+	case s.banned.After(s.options.Now()):
+		refusal = 402
+	case payload.GetUserAgent().GetAppVersion().GetTertiary() < s.oldest:
+		refusal = 405
+	case !p.is(payload, c.static):
 		refusal = 401
 	}
 	if refusal == 0 {
-		c.linked, s.online = p, c
+		c.linked, s.online, s.hushed = p, c, false
 		p.unsend()
 		s.notify()
 	}
@@ -352,6 +367,45 @@ func (s *Server) Refuse(reason int) {
 	s.mu.Lock()
 	s.refusal = reason
 	s.mu.Unlock()
+}
+
+// Ban bans the account until a time by the server's clock: logins fail with reason 402,
+// and are told for how long. It does not touch the connection there is.
+func (s *Server) Ban(until time.Time) {
+	s.mu.Lock()
+	s.banned = until
+	s.mu.Unlock()
+}
+
+// OldestApp makes logins of older versions of WhatsApp's app fail with reason 405. A
+// version is told by its last number.
+func (s *Server) OldestApp(oldest uint32) {
+	s.mu.Lock()
+	s.oldest = oldest
+	s.mu.Unlock()
+}
+
+// NewestApp makes the page of web.whatsapp.com name the version of WhatsApp's app; 0: the
+// page names none.
+func (s *Server) NewestApp(version uint32) {
+	s.mu.Lock()
+	s.newest = version
+	s.mu.Unlock()
+}
+
+// Hush makes the server keep the companion's connection and say nothing on it any more:
+// neither answers nor anything else. The next login is answered again.
+func (s *Server) Hush() {
+	s.mu.Lock()
+	s.hushed = true
+	s.mu.Unlock()
+}
+
+// isHushed reports whether nothing is to be said on the connection.
+func (c *connection) isHushed() bool {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	return c.server.hushed && c.server.online == c
 }
 
 // Admit ends [Server.Refuse].

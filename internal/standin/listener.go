@@ -110,6 +110,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.serveConnect(w, front)
 	case r.URL.Path == "/ws/chat":
 		s.serveChat(w, r)
+	case r.URL.Path == "/" || r.URL.Path == "": // of web.whatsapp.com
+		s.servePage(w)
 	default:
 		s.serveMedia(w, r)
 	}
@@ -144,6 +146,27 @@ func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
 		s.converse(newConnection(s, ws, websocket.NetConn(ctx, ws, websocket.MessageBinary)))
 	})
 	done.Wait()
+}
+
+// servePage is what a browser gets that is to become WhatsApp's app.
+func (s *Server) servePage(w http.ResponseWriter) {
+	s.mu.Lock()
+	newest := s.newest
+	s.pages++
+	s.notify()
+	s.mu.Unlock()
+	if newest == 0 {
+		http.Error(w, "not today", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintf(w, `<!doctype html><script>{"server_revision":1,"client_revision":%d,"tier":"sb"}</script>`, newest)
+}
+
+// Pages is how often the page of web.whatsapp.com was asked for.
+func (s *Server) Pages() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pages
 }
 
 // track notes that conn is open until it is closed. It returns nil, and closes

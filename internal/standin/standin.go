@@ -97,7 +97,12 @@ type Server struct {
 	companion  *companion
 	devices    uint16 // device number given last
 	refusal    int
-	busy       int // questions about groups to be left without an answer
+	banned     time.Time // until when the account is
+	oldest     uint32    // version of WhatsApp's app that may log in
+	newest     uint32    // that the page of web.whatsapp.com names; 0: none
+	pages      int       // how often that page was asked for
+	hushed     bool      // nothing is said to who is online
+	busy       int       // questions about groups to be left without an answer
 	dropAfter  int
 	disorder   int        // by how many places stanzas may overtake others at a login
 	draw       *rand.Rand // for that
