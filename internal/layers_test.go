@@ -41,7 +41,7 @@ var layers = map[string][]string{
 	"internal/disposal":          {"record", "retention", "people", "vault", "archive", "mail", "forward", "journal", "ledger", "sqlite"},
 	"internal/letter":            {"record", "retention", "people", "vault", "archive", "saying", "mail", "forward", "disposal", "sqlite"},
 	"internal/verify":            {"record", "people", "vault", "archive", "journal", "ledger", "sqlite"},
-	"internal/whatsapp":          {"record", "content", "sqlite"},
+	"internal/whatsapp":          {"record", "retention", "content", "sqlite"},
 	"internal/config":            {},
 	"internal/systemd":           {},
 	"internal/standin":           {},

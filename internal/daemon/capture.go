@@ -221,26 +221,22 @@ func (d *Daemon) connected(ctx context.Context) error {
 	return err
 }
 
-func (d *Daemon) disconnected(ctx context.Context, cause string) error {
+func (d *Daemon) disconnected(ctx context.Context, since time.Time, cause string) error {
 	d.log.Warn("not connected to WhatsApp", "cause", cause)
-	return d.openGap(ctx, archive.NotConnected, cause)
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return d.absent(tx, since, archive.NotConnected, cause) })
 }
 
 func (d *Daemon) linkLost(ctx context.Context, cause string) error {
 	d.log.Error("the link to WhatsApp is lost: nothing is captured until somebody links again", "cause", cause)
-	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		return d.journaled(tx, journal.LinkLost, journal.About{"cause": cause})
-	}); err != nil {
-		return err
-	}
-	return d.openGap(ctx, archive.NotLinked, cause)
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return errors.Join(
+			d.journaled(tx, journal.LinkLost, journal.About{"cause": cause}), d.absent(tx, d.now(), archive.NotLinked, cause))
+	})
 }
 
-// openGap notes that nothing is received from now on, and that the daemon was there then:
+// absent notes that nothing is received, and since when, and that the daemon is there:
 // should it be killed, that it was not running is another cause.
-func (d *Daemon) openGap(ctx context.Context, kind archive.GapKind, cause string) error {
-	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		now := d.now()
-		return errors.Join(archive.OpenGap(tx, now, now, kind, cause), archive.Alive(tx, now, d.intake))
-	})
+func (d *Daemon) absent(tx *sqlite.Tx, since time.Time, kind archive.GapKind, cause string) error {
+	now := d.now()
+	return errors.Join(archive.OpenGap(tx, now, since, kind, cause), archive.Alive(tx, now, d.intake))
 }

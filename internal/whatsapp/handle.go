@@ -69,6 +69,7 @@ func (l *listener) handle(evt any) (ok bool) {
 			ask(l.again)
 		}
 	}()
+	l.hear(evt)
 	switch evt := evt.(type) {
 	case *events.Message, *events.GroupInfo, *events.Picture:
 		if l.stopping.Load() || !l.begin() {
@@ -94,6 +95,16 @@ func (l *listener) handle(evt any) (ok bool) {
 		return false
 	}
 	return true
+}
+
+// hear notes that WhatsApp has said something: any event that is not about the
+// connection itself.
+func (l *listener) hear(evt any) {
+	switch evt.(type) {
+	case *events.Connected, *events.Disconnected, *events.KeepAliveTimeout, *events.KeepAliveRestored:
+	default:
+		l.link.hear()
+	}
 }
 
 // begin takes the turn; it fails once Run is over.
@@ -286,13 +297,11 @@ func (l *listener) note(evt any) {
 	case *events.KeepAliveRestored:
 		l.link.answered()
 	default:
-		if cause := lossCause(evt); cause != "" {
-			l.link.lose(cause)
+		if e, is := endingOf(evt, l.session.options.Now()); is {
+			l.link.end(e)
 		}
 	}
 }
-
-const interrupted = "The connection to WhatsApp was interrupted."
 
 // ask puts a request into c, unless one is there already.
 func ask(c chan struct{}) {

@@ -61,34 +61,148 @@ func TestMisleadingEventsAreCorrected(t *testing.T) {
 	m.await("correction", func() bool { return len(m.state) == 6 && m.state[5] != "connected" })
 }
 
-func TestLinkTellsEachStateOnce(t *testing.T) {
-	var told []string
-	tell := func(s string) error { told = append(told, s); return nil }
-	k := link{
+// tellingLink is a link of which told says what it told.
+func tellingLink(t *testing.T, told *[]string, fail *error) *link {
+	tell := func(s string) error {
+		if *fail == nil {
+			*told = append(*told, s)
+		}
+		return *fail
+	}
+	return &link{
 		hooks: Hooks{
 			Connected:    func(context.Context) error { return tell("up") },
-			Disconnected: func(_ context.Context, cause string) error { return tell("down " + cause) },
-			LinkLost:     func(_ context.Context, cause string) error { return errors.Join(tell("lost "+cause), errDisk) },
+			Disconnected: func(_ context.Context, _ time.Time, cause string) error { return tell("down: " + cause) },
+			LinkLost:     func(_ context.Context, cause string) error { return tell("lost: " + cause) },
 		},
-		log:  slog.New(slog.DiscardHandler),
-		base: t.Context,
+		log: slog.New(slog.DiscardHandler), base: t.Context, now: time.Now,
 	}
+}
+
+func TestLinkTellsEachStateOnce(t *testing.T) {
+	var told []string
+	var fail error
+	k := tellingLink(t, &told, &fail)
+	gone := ending{kind: "gone", act: linkAgain, what: "It is gone.", then: "For good."}
 	k.disconnected("a")
 	k.disconnected("b")
 	k.connected()
 	k.connected()
-	k.lose("c")
-	k.lose("d")
+	k.end(gone)
+	k.end(gone)
 	k.connected()
 	k.disconnected("e")
-	if want := []string{"down a", "up", "lost c"}; !slices.Equal(told, want) {
+	if want := []string{"down: a", "up", "lost: It is gone. For good."}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
-	silent := link{hooks: k.hooks, log: k.log, base: t.Context}
+	silent := tellingLink(t, &told, &fail)
 	silent.silence()
 	silent.connected()
 	if len(told) != 3 {
 		t.Errorf("told %q after Run", told[3:])
+	}
+}
+
+// A change of the link that cannot be recorded is recorded later, in its place.
+func TestLinkTellsWhatCouldNotBeRecorded(t *testing.T) {
+	var told []string
+	fail := errDisk
+	k := tellingLink(t, &told, &fail)
+	k.connected()
+	k.disconnected("a")
+	k.retell()
+	fail = nil
+	k.retell()
+	if want := []string{"up", "down: a"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	fail = errDisk
+	k.connected()
+	k.silence()
+	fail = nil
+	k.retell()
+	if len(told) != 2 {
+		t.Errorf("told %q after Run", told[2:])
+	}
+}
+
+// Each stretch without a connection has its own cause: an outage does not hide what
+// WhatsApp has said, and what WhatsApp says ends the outage.
+func TestTheCauseIsThePresentOne(t *testing.T) {
+	var told []string
+	var fail error
+	k := tellingLink(t, &told, &fail)
+	refused := func(n string) ending {
+		return ending{kind: "refused", what: "No" + n + ".", then: "Later.", still: "Much later.", wait: doubling(time.Hour, time.Hour)}
+	}
+	over := func() { // the wait
+		k.until = time.Now()
+		if due := k.tick(time.Now(), time.Minute); due != renew {
+			t.Errorf("after the wait, %v is due", due)
+		}
+		k.attempted(time.Minute)
+	}
+	k.disconnected(interrupted)
+	k.end(refused("")) // while whatsmeow tries again
+	k.disconnected(interrupted)
+	k.connected() // of an attempt that whatsmeow had begun before
+	over()
+	k.end(refused(""))
+	over()
+	k.end(refused(""))
+	k.end(refused("")) // told twice
+	over()
+	k.disconnected(interrupted)
+	k.disconnected(unreachable)
+	k.end(refused(" way"))
+	over()
+	k.connected()
+	if want := []string{
+		"down: " + interrupted, "down: No. Later.", "down: No. Much later.",
+		"down: " + interrupted, "down: No way. Much later.", "up",
+	}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
+// The first wait is short, and they grow; a connection that has stood for longer than the
+// next is the beginning of another story.
+func TestWaitsGrow(t *testing.T) {
+	var told []string
+	var fail error
+	k := tellingLink(t, &told, &fail)
+	e := ending{kind: "replaced", what: "Somebody else.", wait: func(n int) time.Duration {
+		return []time.Duration{15 * time.Minute, time.Hour}[min(n, 1)]
+	}}
+	var waits []time.Duration
+	for _, stood := range []time.Duration{0, time.Minute, 59 * time.Minute, 61 * time.Minute, 0} {
+		k.until = time.Time{}
+		if stood > 0 {
+			k.connected()
+			k.upSince = k.upSince.Add(-stood)
+		}
+		k.end(e)
+		waits = append(waits, k.until.Sub(k.since).Truncate(15*time.Minute))
+	}
+	const quarter, hour = 15 * time.Minute, time.Hour
+	if want := []time.Duration{quarter, hour, hour, quarter, hour}; !slices.Equal(waits, want) {
+		t.Errorf("waits %v, want %v", waits, want)
+	}
+}
+
+// However long an outage is, an attempt is never more than five minutes after another.
+func TestPausesAreBounded(t *testing.T) {
+	k := &link{state: down}
+	longest := time.Duration(0)
+	for range 200 {
+		k.attempted(time.Minute)
+		if k.pause < time.Minute || k.pause > 5*time.Minute {
+			t.Fatalf("a pause of %v", k.pause)
+		}
+		longest = max(longest, k.pause)
+	}
+	if longest < 4*time.Minute {
+		t.Errorf("the pauses do not grow: %v at most", longest)
 	}
 }
 
@@ -133,8 +247,13 @@ func TestTickIsPatient(t *testing.T) {
 		link *link
 		due  task
 	}{
-		{"connected just now", &link{state: up, since: now}, nothing},
-		{"connected", &link{state: up}, verify},
+		{"connected just now", &link{state: up, since: now, said: now}, nothing},
+		{"connected", &link{state: up, said: now}, verify},
+		{"connected, and hearing nothing", &link{state: up, said: now.Add(-13 * time.Hour)}, reset},
+		{"refused just now", &link{state: down, since: now, until: now.Add(time.Minute)}, nothing},
+		{"refused", &link{state: down, until: now.Add(time.Minute)}, verify},
+		{"the wait is over", &link{state: down, since: now, until: now}, renew},
+		{"outdated, and the wait is over", &link{state: down, since: now, until: now, last: ending{act: updateFirst}}, upgrade},
 		{"lost", &link{state: lost}, nothing},
 		{"down just now", &link{state: down, since: now}, nothing},
 		{"down", &link{state: down, since: now.Add(-30 * time.Second)}, verify},
@@ -146,25 +265,6 @@ func TestTickIsPatient(t *testing.T) {
 		}
 		if tt.link.beat != now {
 			t.Errorf("%s: the loop did not move", tt.name)
-		}
-	}
-}
-
-func TestLossCausesAreSentences(t *testing.T) {
-	for _, evt := range []any{
-		&events.LoggedOut{}, &events.LoggedOut{Reason: events.ConnectFailureMainDeviceGone},
-		&events.LoggedOut{Reason: events.ConnectFailureUnknownLogout}, &events.TemporaryBan{},
-		&events.TemporaryBan{Expire: time.Hour}, &events.ClientOutdated{}, &events.StreamReplaced{},
-		&events.ConnectFailure{Reason: 418, Message: "447700900101"}, &events.CATRefreshError{Error: errDisk},
-	} {
-		cause := lossCause(evt)
-		if len(cause) < 20 || !strings.HasSuffix(cause, ".") || strings.Contains(cause, "4477") || strings.Contains(cause, "disk") {
-			t.Errorf("%T: %q", evt, cause)
-		}
-	}
-	for _, evt := range []any{&events.Disconnected{}, &events.StreamError{}, &events.Connected{}} {
-		if cause := lossCause(evt); cause != "" {
-			t.Errorf("%T: %q", evt, cause)
 		}
 	}
 }

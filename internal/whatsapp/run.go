@@ -29,7 +29,8 @@ const (
 
 // Run connects and captures until ctx is done, and then returns nil. A lost
 // link is told to the hooks and does not end it. A connection that breaks is
-// renewed, at the latest a minute after the last attempt.
+// renewed, at the latest five minutes after the last attempt; one that WhatsApp
+// refuses, when that may have changed (see endingOf).
 func (s *Session) Run(ctx context.Context, h Hooks) error {
 	if !s.Linked() {
 		return ErrNotLinked
@@ -88,7 +89,7 @@ func (s *Session) listen(ctx context.Context, h Hooks) *listener {
 		l.t.groups[g] = true
 	}
 	l.base, l.abort = context.WithCancel(context.WithoutCancel(ctx))
-	l.link = link{hooks: h, log: l.log, base: func() context.Context { return l.base }}
+	l.link = link{hooks: h, log: l.log, base: func() context.Context { return l.base }, now: s.options.Now, hurry: s.hurry}
 	l.client.InitialAutoReconnect = true
 	l.client.AddEventHandlerWithSuccessStatus(l.handle)
 	return l
@@ -138,11 +139,18 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 				background.Go(l.guarded(func() { l.verify(connection) }))
 			case renew:
 				background.Go(l.guarded(func() { l.reconnect(connection) }))
+			case upgrade:
+				background.Go(l.guarded(func() { l.update(connection) }))
+			case reset:
+				background.Go(l.guarded(func() { l.renew(silence) }))
 			}
 		case <-l.pausing:
 			act := l.client.Disconnect
 			if !l.paused.Load() {
 				act = func() { l.reconnect(connection) }
+				if l.link.waiting() {
+					continue
+				}
 			}
 			background.Go(l.guarded(act))
 		case <-l.again:
@@ -153,7 +161,7 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 			if redeliver = nil; l.paused.Load() {
 				continue
 			}
-			background.Go(l.guarded(l.client.ResetConnection))
+			background.Go(l.guarded(func() { l.renew(redelivery) }))
 		case <-l.lists.nudge:
 			askAt = l.lists.wait()
 		case <-askAt:
@@ -207,15 +215,21 @@ func (b *backoff) next(now time.Time) time.Duration {
 // connect begins the first connection. Where the network is down whatsmeow goes
 // on trying.
 func (l *listener) connect(ctx context.Context) {
-	defer l.link.attempted()
+	defer l.link.attempted(l.session.patience)
 	err := l.client.ConnectContext(ctx)
 	switch {
 	case err == nil, errors.Is(err, whatsmeow.ErrAlreadyConnected), ctx.Err() != nil:
 	case errors.Is(err, store.ErrDeviceDeleted): // and told, as the loss of the link
 	default:
 		l.log.Warn("connection to WhatsApp failed", "err", plain(err))
-		l.link.disconnected("WhatsApp could not be reached.")
+		l.link.disconnected(unreachable)
 	}
+}
+
+// renew breaks a connection that stands, and has whatsmeow make another.
+func (l *listener) renew(why string) {
+	l.link.breaking(why)
+	l.client.ResetConnection()
 }
 
 // reconnect puts an end to whatsmeow's own attempts and begins anew, unless a
@@ -232,11 +246,17 @@ func (l *listener) reconnect(ctx context.Context) {
 // verify corrects the state of the link where whatsmeow's events misled. Each
 // comes from a goroutine of its own: when a connection breaks and the next one
 // stands at once, the end of the old may be told after the beginning of the new;
-// and a connection that breaks during login is told as begun, after its end.
+// and a connection that breaks during login is told as begun, after its end. Where
+// there is to be no connection for a while, whatsmeow may have made one all the same.
 func (l *listener) verify(ctx context.Context) {
 	defer l.link.finished()
+	l.link.retell()
 	connected := l.client.IsConnected() // waits for a dial under way
 	switch {
+	case l.link.waiting():
+		if connected {
+			l.client.Disconnect()
+		}
 	case l.link.isUp() && !connected:
 		l.link.disconnected(interrupted)
 	case !l.link.isUp() && connected && l.client.IsLoggedIn():
@@ -274,6 +294,14 @@ func (s *Session) Participants(ctx context.Context, group string) ([]record.Part
 	}
 	g, err := l.askGroup(ctx, group)
 	return g.who, err
+}
+
+// State returns how the link is. Without Run there is none, and no more is known.
+func (s *Session) State() State {
+	if l := s.listener.Load(); l != nil {
+		return l.link.present()
+	}
+	return State{}
 }
 
 // Alive returns an error if events are stuck, or if the session neither hears

@@ -167,7 +167,7 @@ func TestFaultOfOurDatabaseIsNotAcknowledged(t *testing.T) {
 				texts = append(texts, text)
 			}
 			m.await("a second connection", func() bool {
-				return slices.Contains(m.state, "disconnected: The connection to WhatsApp was interrupted.")
+				return slices.Contains(m.state, "disconnected: "+redelivery)
 			})
 			if n := w.server.Unsettled(); n != 3 {
 				t.Errorf("%d are not settled; none could be written", n)

@@ -70,11 +70,13 @@ type Hooks struct {
 	// phone does not say it again.
 	History func(ctx context.Context, n HistoryNotice) error
 
-	// The state of the link; called when it changes. Causes are sentences for
-	// the clerk or the sysadmin and identify nobody. After LinkLost nothing
-	// more comes until this machine is linked again.
+	// The state of the link; called when it changes, and again if it fails. Causes
+	// are sentences for the clerk or the sysadmin and identify nobody. Disconnected
+	// is called with the time, by Options.Now, at which WhatsApp was last known to
+	// be there; and once more when the cause is another, since when it is. After
+	// LinkLost nothing more comes until this machine is linked again.
 	Connected    func(ctx context.Context) error
-	Disconnected func(ctx context.Context, cause string) error
+	Disconnected func(ctx context.Context, since time.Time, cause string) error
 	LinkLost     func(ctx context.Context, cause string) error
 }
 
@@ -97,8 +99,8 @@ type Options struct {
 	// devices; empty means "Council record".
 	DeviceName string
 
-	// HTTP reaches WhatsApp. Nil means whatsmeow's own transport, which
-	// honours HTTPS_PROXY and SSL_CERT_FILE (DESIGN.md, The stand-in).
+	// HTTP reaches WhatsApp. Nil means one that honours HTTPS_PROXY and
+	// SSL_CERT_FILE (DESIGN.md, The stand-in).
 	HTTP *http.Client
 	Log  *slog.Logger
 	// Now dates the lists of participants that we ask for; nil: time.Now.
@@ -119,6 +121,7 @@ type Session struct {
 	// patience is how long the link may be down before we reconnect ourselves:
 	// whatsmeow waits two seconds longer after each attempt, without end.
 	patience time.Duration
+	hurry    time.Duration // what waits after an end of the connection are divided by, in tests
 	stall    time.Duration // how long a download may go without a byte
 	askAgain time.Duration // when a list of participants is asked for again, if WhatsApp did not answer
 }
@@ -136,6 +139,9 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.HTTP == nil {
+		o.HTTP = newHTTP()
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -144,7 +150,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, db: db, patience: time.Minute, stall: stallLimit, askAgain: 5 * time.Minute}
+	s := &Session{options: o, db: db, patience: time.Minute, hurry: 1, stall: stallLimit, askAgain: 5 * time.Minute}
 	if err := s.load(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open session: %w", err)
@@ -204,12 +210,20 @@ func (s *Session) client(dropped func()) (c *whatsmeow.Client, quiet *atomic.Boo
 	c.DisableManualHistorySyncReceipt = true
 	c.EmitAppStateEventsOnFullSync = false
 	c.UseRetryMessageStore = false
-	if h := s.options.HTTP; h != nil {
-		c.SetPreLoginHTTPClient(h)
-		c.SetWebsocketHTTPClient(h)
-		c.SetMediaHTTPClient(h)
-	}
+	// whatsmeow calls it unasked when WhatsApp wants a token, and panics where there is none.
+	c.RefreshCAT = func(context.Context) error { return errors.New("there are no such tokens") }
+	c.SetPreLoginHTTPClient(s.options.HTTP)
+	c.SetWebsocketHTTPClient(s.options.HTTP)
+	c.SetMediaHTTPClient(s.options.HTTP)
 	return c, quiet
+}
+
+// newHTTP returns what reaches WhatsApp, by way of the proxy that the environment names. A
+// server that takes the connection and never answers would have whatsmeow wait for ever.
+func newHTTP() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = queryTimeout
+	return &http.Client{Transport: t}
 }
 
 // Unfinished counts the messages, of any chat, that were decrypted and neither

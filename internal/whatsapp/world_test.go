@@ -45,6 +45,13 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
+	return newWorldAlone(t)
+}
+
+// newWorldAlone is for a test that changes what is one for the process, and has to run
+// while no other does.
+func newWorldAlone(t *testing.T) *world {
+	t.Helper()
 	server, err := standin.Start(standin.Options{Seed: seed})
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +211,7 @@ type memory struct {
 	skipped  int
 	failed   int
 	state    []string
+	since    []time.Time // of each disconnection
 
 	// refuse, if set, is asked before a record that is no list of those
 	// present is captured.
@@ -287,10 +295,13 @@ func (m *memory) hooks() Hooks {
 			m.change(func() { m.outside = append(m.outside, outside{group, since, cause}) })
 			return ctx.Err()
 		},
-		Refused:      func() {},
-		Connected:    func(context.Context) error { return state("connected") },
-		Disconnected: func(_ context.Context, cause string) error { return state("disconnected: " + cause) },
-		LinkLost:     func(_ context.Context, cause string) error { return state("lost: " + cause) },
+		Refused:   func() {},
+		Connected: func(context.Context) error { return state("connected") },
+		Disconnected: func(_ context.Context, since time.Time, cause string) error {
+			m.change(func() { m.since = append(m.since, since) })
+			return state("disconnected: " + cause)
+		},
+		LinkLost: func(_ context.Context, cause string) error { return state("lost: " + cause) },
 	}
 }
 
