@@ -26,16 +26,12 @@ const mostAsked = 30
 // something no more has been said in error before.
 func (v *Vault) gone(f *fetch, log *slog.Logger) error {
 	now := v.Now()
-	waited := f.Asked == 0
-	if f.Asked > 0 {
-		until := f.AskedAt.Add(askAgain[min(f.Asked, len(askAgain))-1])
-		waited = !now.Before(until) || now.Before(f.AskedAt) // the clock was ahead then
-		if !waited {
-			next := until
-			if longest := now.Add(backoff[len(backoff)-1]); next.After(longest) {
-				next = longest
-			}
-			return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error { return putOff(tx, f, next) })
+	if f.Asked > 0 && !now.Before(f.AskedAt) { // else the clock was ahead then
+		wait := f.AskedAt.Add(askAgain[min(f.Asked, len(askAgain))-1]).Sub(now)
+		if wait > 0 {
+			return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error {
+				return putOff(tx, f, now.Add(min(wait, backoff[len(backoff)-1])))
+			})
 		}
 	}
 	switch {
