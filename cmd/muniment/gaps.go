@@ -63,7 +63,7 @@ London's; what does not apply or is not known is null.
                      from_phone (of those), before_record, quoted, missing, undated
                      (of the missing: perhaps not of this period)
   abandoned          how often messages had arrived that were not recorded
-  announced          how often WhatsApp announced messages that it did not deliver
+  announced          how often WhatsApp announced messages that did not come
   supplied, imported, destroyed
                      records of the period that the council's own phone supplied later;
                      that are from a phone's export; that are destroyed

@@ -186,9 +186,9 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 		return err
 	}
 	times := make(map[GapKind][]Gap)
-	for _, g := range slices.Backward(unlinked(slices.Clone(all), s.At)) { // the oldest first
-		from, to := g.extent(s.At, naming[g.NamedBy])
-		if g.Opened.After(s.At) || !from.Before(s.end()) || to.Before(s.start()) {
+	for _, g := range slices.Backward(Distinct(all, s.At)) { // the oldest first
+		from, to := g.Extent(s.At, naming[g.NamedBy])
+		if !from.Before(s.end()) || to.Before(s.start()) {
 			continue
 		}
 		s.Gaps = append(s.Gaps, g)
@@ -212,13 +212,15 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 	return nil
 }
 
-// unlinked returns the gaps without those times without a connection that went over into
-// one without a link: what WhatsApp had kept meanwhile went with the link.
-func unlinked(gaps []Gap, at time.Time) []Gap {
-	return slices.DeleteFunc(gaps, func(g Gap) bool {
-		_, to := g.extent(at, time.Time{})
+// Distinct returns the gaps of up to that moment without those times without a connection
+// that went over into one without a link: what WhatsApp had kept meanwhile went with the
+// link, and the gap of that begins as early.
+func Distinct(gaps []Gap, at time.Time) []Gap {
+	gaps = slices.DeleteFunc(slices.Clone(gaps), func(g Gap) bool { return g.Opened.After(at) })
+	return slices.DeleteFunc(slices.Clone(gaps), func(g Gap) bool {
+		_, to := g.Extent(at, time.Time{})
 		return g.Kind == NotConnected && slices.ContainsFunc(gaps, func(l Gap) bool {
-			_, until := l.extent(at, time.Time{})
+			_, until := l.Extent(at, time.Time{})
 			return l.Kind == NotLinked && !l.Opened.After(g.Opened) && !until.Before(to)
 		})
 	})
@@ -261,10 +263,10 @@ func (s *Statement) readQuoted(tx *sqlite.Tx, gaps []Gap) error {
 	return nil
 }
 
-// extent returns from when to when that lasts, or may have been, which g is about. Of a
+// Extent returns from when to when that lasts, or may have been, which g is about. Of a
 // message that others name, it is perhaps known only that it was sent before that; named
 // is when. What arrived and was not recorded was found within a day.
-func (g Gap) extent(at, named time.Time) (from, to time.Time) {
+func (g Gap) Extent(at, named time.Time) (from, to time.Time) {
 	switch {
 	case g.Kind == Abandoned:
 		return g.Opened.AddDate(0, 0, -1), g.Opened
@@ -296,10 +298,10 @@ func (g Gap) Covers(sent time.Time) bool {
 	case g.Kind == ListBroken, g.Kind == NotDelivered, g.Kind == NotReceived && g.Sent.IsZero():
 		return false
 	case g.Kind == NotDecrypted, g.Kind == NotReceived:
-		at, _ := g.extent(g.Opened, time.Time{})
+		at, _ := g.Extent(g.Opened, time.Time{})
 		return sent.Sub(at).Abs() < wrong
 	case g.Kind == Abandoned:
-		from, to := g.extent(g.Opened, time.Time{})
+		from, to := g.Extent(g.Opened, time.Time{})
 		return !sent.Before(from.Add(-wrong)) && sent.Before(to.Add(wrong))
 	}
 	return !sent.Before(g.Opened.Truncate(time.Minute)) && (g.Closed.IsZero() || sent.Before(g.Closed))
@@ -347,7 +349,7 @@ type span struct{ from, to time.Time }
 func (s *Statement) spans(gaps []Gap) (all []span) {
 	gaps = slices.SortedStableFunc(slices.Values(gaps), func(a, b Gap) int { return a.Opened.Compare(b.Opened) })
 	for _, g := range gaps {
-		from, to := g.extent(s.At, time.Time{})
+		from, to := g.Extent(s.At, time.Time{})
 		if last := len(all) - 1; last >= 0 && !from.After(all[last].to) {
 			if to.After(all[last].to) {
 				all[last].to = to

@@ -110,7 +110,7 @@ func (w *Writer) conversation(r reading) document {
 	d := document{Title: "A WhatsApp conversation marked for council email"}
 	d.Subject = fmt.Sprintf("WhatsApp conversation %d of %s%s%s", r.ID, r.messages[0].SentOn.Long(), w.in(r.group()), r.markers())
 	d.add(w.opening(r)...)
-	d.add(r.missing()...)
+	d.add(r.missing(saying.Teller{Names: r.names, Groups: w.names()})...)
 	d.section("The messages", r.days()...)
 	d.section("How these messages were chosen", r.choice()...)
 	for _, m := range r.messages {

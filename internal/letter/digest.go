@@ -109,7 +109,7 @@ func (w *Writer) digest(tx *sqlite.Tx, h Header, g Digest) (document, error) {
 		{"Councillors not in the group, and what they receive instead", r.absent(), r.allPresent()},
 		{"On hold: must not be destroyed", list(atMost(r.held())), "None."},
 		{"Due to be destroyed", r.due(), "None."},
-		{"Gaps in the record", r.missing(), "None known."},
+		{"Gaps in the record", r.missing(), ""},
 	} {
 		if len(s.blocks) == 0 {
 			s.blocks = []block{paragraph("%s", s.none)}
@@ -148,7 +148,8 @@ type weekly struct {
 	files         map[record.Seq]vault.Media
 	lost          []archive.Record // whose files were given up in the week
 	fileCount     vault.Count
-	gaps          []archive.Gap // those of the week, and what is open still; the oldest first
+	statement     archive.Statement // of the week
+	gaps          []archive.Gap     // those of the week, and what is open still; the oldest first
 	holds         []archive.Hold
 	heldNames     map[int64]string // whom a hold is about, by its number
 	lists         []openList
@@ -317,18 +318,24 @@ func (r *weekly) readFiles(tx *sqlite.Tx) (err error) {
 
 // readGaps reads the gaps of the week, and those that are open.
 func (r *weekly) readGaps(tx *sqlite.Tx) error {
+	var err error
+	if r.statement, err = archive.StatementOn(tx, r.groups, r.Week.Monday(), r.Week.Sunday(), r.date, r.date); err != nil {
+		return err
+	}
 	gaps, err := archive.Gaps(tx)
 	if err != nil {
 		return err
 	}
 	for _, g := range gaps {
 		if !r.known(g.Closed) {
-			g.Closed = time.Time{}
+			g.Closed, g.Ending = time.Time{}, ""
 		}
 		from, to := g.Opened, g.Closed
 		switch {
 		case g.Kind == archive.Abandoned: // it is noted when what arrived then is given up
 			from = g.Opened.Add(r.AbandonedAfter)
+			to = from
+		case g.Kind == archive.NotDelivered:
 			to = from
 		case to.IsZero(): // so it is now
 			from, to = r.Week.Start(), r.date
@@ -479,7 +486,11 @@ func (r *weekly) when(t time.Time) string {
 // tell tells what a record says. The messages that edits and deletions change the
 // digest knows.
 func (r *weekly) tell(m archive.Record) saying.Saying {
-	return saying.Teller{Names: r.names, Most: mostNames}.Of(m, r.originals[m.Amends])
+	return r.teller().Of(m, r.originals[m.Amends])
+}
+
+func (r *weekly) teller() saying.Teller {
+	return saying.Teller{Names: r.names, Groups: r.w.names(), Most: mostNames}
 }
 
 // words returns as much of what m, or one version of it, says as the digest may repeat.

@@ -59,8 +59,8 @@ func (r *weekly) linkMatters() (all []fact) {
 	}
 	fresh := 0
 	for _, g := range r.gaps {
-		unread := g.Kind == archive.NotDecrypted && g.Closed.IsZero() && r.inWeek(g.Opened)
-		if unread || g.Kind == archive.Abandoned {
+		message := g.Kind == archive.NotDecrypted || g.Kind == archive.NotReceived || g.Kind == archive.NotDelivered
+		if message && g.Closed.IsZero() && r.inWeek(g.Opened) || g.Kind == archive.Abandoned {
 			fresh++
 		}
 	}
@@ -446,7 +446,7 @@ func (r *weekly) movesInAll() string {
 }
 
 func (r *weekly) missingInAll() string {
-	if len(r.missing()) == 0 {
+	if r.teller().NothingMissing(r.statement) && !slices.ContainsFunc(r.gaps, func(g archive.Gap) bool { return saying.LostGap(g) || g.Kind == archive.ListBroken }) {
 		return "none known"
 	}
 	return "see “Gaps in the record”"

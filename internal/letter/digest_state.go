@@ -110,68 +110,81 @@ func (r *weekly) groupsOf(l openList) string {
 // brief is how long an interruption may be to be counted and not told.
 const brief = 10 * time.Minute
 
-// notInGroup tells of a time when the council's account was not in a group.
-func (r *weekly) notInGroup(g archive.Gap) string {
-	if g.Closed.IsZero() {
-		return fmt.Sprintf("The council’s account has not been in the group %s since %s. Messages sent since then are missing from this record.",
-			r.w.group(g.Group), saying.Moment(g.Opened))
-	}
-	return fmt.Sprintf("The council’s account was not in the group %s from %s to %s. Messages sent then are missing from this record.",
-		r.w.group(g.Group), saying.Moment(g.Opened), saying.Moment(g.Closed))
-}
-
-// missing tells what is known to be missing, or may be.
-func (r *weekly) missing() (bs []block) {
+// missing tells what is known to be missing, or may be: what the week comes to, each gap
+// that leaves something missing, and when else there was no connection. What was missing
+// before the week and is still is told with it.
+func (r *weekly) missing() []block {
 	var lost, later []string
 	var older []archive.Gap
 	short := 0
-	for _, g := range r.gaps {
-		ongoing := g.Closed.IsZero()
+	for _, g := range archive.Distinct(r.gaps, r.date) {
+		message := g.Kind == archive.NotDecrypted || g.Kind == archive.NotReceived
 		switch {
-		case g.Kind == archive.Abandoned:
-			lost = append(lost, fmt.Sprintf("Messages that arrived between %s and %s were not recorded. They are missing from this record.",
-				saying.Moment(g.Opened.AddDate(0, 0, -1)), saying.Moment(g.Opened)))
-		case g.Kind == archive.NotDecrypted && !ongoing: // it came after all
-		case g.Kind == archive.NotDecrypted && g.Opened.Before(r.Week.Start()):
+		case message && g.Closed.IsZero() && g.Opened.Before(r.Week.Start()):
 			older = append(older, g)
-		case g.Kind == archive.NotDecrypted:
-			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read. It is missing from this record.", saying.Moment(g.Opened), r.in(g.Group)))
-		case g.Kind == archive.NotInGroup:
-			lost = append(lost, r.notInGroup(g))
-		case g.Kind == archive.ListBroken && ongoing:
-			lost = append(lost, fmt.Sprintf("WhatsApp has not told who is in the group %s since %s. It is being asked.", r.w.group(g.Group), saying.Moment(g.Opened)))
-		case g.Kind == archive.ListBroken:
-			lost = append(lost, fmt.Sprintf("Between %s and %s who is in the group %s changed, and WhatsApp did not tell how. Since then the list is right.",
-				saying.Moment(g.Opened), saying.Moment(g.Closed), r.w.group(g.Group)))
-		case ongoing:
-			lost = append(lost, fmt.Sprintf("The system has not been connected since %s. Messages sent since then may be missing from this record.", saying.Moment(g.Opened)))
-		case g.Kind == archive.NotLinked:
-			lost = append(lost, fmt.Sprintf("The system was not connected from %s to %s. Messages sent then may be missing from this record.",
-				saying.Moment(g.Opened), saying.Moment(g.Closed)))
+		case saying.LostGap(g) || g.Kind == archive.ListBroken:
+			lost = append(lost, r.teller().Gap(g).Text())
+		case message: // it came after all
 		case g.Closed.Sub(g.Opened) < brief:
 			short++
 		default:
 			later = append(later, r.when(g.Opened)+" to "+r.when(g.Closed))
 		}
 	}
-	for _, s := range shares(r.groups, older, func(g archive.Gap) string { return g.Group }) {
-		switch n := len(s.all); n {
-		case 1:
-			lost = append(lost, fmt.Sprintf("A message that arrived on %s%s could not be read, and is still missing.", saying.Moment(s.all[0].Opened), r.in(s.group)))
-		default:
-			lost = append(lost, fmt.Sprintf("%s that arrived before this week%s could not be read, the last on %s. They are still missing.",
-				saying.Count(n, "message"), r.in(s.group), saying.Moment(s.all[n-1].Opened)))
+	lost = append(lost, r.older(older)...)
+	bs := append([]block{paragraph("%s", r.verdict())}, list(atMost(lost))...)
+	if s := r.statement; s.Unread.Number+s.Unseen.Number > s.Unread.Missing+s.Unseen.Missing {
+		for _, told := range r.teller().Messages(s) {
+			bs = append(bs, paragraph("%s", told))
 		}
 	}
-	bs = list(atMost(lost))
 	if short > 0 {
 		later = append(later, saying.Count(short, "interruption")+" of less than 10 minutes")
 	}
 	if len(later) > 0 {
-		bs = append(bs, paragraph("The system was also not connected at the times below. WhatsApp keeps what is sent meanwhile, and it was received "+
-			"afterwards, as far as WhatsApp kept it:"), block{List: atMost(later)})
+		bs = append(bs, paragraph("At the times below this system was not connected to WhatsApp, which kept what was sent, and handed it over afterwards:"),
+			block{List: atMost(later)})
 	}
-	return bs
+	return append(bs, r.accounts()...)
+}
+
+// verdict says what is known of the week.
+func (r *weekly) verdict() string { return r.teller().Verdict(r.statement) }
+
+// older tells of messages that were found to be missing before the week, and are still.
+func (r *weekly) older(gaps []archive.Gap) (all []string) {
+	for _, s := range shares(r.groups, gaps, func(g archive.Gap) string { return g.Group }) {
+		switch n := len(s.all); n {
+		case 1:
+			all = append(all, r.teller().Gap(s.all[0]).Text())
+		default:
+			all = append(all, fmt.Sprintf("%s from before this week%s are still missing, the last of them noticed on %s.",
+				saying.Count(n, "message"), r.in(s.group), saying.Moment(s.all[n-1].Opened)))
+		}
+	}
+	return all
+}
+
+// accounts shows what was received on each day of the week, and what became of it
+// (DESIGN.md, invariant 7).
+func (r *weekly) accounts() []block {
+	var days []fact
+	told := false
+	for _, d := range r.statement.Days {
+		told = told || d.Started.IsZero() || d.Received != 0
+		text := saying.Sums(d)
+		switch {
+		case d.Started.IsZero():
+			text = saying.NoAccount + "."
+		case d.Received == 0 && d.Unaccounted() == 0:
+			text = "nothing."
+		}
+		days = append(days, fact{d.Day.Start().In(retention.London).Format("Mon 2 Jan"), text})
+	}
+	if !told {
+		return nil
+	}
+	return []block{paragraph("What was received on each day, and what became of it:"), {Facts: days}}
 }
 
 // housekeeping says how record and program fare, and ends with the checkpoint.
@@ -254,23 +267,11 @@ func (r *weekly) filesInAll() string {
 
 // received shows that what came is accounted for (DESIGN.md, invariant 7).
 func (r *weekly) received() string {
-	if len(r.intakes) == 0 {
+	all := archive.Sum(r.statement.Days)
+	if all.Received == 0 && all.Unaccounted() == 0 {
 		return "nothing this week"
 	}
-	var all archive.Intake
-	for _, i := range r.intakes {
-		all.Received += i.Received
-		all.Captured += i.Captured
-		all.Duplicate += i.Duplicate
-		all.OutOfScope += i.OutOfScope
-		all.Failed += i.Failed
-	}
-	s := fmt.Sprintf("%s since %s: %s recorded, %s received again, %s not of the group, %s failed", saying.Number(all.Received),
-		saying.Day(r.intakes[len(r.intakes)-1].Started), saying.Number(all.Captured), saying.Number(all.Duplicate), saying.Number(all.OutOfScope), saying.Number(all.Failed))
-	if n := all.Unaccounted(); n != 0 {
-		s += fmt.Sprintf("; not accounted for: %s", saying.Number(n))
-	}
-	return s
+	return saying.Sums(all)
 }
 
 // imported tells of the imports of the week: what they brought was not received.

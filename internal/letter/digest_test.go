@@ -152,7 +152,22 @@ func newDigested(t *testing.T) digested {
 		Checkpoint: "muniment\n1204\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
 			"— muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",
 	}
+	d.alive()
 	return d
+}
+
+// alive notes that the daemon ran all the time in autumn.
+func (c *council) alive() {
+	c.t.Helper()
+	c.write(func(tx *sqlite.Tx) error {
+		const run = 1000
+		for day := retention.Date("2026-10-01"); day <= "2026-11-23"; day = day.AddDays(1) {
+			if err := archive.Alive(tx, day.Start().Add(6*time.Hour), run); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // sent returns the digest as it is sent on the Monday.
@@ -297,8 +312,13 @@ func (c *council) gaps(t *testing.T) {
 				return err
 			}
 		}
-		for _, m := range []struct{ id, when string }{{"LOST1", "2026-09-01 10:00"}, {"LOST2", "2026-11-18 07:30"}} {
+		for _, m := range []struct{ id, when string }{{"LOST1", "2026-09-01 10:00"}, {"LOST2", "2026-11-18 07:30"}, {"LATE1", "2026-11-18 07:31"}, {"EARLY1", "2026-11-18 07:32"}} {
 			if err := c.a.MissMessage(tx, at(m.when), archive.Missed{Group: cranford, Ref: record.Ref{ID: m.id, Sender: bo.Address}, Cause: "no key"}); err != nil {
+				return err
+			}
+		}
+		for id, how := range map[string]archive.Ending{"LATE1": archive.FromPhone, "EARLY1": archive.Earlier} {
+			if err := c.a.EndGap(tx, at("2026-11-18 08:00"), cranford, record.Ref{ID: id, Sender: bo.Address}, how); err != nil {
 				return err
 			}
 		}

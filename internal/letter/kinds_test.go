@@ -191,6 +191,7 @@ func TestAPollOfManyVotes(t *testing.T) {
 // contents.
 func TestDigestOfEveryKind(t *testing.T) {
 	f := allKinds(t)
+	f.alive()
 	f.to(ann, at("2026-11-18 09:00"), f.poll, record.Edit, record.Poll, "", record.Details{Poll: &record.Ballot{
 		Question: "When do we put up the tents?", Options: []string{"Thursday", "Saturday"}, Choose: 1}})
 	f.to(jo, at("2026-11-18 09:01"), f.event, record.Deletion, record.ByAuthor, "", record.Details{})

@@ -100,6 +100,15 @@ func (w *Writer) write(h Header, d document) ([]byte, error) {
 const demonstration = "This email was made by a demonstration of the program. " +
 	"The council, the people, the messages and the dates in it are invented."
 
+// names returns what the groups are called, by JID.
+func (w *Writer) names() map[string]string {
+	names := make(map[string]string, len(w.Groups))
+	for jid, g := range w.Groups {
+		names[jid] = g.Name
+	}
+	return names
+}
+
 // group returns what a group is called in letters: never by its JID, and not by
 // the name that it has in WhatsApp, which anybody in it can change.
 func (w *Writer) group(jid string) string {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"muniment/internal/forward"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -56,7 +58,7 @@ func TestConversationContinued(t *testing.T) {
 func TestGaps(t *testing.T) {
 	first, last := at("2027-01-04 10:00"), at("2027-01-04 10:10")
 	date := at("2027-01-04 12:00")
-	const connection = "The system was not connected from Monday 4 January 2027 at %s to Monday 4 January 2027 at %s. Messages sent then may be missing from this record."
+	const missing = "From Monday 4 January 2027 at %s to %s this system was not linked to WhatsApp. What was sent then is missing."
 	gap := func(kind archive.GapKind, opened, closed string) archive.Gap {
 		g := archive.Gap{Kind: kind, Opened: at("2027-01-04 " + opened)}
 		if kind == archive.NotDecrypted {
@@ -69,6 +71,11 @@ func TestGaps(t *testing.T) {
 	}
 	other := gap(archive.NotDecrypted, "10:05", "")
 	other.Group = "another@g.us"
+	asked := gap(archive.NotDecrypted, "10:05", "")
+	asked.Sent, asked.Asked, asked.Asking = at("2027-01-04 10:04"), 2, true
+	quoted := archive.Gap{Kind: archive.NotReceived, Group: cranford, Opened: at("2027-01-04 10:30"), Closed: at("2027-01-04 11:00"), Ending: archive.Quoted, NamedBy: 7}
+	elsewhere := archive.Gap{Kind: archive.NotReceived, Group: cranford, Opened: at("2027-01-04 10:05"), NamedBy: 8}
+	const unread = "A message that arrived on Monday 4 January 2027 at %s could not be read. It is missing. The council’s own phone is not asked for it."
 	for _, tt := range []struct {
 		name string
 		gaps []archive.Gap
@@ -76,27 +83,41 @@ func TestGaps(t *testing.T) {
 	}{
 		{"nothing", nil, nil},
 		{"not connected, and caught up", []archive.Gap{gap(archive.NotConnected, "10:02", "10:05")}, nil},
-		{"not connected even now", []archive.Gap{gap(archive.NotConnected, "10:20", "")}, []string{fmt.Sprintf(connection, "10:20", "12:00")}},
-		{"not linked then", []archive.Gap{gap(archive.NotLinked, "10:02", "10:05")}, []string{fmt.Sprintf(connection, "10:02", "10:05")}},
-		{"not linked when an answer would have come", []archive.Gap{gap(archive.NotLinked, "10:12", "11:30")}, []string{fmt.Sprintf(connection, "10:12", "11:30")}},
+		{"not connected even now", []archive.Gap{gap(archive.NotConnected, "10:20", "")}, []string{
+			"Since Monday 4 January 2027 at 10:20 this system has not been connected to WhatsApp. " +
+				"What was sent since then has not been received yet. WhatsApp keeps it, and hands it over when there is a connection again."}},
+		{"not connected when the letter was made", []archive.Gap{gap(archive.NotConnected, "10:20", "13:00")}, []string{
+			"Since Monday 4 January 2027 at 10:20 this system has not been connected to WhatsApp. " +
+				"What was sent since then has not been received yet. WhatsApp keeps it, and hands it over when there is a connection again."}},
+		{"not connected, and then not linked", []archive.Gap{gap(archive.NotLinked, "10:02", "10:05"), gap(archive.NotConnected, "10:02", "10:04")},
+			[]string{fmt.Sprintf(missing, "10:02", "10:05")}},
+		{"not linked then", []archive.Gap{gap(archive.NotLinked, "10:02", "10:05")}, []string{fmt.Sprintf(missing, "10:02", "10:05")}},
+		{"not linked when an answer would have come", []archive.Gap{gap(archive.NotLinked, "10:12", "11:30")}, []string{fmt.Sprintf(missing, "10:12", "11:30")}},
 		{"not linked at another time", []archive.Gap{gap(archive.NotLinked, "10:30", "11:30"), gap(archive.NotLinked, "08:00", "09:40")}, nil},
 		{"a message that could not be read", []archive.Gap{gap(archive.NotDecrypted, "10:05", "")},
-			[]string{"A message that arrived on Monday 4 January 2027 at 10:05 could not be read. It is missing from this record."}},
+			[]string{fmt.Sprintf(unread, "10:05")}},
+		{"one that is asked for", []archive.Gap{asked}, []string{"A message, sent on Monday 4 January 2027 at 10:04, could not be read when it arrived. It is missing. " +
+			"The council’s own phone has been asked for it twice, and will be asked again."}},
+		{"one that is known from a quotation", []archive.Gap{quoted}, []string{"A message that record 7 answers or changes did not come. " +
+			"What it said is known from a quotation; the message itself is missing."}},
+		{"one that a message of another letter answers", []archive.Gap{elsewhere}, nil},
 		{"two that could not be read", []archive.Gap{gap(archive.NotDecrypted, "10:07", ""), gap(archive.NotDecrypted, "10:05", "")},
-			[]string{"2 messages that arrived between Monday 4 January 2027 at 10:05 and Monday 4 January 2027 at 10:07 could not be read. They are missing from this record."}},
+			[]string{fmt.Sprintf(unread, "10:05"), fmt.Sprintf(unread, "10:07")}},
+		{"six that could not be read", slices.Repeat([]archive.Gap{gap(archive.NotDecrypted, "10:07", "")}, 6),
+			[]string{"6 messages of this time or of this conversation are missing. The weekly email tells of them (or muniment gaps)."}},
 		{"one that came after all", []archive.Gap{gap(archive.NotDecrypted, "10:05", "10:06")}, nil},
 		{"one of another group", []archive.Gap{other}, nil},
 		{"one long before", []archive.Gap{gap(archive.NotDecrypted, "08:05", "")}, nil},
 		{"after the date of the letter", []archive.Gap{gap(archive.NotConnected, "12:01", ""), gap(archive.NotDecrypted, "12:02", "")}, nil},
 		{"messages given up", []archive.Gap{gap(archive.Abandoned, "11:00", "")},
-			[]string{"Messages that arrived between Sunday 3 January 2027 at 11:00 and Monday 4 January 2027 at 11:00 were not recorded. They are missing from this record."}},
+			[]string{"Messages that arrived between Sunday 3 January 2027 at 11:00 and Monday 4 January 2027 at 11:00 were not recorded. They are missing."}},
 		{"messages given up long ago", []archive.Gap{gap(archive.Abandoned, "09:00", "")}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := reading{Conversation: forward.Conversation{Rule: record.Rule{Pause: 15 * time.Minute}}, date: date, gaps: tt.gaps,
-				messages: []archive.Record{{Destroyed: "2026-01-01"}, {Group: cranford, Sent: first}, {Group: cranford, Sent: last}}}
+				messages: []archive.Record{{Destroyed: "2026-01-01"}, {Seq: 7, Group: cranford, Sent: first}, {Group: cranford, Sent: last}}}
 			var got []string
-			for _, b := range r.missing() {
+			for _, b := range r.missing(saying.Teller{}) {
 				got = append(got, b.Callout)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -113,7 +134,7 @@ func TestALetterTellsWhatIsMissing(t *testing.T) {
 		return archive.OpenGap(tx, n.end, n.end.Add(-2*time.Hour), archive.NotLinked, "logged out")
 	})
 	head, _, _ := strings.Cut(string(n.letter(writer(), header("conversation.1", n.end), n.settled(1))), "The messages\r\n")
-	if !strings.Contains(head, "\r\n*** The system was not connected from Sunday 25 October 2026") {
+	if !strings.Contains(head, "\r\n*** Since Sunday 25 October 2026") {
 		t.Errorf("the letter begins\n%s", head)
 	}
 }

@@ -2,56 +2,65 @@ package letter
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/record"
 	"muniment/internal/saying"
 )
 
 // missing says what is known to be missing of the conversation. It looks from its
 // first message to its last and, on either side, as far as the rule would have
-// looked for more.
-func (r reading) missing() (bs []block) {
+// looked for more. Of a message that others name it is told in the letter that holds
+// these.
+func (r reading) missing(teller saying.Teller) (bs []block) {
 	from, to := r.extent()
-	var unread []time.Time
-	for _, g := range r.gaps {
-		opened, closed := g.Opened, g.Closed
-		if closed.IsZero() || closed.After(r.date) {
-			closed = r.date // what came later is not in this letter
+	var messages []archive.Gap
+	for _, g := range archive.Distinct(r.gaps, r.date) {
+		if g.Closed.After(r.date) { // what came later is not in this letter
+			g.Closed, g.Ending = time.Time{}, ""
 		}
-		switch g.Kind {
-		case archive.NotDecrypted:
-			if g.Group == r.group() && closed.Equal(r.date) && within(opened, opened, from, to) && !opened.After(r.date) {
-				unread = append(unread, opened)
+		begins, ends := g.Extent(r.date, time.Time{})
+		switch {
+		case !saying.LostGap(g), g.Kind == archive.ListBroken, g.Group != "" && g.Group != r.group():
+		case g.Kind == archive.NotReceived && g.Sent.IsZero():
+			if r.shows(g.NamedBy) {
+				messages = append(messages, g)
 			}
-		case archive.NotConnected, archive.NotLinked:
-			// WhatsApp delivers afterwards what was sent while we were not connected.
-			lost := g.Kind == archive.NotLinked || closed.Equal(r.date)
-			if lost && opened.Before(closed) && within(opened, closed, from, to) {
-				bs = append(bs, block{Callout: fmt.Sprintf("The system was not connected from %s to %s. "+
-					"Messages sent then may be missing from this record.", saying.Moment(opened), saying.Moment(closed))})
-			}
-		case archive.NotInGroup:
-			if g.Group == r.group() && opened.Before(closed) && within(opened, closed, from, to) {
-				bs = append(bs, block{Callout: fmt.Sprintf("The council’s account was not in the group from %s to %s. "+
-					"Messages sent then are missing from this record.", saying.Moment(opened), saying.Moment(closed))})
-			}
-		case archive.Abandoned: // it is found a day late at most
-			if since := opened.AddDate(0, 0, -1); within(since, opened, from, to) {
-				bs = append(bs, block{Callout: fmt.Sprintf("Messages that arrived between %s and %s were not recorded. "+
-					"They are missing from this record.", saying.Moment(since), saying.Moment(opened))})
-			}
+		case !within(begins, ends, from, to):
+		case g.Kind == archive.NotDecrypted, g.Kind == archive.NotReceived:
+			messages = append(messages, g)
+		default:
+			bs = append(bs, block{Callout: teller.Gap(g).Text()})
 		}
 	}
-	switch n := len(unread); n { // the latest first
-	case 0:
-	case 1:
-		bs = append(bs, block{Callout: fmt.Sprintf("A message that arrived on %s could not be read. It is missing from this record.", saying.Moment(unread[0]))})
-	default:
-		bs = append(bs, block{Callout: fmt.Sprintf("%s that arrived between %s and %s could not be read. They are missing from this record.",
-			saying.Count(n, "message"), saying.Moment(unread[n-1]), saying.Moment(unread[0]))})
+	if n := len(messages); n > mostMissing {
+		return append(bs, block{Callout: fmt.Sprintf("%s of this time or of this conversation are missing. %s", saying.Count(n, "message"), seeGaps)})
+	}
+	for _, g := range slices.Backward(messages) { // the oldest first
+		bs = append(bs, block{Callout: teller.Gap(g).Text()})
 	}
 	return bs
+}
+
+// mostMissing is of how many missing messages a letter tells one by one.
+const mostMissing = 5
+
+const seeGaps = "The weekly email tells of them (or muniment gaps)."
+
+// shows reports whether a record is in the letter.
+func (r reading) shows(seq record.Seq) bool {
+	if seq == 0 {
+		return false
+	}
+	is := func(m archive.Record) bool { return m.Seq == seq }
+	for _, all := range r.followers {
+		if slices.ContainsFunc(all, is) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.messages, is)
 }
 
 // extent returns from when to when messages of the conversation may have been sent.

@@ -193,31 +193,25 @@ func entered(s string) string {
 
 func enteredName(s string) string { return saying.Called(entered(s)) }
 
-// why are the gaps in which it is not known who came and went.
-var why = map[archive.GapKind]string{
-	archive.NotLinked:    "this system was not linked to WhatsApp",
-	archive.NotConnected: "this system was not connected to WhatsApp",
-	archive.ListBroken:   "WhatsApp had not told of every change of who is in the group",
-	archive.NotInGroup:   "the council’s own account was not in the group",
-}
-
 // readGaps finds out why the list may be incomplete, and what changes may be missing.
 func (r *Roster) readGaps(tx *sqlite.Tx) error {
 	gaps, err := archive.Gaps(tx)
 	if err != nil {
 		return err
 	}
-	for _, g := range slices.Backward(gaps) { // the oldest first
-		because := why[g.Kind]
-		over := !g.Closed.IsZero() && !g.Closed.After(r.At)
+	var teller saying.Teller
+	for _, g := range slices.Backward(archive.Distinct(gaps, r.At)) { // the oldest first
+		if g.Closed.After(r.At) {
+			g.Closed = time.Time{}
+		}
+		when := teller.Time(g.Kind, g.Group, g.Opened, g.Closed)
 		healed := g.Kind == archive.NotConnected && !g.Closed.IsZero() // all was delivered afterwards
 		switch {
-		case because == "" || healed || g.Group != "" && g.Group != r.Group || g.Opened.After(r.At):
-		case !over:
-			r.incomplete = append(r.incomplete, fmt.Sprintf("This list may be incomplete: from %s on %s.", saying.Moment(g.Opened), because))
+		case when == "" || healed || g.Group != "" && g.Group != r.Group:
+		case g.Closed.IsZero():
+			r.incomplete = append(r.incomplete, "This list may be incomplete. "+when)
 		case g.Closed.After(r.Last.At):
-			r.unseen = append(r.unseen, fmt.Sprintf("From %s to %s %s. Of what changed then only the outcome is known.",
-				saying.Moment(g.Opened), saying.Moment(g.Closed), because))
+			r.unseen = append(r.unseen, when+" Of what changed then only the outcome is known.")
 		}
 	}
 	return nil

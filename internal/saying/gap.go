@@ -18,7 +18,7 @@ var absences = map[archive.GapKind]struct{ short, past, still string }{
 		"WhatsApp has not told of every change of who is in the group%s"},
 	archive.NotDecrypted: {"a message that could not be read", "", ""},
 	archive.NotReceived:  {"a message that never came", "", ""},
-	archive.NotDelivered: {"messages announced and not delivered", "", ""},
+	archive.NotDelivered: {"messages that were announced and did not come", "", ""},
 	archive.Abandoned:    {"messages that arrived and were not recorded", "", ""},
 }
 
@@ -32,7 +32,7 @@ func GapKind(k archive.GapKind) string {
 }
 
 // LostGap reports whether something stays missing of what a gap is about, as far as is
-// known: of a time that WhatsApp delivers afterwards nothing does, once it is over.
+// known: of a time whose messages WhatsApp hands over afterwards nothing does, once it is over.
 func LostGap(g archive.Gap) bool {
 	return g.Closed.IsZero() || !g.Kind.Heals() || g.Ending == archive.Quoted
 }
@@ -57,7 +57,7 @@ func (t Teller) Gap(g archive.Gap) Gap {
 	case archive.NotDecrypted, archive.NotReceived:
 		said.What, said.Fate = t.lacking(g)
 	case archive.NotDelivered:
-		said.What = fmt.Sprintf("On %s WhatsApp announced messages that it did not deliver.", Moment(g.Opened))
+		said.What = fmt.Sprintf("On %s WhatsApp announced messages that did not come.", Moment(g.Opened))
 		said.Fate = "Of which chat they were is not known. They may be missing."
 	case archive.Abandoned:
 		said.What = fmt.Sprintf("Messages that arrived between %s and %s were not recorded.", Moment(g.Opened.AddDate(0, 0, -1)), Moment(g.Opened))
@@ -86,7 +86,7 @@ func (t Teller) title(g archive.Gap) string {
 }
 
 // Time says of a time of that kind, and of which group, when it was; to is zero as long as
-// it lasts.
+// it lasts. Of what is no time it says nothing.
 func (t Teller) Time(kind archive.GapKind, group string, from, to time.Time) string {
 	a := absences[kind]
 	past, still := a.past, a.still
@@ -94,6 +94,8 @@ func (t Teller) Time(kind archive.GapKind, group string, from, to time.Time) str
 		past, still = fmt.Sprintf(past, t.called(group)), fmt.Sprintf(still, t.called(group))
 	}
 	switch {
+	case past == "":
+		return ""
 	case to.IsZero():
 		return fmt.Sprintf("Since %s %s.", Moment(from), still)
 	case Moment(from) == Moment(to):
@@ -102,7 +104,7 @@ func (t Teller) Time(kind archive.GapKind, group string, from, to time.Time) str
 	return fmt.Sprintf("From %s %s.", Period(from, to), past)
 }
 
-// WeeksKept is how long an absence may last before WhatsApp may not have kept all that
+// keptFor is how long an absence may last before WhatsApp may not have kept all that
 // was sent meanwhile: it unlinks devices after about as long.
 const keptFor = 14 * 24 * time.Hour
 
@@ -111,11 +113,11 @@ func afterwards(g archive.Gap) string {
 	over := !g.Closed.IsZero()
 	switch {
 	case g.Kind == archive.NotConnected && !over:
-		return "What was sent since then has not been received yet. WhatsApp keeps it, and delivers it when there is a connection again."
+		return "What was sent since then has not been received yet. WhatsApp keeps it, and hands it over when there is a connection again."
 	case g.Kind == archive.NotConnected && g.Closed.Sub(g.Opened) > keptFor:
-		return "WhatsApp delivers afterwards what was sent meanwhile, but that was long: it may not have kept everything."
+		return "WhatsApp hands over afterwards what was sent meanwhile, but that was long: it may not have kept everything."
 	case g.Kind == archive.NotConnected:
-		return "WhatsApp kept what was sent, and delivered it afterwards."
+		return "WhatsApp kept what was sent, and handed it over afterwards."
 	case g.Kind == archive.NotLinked && !over:
 		return "What is sent is missing, until it is linked again." + supplied(g.Supplied)
 	case g.Kind == archive.NotInGroup && !over:
@@ -173,9 +175,9 @@ func end(g archive.Gap) string {
 	case g.Ending == archive.Earlier:
 		return "It was sent before the record began, and is no part of it."
 	case g.Ending == archive.Quoted && g.QuotedIn != 0:
-		return fmt.Sprintf("It did not come, but what it said is known from the quotation in record %d.", g.QuotedIn)
+		return fmt.Sprintf("What it said is known from the quotation in record %d; the message itself is missing.", g.QuotedIn)
 	case g.Ending == archive.Quoted:
-		return "It did not come, but what it said is known from a quotation."
+		return "What it said is known from a quotation; the message itself is missing."
 	}
 	return "It came later."
 }

@@ -89,7 +89,7 @@ func (t Teller) doubts(s archive.Statement) (all []string) {
 		all = append(all, fmt.Sprintf("%s known only from a quotation.", are(n, "message")))
 	}
 	if s.Announced > 0 {
-		all = append(all, fmt.Sprintf("Messages that WhatsApp announced %s and did not deliver may be missing.", times(s.Announced)))
+		all = append(all, fmt.Sprintf("Messages that WhatsApp announced %s and that did not come may be missing.", times(s.Announced)))
 	}
 	if !s.NotConnected.Open.IsZero() {
 		all = append(all, fmt.Sprintf("What was sent since %s has not been received yet.", Moment(s.NotConnected.Open)))
@@ -138,7 +138,7 @@ func (t Teller) Statement(s archive.Statement) (all []string) {
 	all = append(all, began...)
 	if begun > 0 && s.Since.Before(s.Until) {
 		all = append(all, t.absent(s)...)
-		all = append(all, t.single(s)...)
+		all = append(all, t.Messages(s)...)
 	}
 	all = append(all, otherwise(s)...)
 	if len(s.Days) > 0 {
@@ -156,12 +156,12 @@ func (t Teller) absent(s archive.Statement) (all []string) {
 		all = append(all, "This system was connected to WhatsApp all the time, as far as is known.")
 	}
 	if c := s.NotConnected; c.Number > 0 {
-		fate := " WhatsApp kept what was sent, and delivered it afterwards."
+		fate := " WhatsApp kept what was sent, and handed it over afterwards."
 		switch {
 		case !c.Open.IsZero():
-			fate = fmt.Sprintf(" WhatsApp keeps what is sent meanwhile and delivers it afterwards; what was sent since %s has not been received yet.", Moment(c.Open))
+			fate = fmt.Sprintf(" WhatsApp keeps what is sent meanwhile and hands it over afterwards; what was sent since %s has not been received yet.", Moment(c.Open))
 		case c.Longest > keptFor:
-			fate = fmt.Sprintf(" WhatsApp delivers afterwards what was sent meanwhile; but once it was for %s, and it may not have kept everything.", roughly(c.Longest))
+			fate = fmt.Sprintf(" WhatsApp hands over afterwards what was sent meanwhile; but once it was for %s, and it may not have kept everything.", roughly(c.Longest))
 		}
 		all = append(all, fmt.Sprintf("This system was not connected to WhatsApp %s.", extent(c))+fate)
 	}
@@ -225,8 +225,8 @@ func roughly(d time.Duration) string {
 	return Length(d.Truncate(time.Minute))
 }
 
-// single tells of the messages of the period that did not come, or could not be read.
-func (t Teller) single(s archive.Statement) (all []string) {
+// Messages tells of the messages of the period that did not come, or could not be read.
+func (t Teller) Messages(s archive.Statement) (all []string) {
 	if m := s.Unread; m.Number > 0 {
 		all = append(all, strings.Join(append([]string{fmt.Sprintf("%s could not be read when %s arrived.", Count(m.Number, "message"), it(m.Number))},
 			became(m)...), " "))
@@ -241,7 +241,7 @@ func (t Teller) single(s archive.Statement) (all []string) {
 		all = append(all, fmt.Sprintf("Messages that had arrived were not recorded and did not come again, %s. They are missing.", times(n)))
 	}
 	if n := s.Announced; n > 0 {
-		all = append(all, fmt.Sprintf("WhatsApp announced messages that it did not deliver, %s. Of which chat they were is not known.", times(n)))
+		all = append(all, fmt.Sprintf("WhatsApp announced messages that did not come, %s. Of which chat they were is not known.", times(n)))
 	}
 	return all
 }
@@ -362,14 +362,20 @@ func account(s archive.Statement) (all []string) {
 }
 
 // Account says what became of what was received: every event ended in one of four ways.
-func Account(i archive.Intake) string {
-	s := fmt.Sprintf("Received: %s = %s captured + %s duplicate + %s not of the group + %s failed.", Number(i.Received),
+func Account(i archive.Intake) string { return "Received: " + Sums(i) }
+
+// Sums says the same after a word of who tells it.
+func Sums(i archive.Intake) string {
+	s := fmt.Sprintf("%s = %s captured + %s duplicate + %s not of the group + %s failed.", Number(i.Received),
 		Number(i.Captured), Number(i.Duplicate), Number(i.OutOfScope), Number(i.Failed))
 	if n := i.Unaccounted(); n != 0 {
 		s += fmt.Sprintf(" NOT ACCOUNTED FOR: %s.", Number(n))
 	}
 	return s
 }
+
+// NoAccount stands for the account of a day that has none.
+const NoAccount = "no account: muniment was not running, as far as is known"
 
 // DayColumns are the headings of [Days].
 var DayColumns = []string{"Day", "Received", "Captured", "Duplicate", "Not of the group", "Failed", ""}
@@ -379,7 +385,7 @@ var DayColumns = []string{"Day", "Received", "Captured", "Duplicate", "Not of th
 func Days(s archive.Statement) (rows [][]string) {
 	for _, d := range s.Days {
 		if d.Started.IsZero() {
-			rows = append(rows, []string{shortDay(d.Day), "", "", "", "", "", "muniment was not running"})
+			rows = append(rows, []string{shortDay(d.Day), "", "", "", "", "", NoAccount})
 			continue
 		}
 		note := ""
