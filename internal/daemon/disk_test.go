@@ -138,10 +138,15 @@ func (w *town) talksWhileFull(why string, fill, empty func(*exec.Cmd)) {
 	w.logTellsNothing()
 	w.read(func(tx *sqlite.Tx) error {
 		gaps, err := archive.Gaps(tx)
+		told := false
 		for _, g := range gaps {
+			told = told || g.Cause == "Nothing could be written to the disk."
 			if g.Closed.IsZero() {
 				t.Errorf("a gap is open still: %+v", g)
 			}
+		}
+		if !told {
+			t.Errorf("that nothing could be written is no absence: %+v", gaps)
 		}
 		return err
 	})
