@@ -34,6 +34,8 @@ var allowed = []struct {
 	{kind: "pairing", tag: "iq", attrs: attrs{"xmlns": "", "type": "result"}},
 	{kind: "pairing", tag: "iq", attrs: attrs{"xmlns": "", "type": "error"}},
 	{kind: "pairing", tag: "iq", attrs: attrs{"xmlns": "md", "type": "set"}, content: []string{"link_code_companion_reg"}},
+	{kind: "pairing", tag: "iq", attrs: attrs{"xmlns": "md", "type": "get"}, content: []string{"ref", "passkey_request_options"}},
+	{kind: "pairing", tag: "iq", attrs: attrs{"xmlns": "md", "type": "set"}, content: []string{"passkey_prologue", "companion_nonce", "encrypted_pairing_request"}},
 	{kind: "unlinking", tag: "iq", attrs: attrs{"xmlns": "md", "type": "set"}, content: []string{"remove-companion-device"}},
 	{kind: "unified session", tag: "ib", content: []string{"unified_session"}},
 }

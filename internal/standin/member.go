@@ -16,9 +16,11 @@ type Member struct {
 	lid    types.JID
 
 	// Guarded by server.mu:
-	jid     types.JID // the phone number; empty if hidden
-	devices map[uint16]*device
-	groups  []*Group // as joined
+	jid      types.JID // the phone number; empty if hidden
+	devices  map[uint16]*device
+	groups   []*Group // as joined
+	passkey  *Passkey // that the account demands of devices to be linked; nil: none
+	compares string   // the code that the phone shows, to be compared
 }
 
 // dramaNumber matches the mobile numbers that Ofcom keeps free for drama.

@@ -32,15 +32,94 @@ type pairing struct {
 	ref        string // all its codes begin with it
 	connection *connection
 	data       *waWa6.ClientPayload_DevicePairingRegistrationData
-	companion  *companion // once a phone has scanned the code
+	hello      *hello     // once it shows a code to be typed
+	passkey    *Passkey   // once it has been asked for
+	challenge  []byte     // what the passkey is to sign; empty once it has
+	companion  *companion // once a phone has agreed
 	details    []byte
+	steps      chan step  // what the client sends to the phone
 	result     chan error // gets one value when the client has answered
+}
+
+// A step is something that a client sends to the phone while it is linked.
+type step struct {
+	name  string
+	parts [][]byte
+}
+
+// step passes a step on to the phone, and returns the code for the client. One that
+// nobody waits for is an error of the client's.
+func (p *pairing) step(name string, parts ...[]byte) int {
+	select {
+	case p.steps <- step{name, parts}:
+		return 0
+	default:
+		return 400
+	}
+}
+
+// await waits for the step of that name.
+func (p *pairing) await(name string) ([]byte, error) {
+	parts, err := p.awaitAll(name)
+	if err != nil {
+		return nil, err
+	}
+	return parts[0], nil
+}
+
+func (p *pairing) awaitAll(name string) ([][]byte, error) {
+	select {
+	case s := <-p.steps:
+		if s.name != name {
+			return nil, fmt.Errorf("the client sent %s instead of %s", s.name, name)
+		}
+		return s.parts, nil
+	case <-p.connection.done:
+		return nil, errors.New("client hung up")
+	}
+}
+
+// pairingQueries are the queries of a client that is being linked; see queries.
+var pairingQueries = map[string]func(*connection, *waBinary.Node) ([]waBinary.Node, int){
+	"w:p":                          nothing,
+	"w:p ping":                     nothing,
+	"md link_code_companion_reg":   (*connection).takeCodeStep,
+	"md ref":                       (*connection).giveRef,
+	"md passkey_request_options":   (*connection).demandAgain,
+	"md passkey_prologue":          (*connection).takeAnswer,
+	"md companion_nonce":           (*connection).takeNonce,
+	"md encrypted_pairing_request": (*connection).takeRequest,
+}
+
+// refusal is the error for a question of a client that wants to be linked; 0: none.
+func (c *connection) refusal(query *waBinary.Node) int {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	if c.pairing == nil || query.Attrs["xmlns"] != "md" {
+		return 0
+	}
+	return c.server.unpaired
+}
+
+// RefusePairing makes every question of a client that wants to be linked fail with the
+// error given, such as 429 for too many attempts; 0 ends that.
+func (s *Server) RefusePairing(code int) {
+	s.mu.Lock()
+	s.unpaired = code
+	s.mu.Unlock()
+}
+
+// RenewCodes makes the next n scans come to nothing but the wish for another code.
+func (s *Server) RenewCodes(n int) {
+	s.mu.Lock()
+	s.renewals = n
+	s.mu.Unlock()
 }
 
 // beginPairing offers codes to a client that wants to be linked.
 func (c *connection) beginPairing(payload *waWa6.ClientPayload) func(*waBinary.Node) {
 	s := c.server
-	p := &pairing{ref: "2@" + rand.Text(), connection: c, data: payload.GetDevicePairingData(), result: make(chan error, 1)}
+	p := &pairing{ref: "2@" + rand.Text(), connection: c, data: payload.GetDevicePairingData(), steps: make(chan step, 1), result: make(chan error, 1)}
 	offer := waBinary.Node{Tag: "pair-device"}
 	var codes []waBinary.Node
 	for i := range refs {
@@ -53,6 +132,9 @@ func (c *connection) beginPairing(payload *waWa6.ClientPayload) func(*waBinary.N
 	s.mu.Unlock()
 	c.send(serverQuery("pair-device-1", offer))
 	return func(node *waBinary.Node) {
+		if kind := node.Attrs["type"]; node.Tag == "iq" && (kind == "get" || kind == "set") {
+			c.send(c.answer(node))
+		}
 		if node.Tag != "iq" || node.Attrs["id"] != pairSuccessID {
 			return
 		}
@@ -78,6 +160,13 @@ func serverQuery(id string, content waBinary.Node) waBinary.Node {
 		Attrs:   waBinary.Attrs{"from": types.ServerJID, "type": "set", "id": id, "xmlns": "md"},
 		Content: []waBinary.Node{content},
 	}
+}
+
+// notice is a notification of the server's own.
+func (s *Server) notice(kind string, content waBinary.Node) waBinary.Node {
+	n := fromServer("notification", content)
+	n.Attrs["type"], n.Attrs["id"], n.Attrs["t"] = kind, newID(), s.options.Now().Unix()
+	return n
 }
 
 // ScanQR links the client that shows the code as a companion device of the
@@ -109,6 +198,10 @@ func (m *Member) scan(code string) error {
 	ref, _, _ := strings.Cut(parts[0], "-")
 	s.mu.Lock()
 	p := s.waiting[ref]
+	renew := p != nil && s.renewals > 0
+	if renew {
+		s.renewals--
+	}
 	s.mu.Unlock()
 	switch {
 	case p == nil:
@@ -117,8 +210,30 @@ func (m *Member) scan(code string) error {
 		return errors.New("shown by another client than the one connected")
 	case string(decoded[1]) != string(p.data.GetEIdent()):
 		return errors.New("identity key differs from the one that the client registered with")
+	case renew:
+		p.connection.send(s.notice("companion_reg_refresh", waBinary.Node{Tag: "companion_reg_refresh"}))
+		return ErrRenewed
 	}
-	success, err := m.introduce(p, decoded[2])
+	return m.admit(p, decoded[2])
+}
+
+// ErrRenewed is what scanning a code comes to that the server will not have any more.
+var ErrRenewed = errors.New("the client is to show another code")
+
+// admit has the client be a companion device, once the phone has its code. If the account
+// demands a passkey, that comes first.
+func (m *Member) admit(p *pairing, secret []byte) error {
+	s := m.server
+	s.mu.Lock()
+	gated := m.passkey != nil
+	s.mu.Unlock()
+	if gated {
+		var err error
+		if secret, err = m.hear(p, secret); err != nil {
+			return err
+		}
+	}
+	success, err := m.introduce(p, secret)
 	if err != nil {
 		return err
 	}

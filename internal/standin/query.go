@@ -35,8 +35,13 @@ func (c *connection) answer(query *waBinary.Node) waBinary.Node {
 		from = types.ServerJID
 	}
 	answer := waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"from": from, "type": "result", "id": query.Attrs["id"]}}
-	code := 501
-	if f := queries[key]; f != nil {
+	code, known := 501, queries
+	if c.pairing != nil {
+		known = pairingQueries
+	}
+	if refusal := c.refusal(query); refusal != 0 {
+		code = refusal
+	} else if f := known[key]; f != nil {
 		c.server.mu.Lock()
 		var content []waBinary.Node
 		if content, code = f(c, query); code == 0 && content != nil {
@@ -45,7 +50,7 @@ func (c *connection) answer(query *waBinary.Node) waBinary.Node {
 		c.server.mu.Unlock()
 	}
 	if code != 0 {
-		text := map[int]string{400: "bad-request", 403: "forbidden", 404: "item-not-found", 501: "feature-not-implemented", 503: "service-unavailable"}[code]
+		text := map[int]string{400: "bad-request", 401: "not-authorized", 403: "forbidden", 404: "item-not-found", 429: "rate-overlimit", 501: "feature-not-implemented", 503: "service-unavailable"}[code]
 		answer.Attrs["type"] = "error"
 		answer.Content = []waBinary.Node{{Tag: "error", Attrs: waBinary.Attrs{"code": code, "text": text}}}
 	}

@@ -102,6 +102,9 @@ type Server struct {
 	newest     uint32    // that the page of web.whatsapp.com names; 0: none
 	pages      int       // how often that page was asked for
 	hushed     bool      // nothing is said to who is online
+	unpaired   int       // the error for clients that want to be linked; 0: none
+	renewals   int       // how many scans to answer with the wish for another code
+	gate       Gate      // how the passkey's part of pairings goes
 	busy       int       // questions about groups to be left without an answer
 	dropAfter  int
 	disorder   int        // by how many places stanzas may overtake others at a login
