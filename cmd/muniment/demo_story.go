@@ -12,6 +12,7 @@ import (
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
+	"muniment/internal/whatsapp"
 )
 
 // storyBegins is the morning on which the council links.
@@ -88,7 +89,7 @@ func (s *stage) setUp(ctx context.Context, n narrator) error {
 	if err != nil {
 		return err
 	}
-	if err := link.Pair(ctx, func(code string) { _ = s.cast.phone.ScanQR(code) }); err != nil {
+	if err := link.Pair(ctx, whatsapp.Pairing{Show: func(code string) { _ = s.cast.phone.ScanQR(code) }}); err != nil {
 		return errors.Join(err, link.Close())
 	}
 	groups, err := link.Groups(ctx)

@@ -14,6 +14,7 @@ import (
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
 	"muniment/internal/vault"
+	"muniment/internal/whatsapp"
 )
 
 // everything CONFIG links the archive to a council's account on the stand-in and has
@@ -48,7 +49,7 @@ func sendEverything(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(link.Pair(ctx, func(code string) { office.ScanQR(code) }), link.Close()); err != nil {
+	if err := errors.Join(link.Pair(ctx, whatsapp.Pairing{Show: func(code string) { office.ScanQR(code) }}), link.Close()); err != nil {
 		return err
 	}
 	d, err := daemon.Open(ctx, o)

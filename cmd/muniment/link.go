@@ -17,58 +17,100 @@ import (
 	"golang.org/x/term"
 
 	"muniment/internal/daemon"
+	"muniment/internal/people"
 	"muniment/internal/systemd"
 	"muniment/internal/whatsapp"
 )
 
 func (a *app) linkCommand() *cobra.Command {
-	var text bool
+	var how linkFlags
 	c := &cobra.Command{
 		Use:   "link",
-		Short: "Link to the council's WhatsApp account by QR code",
+		Short: "Link to the council's WhatsApp account, by QR code or by a code to type",
 		Long: `Link shows a QR code to be scanned by the council's phone: in WhatsApp, Settings,
 Linked devices, Link a device. The phone will list this machine as "Council record".
 Then it lists the groups that the account is in.
 
-A code is good for some seconds only, and a new one follows. With --text, standard
-output has the codes and nothing else; what else there is to say goes to standard
-error.
+A code is good for some seconds only, and a new one follows; WhatsApp may also ask
+that a second one be scanned. With --text, standard output has the codes and nothing
+else; what else there is to say goes to standard error.
+
+With --phone and the number of the council's account, the code is one of eight
+characters to be typed on the phone, for where it cannot be held before this screen.
+The number goes to WhatsApp and is kept nowhere. After a few attempts, WhatsApp
+refuses more for a day or so.
+
+If the account demands a passkey for linking, link says what to do: a line is run in
+a browser that can use the passkey, and its answer pasted here. So it must run at a
+terminal then.
 
 Messages that arrive meanwhile are not acknowledged: WhatsApp delivers them again
 to "muniment run".`,
 		Example: `  sudo muniment link
+  sudo muniment link --phone "07700 900123"
   sudo muniment link --text | while read -r code; do qrencode -t UTF8 "$code"; done`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withSession(c, func(s *daemon.Link) error { return a.link(c, s, text) })
+			if err := how.check(c); err != nil {
+				return usageError{err}
+			}
+			return a.withSession(c, func(s *daemon.Link) error { return a.link(c, s, how) })
 		},
 	}
-	c.Flags().BoolVar(&text, "text", false, "print each code as a line of text, for other QR tools")
+	c.Flags().BoolVar(&how.text, "text", false, "print each code as a line of text, for other QR tools")
+	c.Flags().StringVar(&how.phone, "phone", "", "link by a code that is typed on the phone of this `number`")
 	return c
 }
 
-// link shows codes until one is scanned, and then the groups.
+// linkFlags are how this machine is to be linked.
+type linkFlags struct {
+	text  bool
+	phone string // as given; after check, as WhatsApp wants it; empty: by QR code
+}
+
+// check checks the number. An error does not repeat it.
+func (l *linkFlags) check(c *cobra.Command) error {
+	if !c.Flags().Changed("phone") {
+		return nil
+	}
+	a, err := people.ParseNumber(l.phone)
+	if err != nil {
+		return errors.New("--phone is no telephone number: write it as 07700 900123 or +44 7700 900123")
+	}
+	l.phone, _, _ = strings.Cut(a.JID, "@")
+	return nil
+}
+
+// link shows codes until one is used, and then the groups.
 //
 // Whatever reads the codes may go away before the phone has scanned one, such as
 // `head -n 1`. The linking goes on, since half of one is no use to anybody: so
 // neither a broken pipe nor a failed write ends it.
-func (a *app) link(c *cobra.Command, s *daemon.Link, text bool) error {
+func (a *app) link(c *cobra.Command, s *daemon.Link, how linkFlags) error {
 	signal.Ignore(syscall.SIGPIPE)
 	out := c.OutOrStdout()
 	said := out // what is no code
-	if text {
+	if how.text {
 		said = c.ErrOrStderr()
 	}
 	if !s.Linked() {
 		fmt.Fprintln(c.ErrOrStderr(), "Connecting to WhatsApp …")
 	}
-	err := s.Pair(c.Context(), func(code string) {
-		if text {
+	p := whatsapp.Pairing{Phone: how.phone, Show: func(code string) {
+		switch {
+		case how.text:
 			fmt.Fprintln(out, code)
-		} else {
+		case how.phone != "":
+			fmt.Fprintf(out, typeThis, code)
+		default:
 			showCode(out, code)
 		}
-	})
+	}}
+	if in, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		q := &questioner{in: in, out: c.ErrOrStderr()}
+		p.Passkey, p.Compare = q.passkey, q.compare
+	}
+	err := s.Pair(c.Context(), p)
 	switch {
 	case errors.Is(err, whatsapp.ErrAlreadyLinked):
 		return fmt.Errorf("%w: to link anew, first remove \"Council record\" under Linked devices on the phone", err)
@@ -86,6 +128,17 @@ func (a *app) link(c *cobra.Command, s *daemon.Link, text bool) error {
 	fmt.Fprintf(said, "\nPut the official group under [[group]] in %s.\n", a.configPath)
 	return nil
 }
+
+// typeThis goes with a code to be typed.
+const typeThis = `On the council's phone, in WhatsApp: Settings, Linked devices, Link a device, Link
+with phone number instead. Type this code there:
+
+    %s
+
+It is good for a few minutes. The phone may call this machine "Chrome (Linux)" while
+it asks, since WhatsApp takes no other name then.
+
+`
 
 // showCode shows a code to be scanned. That the window is too small for it is
 // said below it, where it can be read: the code's upper part has scrolled away.

@@ -26,13 +26,18 @@ func TestLinkProcess(t *testing.T) {
 	if config == "" {
 		t.Skip("only the tests of link run this")
 	}
-	server, err := standin.Start(standin.Options{Seed: rootSeed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Trust()
+	trust()
 	os.Args = []string{"muniment", "link", "--text", "--config", config}
 	main()
+}
+
+// trust makes this process trust the stand-ins of the tests here.
+func trust() {
+	server, err := standin.Start(standin.Options{Seed: rootSeed})
+	if err != nil {
+		panic(err)
+	}
+	server.Trust()
 }
 
 // linking is `muniment link --text` under way, with the first code shown.
@@ -46,6 +51,12 @@ type linking struct {
 // link starts the linking. What it says besides goes to stderr, or with the codes
 // if that is nil.
 func link(t *testing.T, stderr io.Writer) linking {
+	t.Helper()
+	return linkAt(t, nil, stderr)
+}
+
+// linkAt is link where stdin is what is typed.
+func linkAt(t *testing.T, stdin *os.File, stderr io.Writer) linking {
 	t.Helper()
 	dir := t.TempDir()
 	server, err := standin.Start(standin.Options{Seed: rootSeed})
@@ -68,7 +79,8 @@ func link(t *testing.T, stderr io.Writer) linking {
 	}
 	defer write.Close()
 	t.Cleanup(func() { read.Close() })
-	l := linking{exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLinkProcess$"), server, read, ""}
+	l := linking{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLinkProcess$"), server: server, stdout: read}
+	l.Stdin = stdin
 	// whatsmeow has data races of its own when it hangs up in mid-connection. What
 	// the race detector says of them in this process must not be taken for what
 	// the program says.

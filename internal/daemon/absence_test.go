@@ -24,7 +24,7 @@ func TestWhatWasSaidWithoutALinkIsMissing(t *testing.T) {
 	missed := w.ann.Says("While nobody was linked.")
 	link, err := daemon.OpenLink(t.Context(), w.options())
 	w.must(err)
-	w.must(link.Pair(t.Context(), func(code string) { w.phone.ScanQR(code) }))
+	w.must(link.Pair(t.Context(), w.scanned()))
 	w.must(link.Close())
 	stop = w.run()
 	after := w.ann.Says("After.")

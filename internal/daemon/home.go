@@ -224,9 +224,9 @@ func OpenLink(ctx context.Context, o Options) (_ *Link, err error) {
 	return l, nil
 }
 
-// Pair links this machine by QR code and journals it; see [whatsapp.Session.Link].
-func (l *Link) Pair(ctx context.Context, show func(code string)) error {
-	if err := l.Link(ctx, show); err != nil {
+// Pair links this machine as p says and journals it; see [whatsapp.Session.Link].
+func (l *Link) Pair(ctx context.Context, p whatsapp.Pairing) error {
+	if err := l.Link(ctx, p); err != nil {
 		return err
 	}
 	return l.db.Write(ctx, func(tx *sqlite.Tx) error {

@@ -25,6 +25,7 @@ import (
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
 	"muniment/internal/verify"
+	"muniment/internal/whatsapp"
 )
 
 // seed is the same for all stand-ins here: a process can trust one root only.
@@ -173,7 +174,7 @@ func foundAt(t testing.TB, o standin.Options) *town {
 	w.must(w.home().Make(t.Context(), time.Now(), "the test"))
 	link, err := daemon.OpenLink(t.Context(), w.options())
 	w.must(err)
-	w.must(link.Pair(t.Context(), func(code string) { w.phone.ScanQR(code) }))
+	w.must(link.Pair(t.Context(), w.scanned()))
 	w.must(link.Close())
 	w.archive(func(db *sqlite.DB) error {
 		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
@@ -194,6 +195,11 @@ func foundAt(t testing.TB, o standin.Options) *town {
 
 func (w *town) path(name string) string { return filepath.Join(w.dir, name) }
 func (w *town) home() daemon.Home       { return daemon.Home(w.path("state")) }
+
+// scanned is a pairing in which the council's phone scans the code.
+func (w *town) scanned() whatsapp.Pairing {
+	return whatsapp.Pairing{Show: func(code string) { w.phone.ScanQR(code) }}
+}
 
 func (w *town) must(err error) {
 	w.t.Helper()

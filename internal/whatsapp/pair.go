@@ -32,13 +32,20 @@ type visit struct {
 	client    *whatsmeow.Client
 	connected chan struct{}
 	lost      chan string
+	steps     chan any                // of a pairing, as whatsmeow tells of them
+	ended     context.CancelCauseFunc // ends the pairing: the connection is gone
+	scanning  atomic.Bool             // codes are shown to be scanned
 }
 
 func (s *Session) visit() *visit {
-	v := &visit{connected: make(chan struct{}, 1), lost: make(chan string, 1)}
+	v := &visit{
+		connected: make(chan struct{}, 1), lost: make(chan string, 1),
+		steps: make(chan any, 64), ended: func(error) {},
+	}
 	var quiet *atomic.Bool
 	v.client, quiet = s.client(nil)
 	quiet.Store(true)
+	v.client.Log = noticingLog{v.client.Log, v.renew}
 	v.client.AddEventHandlerWithSuccessStatus(v.handle)
 	return v
 }
@@ -49,8 +56,14 @@ func (v *visit) handle(evt any) bool {
 		return false
 	case *events.Connected:
 		ask(v.connected)
+	case *events.QR, *events.QRScannedWithoutMultidevice, *events.PairSuccess, *events.PairError,
+		*events.PairPasskeyRequest, *events.PairPasskeyConfirmation, *events.PairPasskeyError:
+		v.tell(evt)
+	case *events.Disconnected:
+		v.ended(errBrokenOff)
 	default:
 		if cause := lossCause(evt); cause != "" {
+			v.ended(errors.New(cause))
 			select {
 			case v.lost <- cause:
 			default:
@@ -58,6 +71,15 @@ func (v *visit) handle(evt any) bool {
 		}
 	}
 	return true
+}
+
+// tell passes a step on to the pairing. There are few; if nobody takes them, so many more
+// than there should be are dropped.
+func (v *visit) tell(step any) {
+	select {
+	case v.steps <- step:
+	default:
+	}
 }
 
 // settle waits until the client is logged in.
@@ -83,10 +105,9 @@ func (v *visit) settle(ctx context.Context) error {
 	}
 }
 
-// Link links this machine to the account whose phone scans the code; show is
-// called with each code, which expires after some seconds, in turn. It returns
-// when the link is usable and on disk.
-func (s *Session) Link(ctx context.Context, show func(qr string)) error {
+// Link links this machine to the council's account as p says. It returns when the link is
+// usable and on disk; if it fails before the phone has agreed, nothing is left of it.
+func (s *Session) Link(ctx context.Context, p Pairing) error {
 	if s.Linked() {
 		return ErrAlreadyLinked
 	}
@@ -98,14 +119,13 @@ func (s *Session) Link(ctx context.Context, show func(qr string)) error {
 	defer cancel()
 	v := s.visit()
 	defer v.client.Disconnect()
-	codes, err := v.client.GetQRChannel(ctx)
-	if err != nil {
-		return fmt.Errorf("link: %w", plain(err))
-	}
+	pairing, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	v.ended = end
 	if err := v.client.ConnectContext(ctx); err != nil {
 		return fmt.Errorf("link: %w", plain(err))
 	}
-	if err := scanned(ctx, codes, show); err != nil {
+	if err := v.pair(pairing, p, s.typing); err != nil {
 		return fmt.Errorf("link: %w", err)
 	}
 	settled := v.settle(ctx)
@@ -117,47 +137,6 @@ func (s *Session) Link(ctx context.Context, show func(qr string)) error {
 		return fmt.Errorf("link: the phone accepted this machine, but: %w", err)
 	}
 	return nil
-}
-
-// scanned shows the codes until one has been scanned and the pairing is done.
-func scanned(ctx context.Context, codes <-chan whatsmeow.QRChannelItem, show func(qr string)) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case item, more := <-codes:
-			if !more {
-				return errors.Join(ctx.Err(), errors.New("the connection to WhatsApp broke off"))
-			}
-			switch item.Event {
-			case whatsmeow.QRChannelEventCode:
-				show(item.Code)
-			case whatsmeow.QRChannelSuccess.Event:
-				return nil
-			default:
-				return pairingError(item)
-			}
-		}
-	}
-}
-
-func pairingError(item whatsmeow.QRChannelItem) error {
-	switch item.Event {
-	case whatsmeow.QRChannelTimeout.Event:
-		return ErrTimedOut
-	case whatsmeow.QRChannelClientOutdated.Event:
-		return errors.New(lossCause(&events.ClientOutdated{}))
-	case whatsmeow.QRChannelScannedWithoutMultidevice.Event:
-		return errors.New("the phone's WhatsApp is too old to link devices: update it")
-	case whatsmeow.QRChannelEventPasskeyRequest, whatsmeow.QRChannelEventPasskeyResponse:
-		return errors.New("the account demands a passkey for linking, which muniment cannot give: turn that off on the phone")
-	}
-	for _, known := range []error{whatsmeow.ErrPairInvalidDeviceIdentityHMAC, whatsmeow.ErrPairInvalidDeviceSignature} {
-		if errors.Is(item.Error, known) {
-			return errors.New("the phone's answer does not fit the code that was shown: try again")
-		}
-	}
-	return errors.New("WhatsApp broke off the linking: try again")
 }
 
 // Groups lists the groups that the account is in.

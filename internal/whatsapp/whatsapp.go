@@ -32,7 +32,7 @@ import (
 var (
 	ErrNotLinked     = errors.New("this machine is not linked to a WhatsApp account")
 	ErrAlreadyLinked = errors.New("this machine is already linked to a WhatsApp account")
-	ErrTimedOut      = errors.New("nobody scanned the code in time")
+	ErrTimedOut      = errors.New("nobody used the code in time")
 	ErrNotConnected  = errors.New("not connected to WhatsApp")
 	ErrGone          = errors.New("WhatsApp no longer has the file")
 )
@@ -122,6 +122,7 @@ type Session struct {
 	// whatsmeow waits two seconds longer after each attempt, without end.
 	patience time.Duration
 	hurry    time.Duration // what waits after an end of the connection are divided by, in tests
+	typing   time.Duration // how long a code that is to be typed on the phone is waited for
 	stall    time.Duration // how long a download may go without a byte
 	askAgain time.Duration // when a list of participants is asked for again, if WhatsApp did not answer
 }
@@ -150,7 +151,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, db: db, patience: time.Minute, hurry: 1, stall: stallLimit, askAgain: 5 * time.Minute}
+	s := &Session{options: o, db: db, patience: time.Minute, hurry: 1, typing: typingTime, stall: stallLimit, askAgain: 5 * time.Minute}
 	if err := s.load(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open session: %w", err)

@@ -34,13 +34,13 @@ func TestLinkLeavesEverythingToRun(t *testing.T) {
 	if _, err := s.Groups(w.within()); !errors.Is(err, ErrNotLinked) {
 		t.Errorf("Groups without a link: %v, want ErrNotLinked", err)
 	}
-	if err := s.Link(w.within(), w.scan); err != nil {
+	if err := s.Link(w.within(), w.scanned()); err != nil {
 		t.Fatal(err)
 	}
 	if !s.Linked() {
 		t.Fatal("not linked after linking")
 	}
-	if err := s.Link(w.within(), w.scan); !errors.Is(err, ErrAlreadyLinked) {
+	if err := s.Link(w.within(), w.scanned()); !errors.Is(err, ErrAlreadyLinked) {
 		t.Errorf("Link with a link: %v, want ErrAlreadyLinked", err)
 	}
 	w.ann.Says("Said between link and run.")
@@ -564,7 +564,7 @@ func TestLinkAgainAfterALoss(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); s.Linked() && time.Now().Before(deadline); {
 		s.Unfinished(w.within())
 	}
-	if err := s.Link(w.within(), w.scan); err != nil {
+	if err := s.Link(w.within(), w.scanned()); err != nil {
 		t.Fatal(err)
 	}
 	w.run(s, m)

@@ -103,19 +103,21 @@ func (w *world) open() *Session {
 func (w *world) linked() *Session {
 	w.t.Helper()
 	s := w.open()
-	if err := s.Link(w.within(), w.scan); err != nil {
+	if err := s.Link(w.within(), w.scanned()); err != nil {
 		w.t.Fatal(err)
 	}
 	return s
 }
 
-// scan is how the council's phone answers to a code.
-func (w *world) scan(code string) {
-	go func() {
-		if err := w.council.ScanQR(code); err != nil {
-			w.t.Errorf("scan: %v", err)
-		}
-	}()
+// scanned is a pairing in which the council's phone scans the code.
+func (w *world) scanned() Pairing {
+	return Pairing{Show: func(code string) {
+		go func() {
+			if err := w.council.ScanQR(code); err != nil {
+				w.t.Errorf("scan: %v", err)
+			}
+		}()
+	}}
 }
 
 // run runs s until stop is called, or the test ends.
