@@ -249,9 +249,10 @@ func (c *connection) activate() {
 	}
 	c.offline = messages + notifications
 	c.backlog = c.offline
+	overstated := s.overstated
 	s.mu.Unlock()
 	c.send(fromServer("ib", waBinary.Node{Tag: "offline_preview", Attrs: waBinary.Attrs{
-		"count": c.offline, "message": messages, "notification": notifications, "receipt": 0, "appdata": 0,
+		"count": c.offline + overstated, "message": messages + overstated, "notification": notifications, "receipt": 0, "appdata": 0,
 	}}))
 	s.mu.Lock()
 	c.active = true
@@ -358,6 +359,24 @@ func (s *Server) shuffle(queue []*stanza) {
 		place[st] = i + s.draw.IntN(s.disorder+1)
 	}
 	slices.SortStableFunc(queue, func(a, b *stanza) int { return place[a] - place[b] })
+}
+
+// Overstates has the server announce n more messages than it delivers, whenever the
+// companion connects from now on.
+func (s *Server) Overstates(n int) {
+	s.mu.Lock()
+	s.overstated = n
+	s.mu.Unlock()
+}
+
+// Stammers sends the companion, which must be online, something that is no stanza.
+func (s *Server) Stammers() {
+	s.mu.Lock()
+	c := s.online
+	s.mu.Unlock()
+	if c.noise.sendPlain([]byte{0, 248, 3}) != nil {
+		c.close()
+	}
 }
 
 // Refuse makes every login fail with the reason given, until [Server.Admit]:

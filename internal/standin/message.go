@@ -115,6 +115,9 @@ func (m *Message) deliver() {
 	default:
 		node.Content = m.encrypted(p)
 	}
+	if v.altering != nil {
+		v.altering(&node)
+	}
 	if m.stanza == nil {
 		m.stanza = &node
 	}

@@ -265,6 +265,11 @@ func (c *noiseConn) send(node waBinary.Node) error {
 	if err != nil {
 		return err
 	}
+	return c.sendPlain(plain)
+}
+
+// sendPlain sends a frame, whatever is in it.
+func (c *noiseConn) sendPlain(plain []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	frame := c.write.Seal(nil, nonce(c.sent), plain, nil)

@@ -107,6 +107,7 @@ type Server struct {
 	gate       Gate      // how the passkey's part of pairings goes
 	busy       int       // questions about groups to be left without an answer
 	dropAfter  int
+	overstated int        // by how many messages what is queued is overstated
 	disorder   int        // by how many places stanzas may overtake others at a login
 	draw       *rand.Rand // for that
 	mediaFault mediaFault

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -27,6 +28,7 @@ type Voice struct {
 
 	// What befalls a message, or the news of a change, on its way.
 	garbled, keyless, unhearing, untold, missed bool
+	altering                                    func(*waBinary.Node) // nil: nothing
 
 	// What a message is besides what it says.
 	id         string    // empty: a new one
@@ -81,6 +83,13 @@ func (v Voice) Keyless() Voice {
 // [Message.Resend].
 func (v Voice) Unhearing() Voice {
 	v.unhearing = true
+	return v
+}
+
+// Altered changes the stanza of a message on its way, be it into something that no client
+// can take apart. What the phone sends when asked to send it again is as it should be.
+func (v Voice) Altered(change func(stanza *waBinary.Node)) Voice {
+	v.altering = change
 	return v
 }
 
