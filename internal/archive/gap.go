@@ -22,7 +22,7 @@ const (
 	NotLinked    GapKind = "not linked"    // a time; what was sent is missing for good
 	NotDecrypted GapKind = "not decrypted" // a message
 	NotReceived  GapKind = "not received"  // a message; others answer it or change it, so it exists
-	NotDelivered GapKind = "not delivered" // messages that WhatsApp announced, of any chat, when we connected
+	NotDelivered GapKind = "not delivered" // messages, of any chat, that WhatsApp announced when we connected, or that nobody could take apart
 	Abandoned    GapKind = "abandoned"     // decrypted, never captured, never sent again
 
 	// Of one group:
@@ -176,8 +176,8 @@ func (a *Archive) endGap(tx *sqlite.Tx, now time.Time, group string, sender peop
 }
 
 // OpenGap notes that from since on nothing is received, or that something is
-// lost. A gap of the same kind that is open stays the one it is; but where the cause of
-// an absence is another now, the gap ends and the next begins.
+// lost. A gap of the same kind that is open stays the one it is, if it is of a time; but
+// where the cause of an absence is another now, the gap ends and the next begins.
 func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) error {
 	_, err := OpenGroupGap(tx, now, since, kind, "", cause)
 	return err
@@ -187,7 +187,7 @@ func OpenGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, cause string) er
 func OpenGroupGap(tx *sqlite.Tx, now, since time.Time, kind GapKind, group, cause string) (news bool, err error) {
 	absence := kind == NotConnected || kind == NotLinked
 	was, open, err := causeOf(tx, kind, group)
-	if err != nil || open && kind != Abandoned && (!absence || was == cause) {
+	if err != nil || open && kind != Abandoned && kind != NotDelivered && (!absence || was == cause) {
 		return false, err
 	}
 	if open && absence {
