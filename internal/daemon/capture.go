@@ -31,6 +31,7 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 		Refused:      d.look,
 		History:      d.historyOffered,
 		Outside:      d.outside,
+		Lost:         d.lost,
 		Connected:    d.connected,
 		Disconnected: d.disconnected,
 		LinkLost:     d.linkLost,
@@ -206,6 +207,15 @@ func (d *Daemon) missing(ctx context.Context, m whatsapp.Missed) error {
 	d.log.Warn("a message could not be read; a gap is open", "cause", m.Cause)
 	return d.counted(ctx, archive.HasFailed, func(tx *sqlite.Tx) error {
 		return d.archive.MissMessage(tx, d.now(), archive.Missed(m))
+	})
+}
+
+// lost notes that WhatsApp announced or sent what is not here; of which chat, it does not
+// say.
+func (d *Daemon) lost(ctx context.Context, cause string) error {
+	d.log.Warn("something did not arrive; a gap is open", "cause", cause)
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		return archive.OpenGap(tx, d.now(), d.now(), archive.NotDelivered, cause)
 	})
 }
 

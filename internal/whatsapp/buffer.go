@@ -126,6 +126,9 @@ func (b *eventBuffer) PutBufferedEvent(ctx context.Context, hash [32]byte, plain
 // ClearBufferedEventPlaintext blanks a row that has been handled. Not even the
 // end of the program interrupts it: a row left over would be taken for a gap.
 func (b *eventBuffer) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte) error {
+	if b.seal.keep.Swap(false) {
+		return errors.New("it is not handled yet")
+	}
 	err := b.EventBuffer.ClearBufferedEventPlaintext(context.WithoutCancel(ctx), hash)
 	if err != nil {
 		b.seal.log.Warn("message that was handled could not be blanked in the event buffer")

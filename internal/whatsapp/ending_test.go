@@ -149,7 +149,7 @@ func TestBannedForATime(t *testing.T) {
 // WhatsApp refuses our version; we ask which is the newest, and connect as that.
 func TestOutdated(t *testing.T) {
 	breaks(t)
-	w := newWorldAlone(t)
+	w := newWorldAlone(t, standin.Options{})
 	t.Cleanup(func() { store.SetWAVersion(builtIn) })
 	s := w.hurried()
 	m := newMemory(t)
@@ -171,7 +171,7 @@ func TestOutdated(t *testing.T) {
 // time. An hour later there is one that does.
 func TestOutdatedAndTheNewestDoesNotHelp(t *testing.T) {
 	breaks(t)
-	w := newWorldAlone(t)
+	w := newWorldAlone(t, standin.Options{})
 	t.Cleanup(func() { store.SetWAVersion(builtIn) })
 	s := w.hurried()
 	m := newMemory(t)
@@ -194,7 +194,7 @@ func TestOutdatedAndTheNewestDoesNotHelp(t *testing.T) {
 func TestOutdatedAndNoNewerVersion(t *testing.T) {
 	breaks(t)
 	for _, named := range []uint32{0, builtIn[2] - 1} {
-		w := newWorldAlone(t)
+		w := newWorldAlone(t, standin.Options{})
 		t.Cleanup(func() { store.SetWAVersion(builtIn) })
 		s := w.hurried()
 		m := newMemory(t)
@@ -259,7 +259,7 @@ func TestStreamErrors(t *testing.T) {
 // the connection is renewed. What was missed by then was missed since the last answer.
 func TestPingsAreNotAnswered(t *testing.T) {
 	breaks(t)
-	w := newWorldAlone(t)
+	w := newWorldAlone(t, standin.Options{})
 	pings := []*time.Duration{&whatsmeow.KeepAliveIntervalMin, &whatsmeow.KeepAliveIntervalMax,
 		&whatsmeow.KeepAliveResponseDeadline, &whatsmeow.KeepAliveMaxFailTime}
 	for i, shorter := range []time.Duration{50 * time.Millisecond, 60 * time.Millisecond, 100 * time.Millisecond, 700 * time.Millisecond} {
@@ -311,7 +311,7 @@ func TestNothingIsHeard(t *testing.T) {
 // Whatever the connection is waiting for, Run ends at once, and nothing of it is left.
 func TestStopsInEveryState(t *testing.T) {
 	breaks(t)
-	w := newWorldAlone(t)
+	w := newWorldAlone(t, standin.Options{})
 	s := w.linked()
 	for _, tt := range []struct {
 		name  string

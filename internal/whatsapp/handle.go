@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -26,6 +27,7 @@ type listener struct {
 	session *Session
 	hooks   Hooks
 	client  *whatsmeow.Client
+	wire    *wire
 	quiet   *atomic.Bool
 	t       translator
 	self    record.Address // the council's account
@@ -45,8 +47,7 @@ type listener struct {
 	paused  atomic.Bool   // see Pause
 	pausing chan struct{} // that has changed
 
-	again chan struct{}                 // something must be delivered again
-	owed  []func(context.Context) error // with turn: reported in vain so far
+	again chan struct{} // something must be delivered again
 
 	lists   lists                      // of participants, that are to be asked for
 	present map[string]record.Received // the last list of each group; of askLists
@@ -55,7 +56,7 @@ type listener struct {
 }
 
 // handle reports whether evt was dealt with; if not, whatsmeow does not tell
-// WhatsApp that it has arrived.
+// WhatsApp that it has arrived, or the wire keeps it from doing so.
 //
 // whatsmeow recovers a panicking handler and then acknowledges as if it had
 // succeeded, which would lose the message. So handle recovers first, and says no.
@@ -70,15 +71,17 @@ func (l *listener) handle(evt any) (ok bool) {
 		}
 	}()
 	l.hear(evt)
-	switch evt := evt.(type) {
-	case *events.Message, *events.GroupInfo, *events.Picture:
-		if l.stopping.Load() || !l.begin() {
-			return false
+	done := l.wire.handling(evt)
+	defer func() {
+		if !ok {
+			l.wire.fails(evt)
 		}
-	case *events.UndecryptableMessage, *events.FBMessage, *events.MediaRetry,
-		*events.CallOffer, *events.CallOfferNotice, *events.CallTerminate:
-		// It is acknowledged already, or will be whatever we say.
-		if !l.begin() {
+		done(ok)
+	}()
+	switch evt := evt.(type) {
+	case *events.Message, *events.UndecryptableMessage, *events.FBMessage, *events.GroupInfo, *events.Picture, *events.MediaRetry,
+		*events.CallOffer, *events.CallOfferNotice, *events.CallTerminate, *events.UnknownCallEvent:
+		if l.stopping.Load() || !l.begin() {
 			return false
 		}
 	default:
@@ -88,7 +91,6 @@ func (l *listener) handle(evt any) (ok bool) {
 	defer l.end()
 	ctx, cancel := context.WithTimeout(l.base, captureTimeout)
 	defer cancel()
-	l.settle(ctx)
 	if err := l.deal(ctx, evt); err != nil {
 		l.log.Error("event not captured, not acknowledged", "err", err)
 		ask(l.again)
@@ -143,10 +145,15 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 		if is && r.Kind == record.Group && r.Type == record.Timer { // anybody can say that, WhatsApp knows whether it is so
 			l.lists.want(claimPause, true, r.Group)
 		}
-		return l.hand(ctx, r, is)
+		if err := l.hand(ctx, r, is); err != nil {
+			return err
+		}
+		if evt.SourceWebMsg == nil {
+			l.wire.took(evt.Info, is)
+		}
 	case *events.Picture:
 		if r, is := l.t.picture(evt); is {
-			return l.report(ctx, func(ctx context.Context) error { return l.hooks.Capture(ctx, r) })
+			return l.hand(ctx, r, is)
 		}
 	case *events.GroupInfo:
 		return l.change(ctx, evt)
@@ -156,15 +163,20 @@ func (l *listener) deal(ctx context.Context, evt any) error {
 		return l.call(ctx, evt.BasicCallMeta, evt.Media)
 	case *events.CallTerminate:
 		return l.call(ctx, evt.BasicCallMeta, mediaOf(evt.Data))
+	case *events.UnknownCallEvent:
+		return l.unknownCall(ctx, evt.Node)
 	case *events.UndecryptableMessage:
-		if evt.UnavailableType == events.UnavailableTypeViewOnce {
-			return l.once(ctx, evt.Info)
+		if l.wire.knows(evt.Info) { // it was told before it was acknowledged
+			return nil
 		}
-		return l.miss(ctx, evt.Info, undecryptable(evt))
+		return l.unreadable(ctx, evt)
 	case *events.MediaRetry:
 		return l.answered(ctx, evt)
 	case *events.FBMessage:
-		return l.miss(ctx, evt.Info, "it came in a form that WhatsApp's own apps do not use")
+		if err := l.miss(ctx, evt.Info, "it came in a form that WhatsApp's own apps do not use"); err != nil {
+			return err
+		}
+		l.wire.took(evt.Info, true)
 	}
 	return nil
 }
@@ -214,10 +226,37 @@ func (l *listener) change(ctx context.Context, evt *events.GroupInfo) error {
 // notice of it that comes, be it only the one that it is over.
 func (l *listener) call(ctx context.Context, m types.BasicCallMeta, media string) error {
 	r, is := l.t.call(m, media)
-	if !is {
-		return l.hand(ctx, r, false)
+	return l.hand(ctx, r, is)
+}
+
+// unknownCall does the same with a notice of a kind that whatsmeow does not know, as far as
+// it names a call of a listed group.
+func (l *listener) unknownCall(ctx context.Context, n *waBinary.Node) error {
+	at := n.AttrGetter()
+	for _, child := range n.GetChildren() {
+		of := child.AttrGetter()
+		m := types.BasicCallMeta{
+			From: at.OptionalJIDOrEmpty("from"), Timestamp: at.OptionalUnixTime("t"),
+			CallCreator: of.OptionalJIDOrEmpty("call-creator"), CallID: of.OptionalString("call-id"), GroupJID: of.OptionalJIDOrEmpty("group-jid"),
+		}
+		if m.CallID != "" && l.t.listed(m.GroupJID) {
+			return l.call(ctx, m, mediaOf(&child))
+		}
 	}
-	return l.report(ctx, func(ctx context.Context) error { return l.hooks.Capture(ctx, r) })
+	return nil
+}
+
+// unreadable notes a message that came without anything that could be read.
+func (l *listener) unreadable(ctx context.Context, evt *events.UndecryptableMessage) (err error) {
+	if evt.UnavailableType == events.UnavailableTypeViewOnce {
+		err = l.once(ctx, evt.Info)
+	} else {
+		err = l.miss(ctx, evt.Info, undecryptable(evt))
+	}
+	if err == nil {
+		l.wire.took(evt.Info, true)
+	}
+	return err
 }
 
 // miss notes a message that cannot be read.
@@ -225,45 +264,18 @@ func (l *listener) miss(ctx context.Context, info types.MessageInfo, cause strin
 	if !l.t.listed(info.Chat) {
 		return l.hand(ctx, record.Received{}, false)
 	}
-	e := l.t.envelope(info)
-	return l.report(ctx, func(ctx context.Context) error {
-		return l.hooks.Missing(ctx, Missed{
-			Group: e.Group, Ref: record.Ref{ID: e.ID, Sender: e.Sender}, Own: e.Own, Sent: e.Sent, Cause: cause,
-		})
-	})
+	l.hooks.Received()
+	return l.hooks.Missing(ctx, missed(l.t.envelope(info), cause))
+}
+
+func missed(e content.Envelope, cause string) Missed {
+	return Missed{Group: e.Group, Ref: record.Ref{ID: e.ID, Sender: e.Sender}, Own: e.Own, Sent: e.Sent, Cause: cause}
 }
 
 // once notes a message that was sent to be viewed once. Linked devices are only told
 // that there was one, and nothing is missing with that.
 func (l *listener) once(ctx context.Context, info types.MessageInfo) error {
-	if !l.t.listed(info.Chat) {
-		return l.hand(ctx, record.Received{}, false)
-	}
-	r := content.NotDelivered(l.t.envelope(info))
-	return l.report(ctx, func(ctx context.Context) error { return l.hooks.Capture(ctx, r) })
-}
-
-// report calls a hook for a message that WhatsApp does not deliver again, and of which
-// whatsmeow ignores our answer: a failure is kept, and reported before the next event.
-func (l *listener) report(ctx context.Context, call func(context.Context) error) error {
-	l.hooks.Received()
-	err := call(ctx)
-	if err != nil {
-		l.owed = append(l.owed, call)
-	}
-	return err
-}
-
-// settle reports what could not be reported before; it counts as received once more, as
-// a message does that is delivered again.
-func (l *listener) settle(ctx context.Context) {
-	for len(l.owed) > 0 {
-		l.hooks.Received()
-		if err := l.owed[0](ctx); err != nil {
-			return
-		}
-		l.owed = l.owed[1:]
-	}
+	return l.hand(ctx, content.NotDelivered(l.t.envelope(info)), l.t.listed(info.Chat))
 }
 
 // note takes in what is no message and no change of a group.
@@ -280,6 +292,9 @@ func (l *listener) note(evt any) {
 	case *events.OfflineSyncPreview: // it comes before what was not acknowledged
 		l.session.seal.faulty.Store(0)
 	case *events.Connected:
+		if !l.wire.sees() {
+			l.log.Error("what passes between this device and WhatsApp is not seen: whatsmeow has changed")
+		}
 		l.link.connected()
 		l.lists.want(queuePatience, false, l.session.options.Groups...)
 	case *events.OfflineSyncCompleted:

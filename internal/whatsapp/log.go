@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	signal "go.mau.fi/libsignal/logger"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	waLog "go.mau.fi/whatsmeow/util/log"
 )
 
@@ -15,8 +16,7 @@ type whatsmeowLog struct {
 	log   *slog.Logger
 	part  string
 	quiet *atomic.Bool
-
-	dropped func() // what to do when a notice of a change of a group was dropped; nil: nothing
+	wire  *wire // what is told of stanzas; nil: nothing
 }
 
 // unparsed is what whatsmeow says of a notice of a change of a group in which something
@@ -24,23 +24,69 @@ type whatsmeowLog struct {
 // ever heard of it.
 const unparsed = "Failed to parse group notification: %v"
 
-func (l whatsmeowLog) Warnf(format string, _ ...any) {
+// What it says of a frame from which it could get no stanza, in different places.
+const (
+	undecrypted  = "Failed to decrypt frame: %v"
+	uninflated   = "Failed to decompress frame: %v"
+	undecoded    = "Failed to decode node in frame: %v"
+	dialling     = "Dialing %s"                      // before a connection is made
+	skipped      = "Ignoring message %s from %s: %v" // a ciphertext of a message, by its ID
+	receivedPart = "Recv"                            // each stanza, by itself
+	sentPart     = "Send"
+)
+
+func (l whatsmeowLog) Warnf(format string, args ...any) {
+	if l.wire != nil {
+		switch format {
+		case undecrypted, uninflated, undecoded:
+			l.wire.frameLost()
+		case skipped:
+			l.wire.skips(args, true)
+		}
+	}
 	if !l.quiet.Load() {
 		l.log.Warn("whatsmeow warned", "part", l.part, "of", format)
 	}
 }
 
 func (l whatsmeowLog) Errorf(format string, _ ...any) {
-	if format == unparsed && l.dropped != nil {
-		l.dropped()
+	if format == unparsed && l.wire != nil {
+		l.wire.noticeDropped()
 	}
 	if !l.quiet.Load() {
 		l.log.Error("whatsmeow reported an error", "part", l.part, "of", format)
 	}
 }
 
-func (whatsmeowLog) Infof(string, ...any)  {}
-func (whatsmeowLog) Debugf(string, ...any) {}
+func (whatsmeowLog) Infof(string, ...any) {}
+
+// Debugf logs nothing. It is how stanzas come to the wire.
+func (l whatsmeowLog) Debugf(format string, args ...any) {
+	switch {
+	case l.wire == nil:
+	case l.part == receivedPart:
+		if n := stanzaOf(args); n != nil {
+			l.wire.arrived(n)
+		}
+	case l.part == sentPart:
+		if n := stanzaOf(args); n != nil {
+			l.wire.leaving(n)
+		}
+	case format == skipped:
+		l.wire.skips(args, false)
+	case format == dialling:
+		l.wire.dialled()
+	}
+}
+
+// stanzaOf returns the stanza that is to be logged; nil if it is none.
+func stanzaOf(args []any) *waBinary.Node {
+	if len(args) != 1 {
+		return nil
+	}
+	n, _ := args[0].(*waBinary.Node)
+	return n
+}
 
 // Sub names a part of whatsmeow; the names are constants.
 func (l whatsmeowLog) Sub(part string) waLog.Logger {

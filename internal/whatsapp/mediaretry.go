@@ -64,22 +64,18 @@ func (s *Session) AskFile(ctx context.Context, group string, ref record.Ref, own
 }
 
 // answered hands over what the phone answered. It is no message, and counts as a delivery
-// without one. whatsmeow acknowledges it whatever we say (notification.go), so that a
-// reconnect would not bring it again.
+// without one.
 func (l *listener) answered(ctx context.Context, evt *events.MediaRetry) error {
 	if !l.t.listed(evt.ChatID) {
 		return l.hand(ctx, record.Received{}, false)
 	}
-	a := FileAnswer{
+	l.hooks.Received()
+	return l.hooks.FileAnswered(ctx, FileAnswer{
 		Group:  evt.ChatID.String(),
 		Ref:    record.Ref{ID: content.ID(evt.MessageID), Sender: record.Address{JID: evt.SenderID.ToNonAD().String()}},
 		Sealed: evt.Error == nil || evt.Ciphertext != nil,
 		Open:   func(key []byte) (string, error) { return openAnswer(evt, key) },
-	}
-	if err := l.report(ctx, func(ctx context.Context) error { return l.hooks.FileAnswered(ctx, a) }); err != nil {
-		l.log.Error("what the council's phone says of a file is not noted yet", "err", err)
-	}
-	return nil
+	})
 }
 
 func openAnswer(evt *events.MediaRetry, key []byte) (path string, err error) {

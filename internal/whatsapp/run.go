@@ -77,8 +77,8 @@ func (s *Session) listen(ctx context.Context, h Hooks) *listener {
 		lists:   lists{nudge: make(chan struct{}, 1)},
 		present: make(map[string]record.Received),
 	}
-	// What of a group's changes was lost, its list tells.
-	l.client, l.quiet = s.client(func() { l.lists.want(listPause, true, s.options.Groups...) })
+	l.wire = newWire(l, s.options.Groups)
+	l.client, l.quiet = s.client(l.wire)
 	own := map[string]bool{l.self.JID: true}
 	if lid := s.device.GetLID(); !lid.IsEmpty() {
 		l.self = record.Address{JID: lid.ToNonAD().String(), Alt: l.self.JID}

@@ -45,6 +45,7 @@ type seal struct {
 	faulty  atomic.Int64           // when it failed on this connection, Unix nanoseconds; 0: it did not
 	lost    atomic.Int64           // rows that went with their device
 	refusal atomic.Pointer[string] // why, if the disk does not take it
+	keep    atomic.Bool            // see keepNext
 
 	// turn is held, by whoever has put a value in, from the lookup of a
 	// ciphertext until it is buffered, and while the key is replaced. So a row
@@ -83,6 +84,10 @@ func openSeal(ctx context.Context, db *sql.DB, path string, log *slog.Logger) (*
 	_, err = s.replaceIfEmpty(ctx)
 	return s, err
 }
+
+// keepNext keeps the row of the message that is being handled, which whatsmeow is about to
+// blank though it was not dealt with.
+func (s *seal) keepNext() { s.keep.Store(true) }
 
 // take waits for the turn.
 func (s *seal) take(ctx context.Context) error {

@@ -60,6 +60,9 @@ type Hooks struct {
 	// when; zero if WhatsApp does not say. It may come more than once. The next list of
 	// participants tells that it is back.
 	Outside func(ctx context.Context, group string, since time.Time, cause string) error
+	// Lost commits that WhatsApp announced or sent something that is not here, and of which
+	// nobody can tell what it was, nor of which chat. The cause is a sentence for everybody.
+	Lost func(ctx context.Context, cause string) error
 
 	// Refused is called when the disk does not take what the session has to write, see
 	// [Session.Refused]. It must not wait.
@@ -125,6 +128,7 @@ type Session struct {
 	typing   time.Duration // how long a code that is to be typed on the phone is waited for
 	stall    time.Duration // how long a download may go without a byte
 	askAgain time.Duration // when a list of participants is asked for again, if WhatsApp did not answer
+	lull     time.Duration // how long nothing comes of the offline queue before it is taken to be all
 }
 
 // Open opens the session, or creates one that is not linked.
@@ -151,7 +155,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, db: db, patience: time.Minute, hurry: 1, typing: typingTime, stall: stallLimit, askAgain: 5 * time.Minute}
+	s := &Session{options: o, db: db, patience: time.Minute, hurry: 1, typing: typingTime, stall: stallLimit, askAgain: 5 * time.Minute, lull: 10 * time.Second}
 	if err := s.load(ctx); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open session: %w", err)
@@ -200,11 +204,10 @@ func (s *Session) Linked() bool { return s.container.linked.Load() }
 // means nothing: the first retry asks our own phone anyway (retry.go).
 //
 // Once quiet is set, its complaints are not logged any more: they are about the
-// end of the connection. Dropped, if not nil, is called when it has dropped a notice
-// of a change of a group.
-func (s *Session) client(dropped func()) (c *whatsmeow.Client, quiet *atomic.Bool) {
+// end of the connection. W, if not nil, watches what passes.
+func (s *Session) client(w *wire) (c *whatsmeow.Client, quiet *atomic.Bool) {
 	quiet = new(atomic.Bool)
-	c = whatsmeow.NewClient(s.device, whatsmeowLog{log: s.options.Log, quiet: quiet, dropped: dropped})
+	c = whatsmeow.NewClient(s.device, whatsmeowLog{log: s.options.Log, quiet: quiet, wire: w})
 	c.SynchronousAck = true
 	c.EnableDecryptedEventBuffer = true
 	c.ManualHistorySyncDownload = true

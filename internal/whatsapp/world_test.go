@@ -44,15 +44,21 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, standin.Options{})
+}
+
+func newWorldOf(t *testing.T, o standin.Options) *world {
+	t.Helper()
 	t.Parallel()
-	return newWorldAlone(t)
+	return newWorldAlone(t, o)
 }
 
 // newWorldAlone is for a test that changes what is one for the process, and has to run
 // while no other does.
-func newWorldAlone(t *testing.T) *world {
+func newWorldAlone(t *testing.T, o standin.Options) *world {
 	t.Helper()
-	server, err := standin.Start(standin.Options{Seed: seed})
+	o.Seed = seed
+	server, err := standin.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,6 +213,7 @@ type memory struct {
 	present  []record.Received
 	missing  []missing
 	outside  []outside
+	lost     []string
 	answers  []FileAnswer
 	offers   []HistoryNotice
 	received int
@@ -224,6 +231,8 @@ type memory struct {
 	answer func() error
 	// offer, if set, is asked before a notice of history is taken.
 	offer func(n HistoryNotice) error
+	// overlook, if set, is asked before a missing message is noted.
+	overlook func(x Missed) error
 }
 
 func newMemory(t *testing.T) *memory { return &memory{t: t, changed: make(chan struct{})} }
@@ -270,6 +279,12 @@ func (m *memory) hooks() Hooks {
 			return ctx.Err()
 		},
 		Missing: func(ctx context.Context, x Missed) error {
+			if m.overlook != nil {
+				if err := m.overlook(x); err != nil {
+					m.change(func() { m.failed++ })
+					return err
+				}
+			}
 			m.change(func() { m.missing = append(m.missing, missing{x.Group, x.Ref, x.Cause}) })
 			return ctx.Err()
 		},
@@ -297,7 +312,11 @@ func (m *memory) hooks() Hooks {
 			m.change(func() { m.outside = append(m.outside, outside{group, since, cause}) })
 			return ctx.Err()
 		},
-		Refused:   func() {},
+		Refused: func() {},
+		Lost: func(ctx context.Context, cause string) error {
+			m.change(func() { m.lost = append(m.lost, cause) })
+			return ctx.Err()
+		},
 		Connected: func(context.Context) error { return state("connected") },
 		Disconnected: func(_ context.Context, since time.Time, cause string) error {
 			m.change(func() { m.since = append(m.since, since) })
