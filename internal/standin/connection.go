@@ -396,8 +396,8 @@ func (s *Server) Ban(until time.Time) {
 	s.mu.Unlock()
 }
 
-// OldestApp makes logins of older versions of WhatsApp's app fail with reason 405. A
-// version is told by its last number.
+// OldestApp makes logins of older versions of WhatsApp's app, and their attempts to be
+// linked, fail with reason 405. A version is told by its last number.
 func (s *Server) OldestApp(oldest uint32) {
 	s.mu.Lock()
 	s.oldest = oldest

@@ -119,6 +119,12 @@ func (s *Server) RenewCodes(n int) {
 // beginPairing offers codes to a client that wants to be linked.
 func (c *connection) beginPairing(payload *waWa6.ClientPayload) func(*waBinary.Node) {
 	s := c.server
+	s.mu.Lock()
+	outdated := payload.GetUserAgent().GetAppVersion().GetTertiary() < s.oldest
+	s.mu.Unlock()
+	if outdated {
+		return c.fail(405)
+	}
 	p := &pairing{ref: "2@" + rand.Text(), connection: c, data: payload.GetDevicePairingData(), steps: make(chan step, 1), result: make(chan error, 1)}
 	offer := waBinary.Node{Tag: "pair-device"}
 	var codes []waBinary.Node

@@ -31,7 +31,7 @@ const settleTimeout = 3 * time.Minute
 type visit struct {
 	client    *whatsmeow.Client
 	connected chan struct{}
-	lost      chan string
+	lost      chan error
 	steps     chan any                // of a pairing, as whatsmeow tells of them
 	ended     context.CancelCauseFunc // ends the pairing: the connection is gone
 	scanning  atomic.Bool             // codes are shown to be scanned
@@ -39,7 +39,7 @@ type visit struct {
 
 func (s *Session) visit() *visit {
 	v := &visit{
-		connected: make(chan struct{}, 1), lost: make(chan string, 1),
+		connected: make(chan struct{}, 1), lost: make(chan error, 1),
 		steps: make(chan any, 64), ended: func(error) {},
 	}
 	var quiet *atomic.Bool
@@ -62,8 +62,8 @@ func (v *visit) handle(evt any) bool {
 	case *events.Disconnected:
 		v.ended(errBrokenOff)
 	default:
-		if cause := lossCause(evt); cause != "" {
-			v.ended(errors.New(cause))
+		if cause := endOf(evt); cause != nil {
+			v.ended(cause)
 			select {
 			case v.lost <- cause:
 			default:
@@ -71,6 +71,30 @@ func (v *visit) handle(evt any) bool {
 		}
 	}
 	return true
+}
+
+// errOutdated is what it comes to if WhatsApp refuses our version of its app.
+var errOutdated = errors.New("WhatsApp no longer accepts muniment's version of its app; to connect as the newest one did not help, or could not be tried: " +
+	"install a newer muniment")
+
+// endOf says why there is no connection any more; nil if whatsmeow makes another.
+func endOf(evt any) error {
+	if _, is := evt.(*events.ClientOutdated); is {
+		return errOutdated
+	}
+	if cause := lossCause(evt); cause != "" {
+		return errors.New(cause)
+	}
+	return nil
+}
+
+// asNewest has visit connect, and once more as WhatsApp's newest app if ours is refused.
+func (s *Session) asNewest(ctx context.Context, visit func() error) error {
+	err := visit()
+	if errors.Is(err, errOutdated) && s.adoptVersion(ctx) {
+		err = visit()
+	}
+	return err
 }
 
 // tell passes a step on to the pairing. There are few; if nobody takes them, so many more
@@ -94,7 +118,7 @@ func (v *visit) settle(ctx context.Context) error {
 		case <-v.connected:
 			return nil
 		case cause := <-v.lost:
-			return errors.New(cause)
+			return cause
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-retry.C:
@@ -111,9 +135,15 @@ func (s *Session) Link(ctx context.Context, p Pairing) error {
 	if s.Linked() {
 		return ErrAlreadyLinked
 	}
-	var err error
-	if s.device, err = s.container.device(ctx); err != nil { // the one there is may be of a lost link
+	if err := s.asNewest(ctx, func() error { return s.link(ctx, p) }); err != nil {
 		return fmt.Errorf("link: %w", err)
+	}
+	return nil
+}
+
+func (s *Session) link(ctx context.Context, p Pairing) (err error) {
+	if s.device, err = s.container.device(ctx); err != nil { // the one there is may be of a lost link
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -123,10 +153,10 @@ func (s *Session) Link(ctx context.Context, p Pairing) error {
 	defer end(nil)
 	v.ended = end
 	if err := v.client.ConnectContext(ctx); err != nil {
-		return fmt.Errorf("link: %w", plain(err))
+		return plain(err)
 	}
 	if err := v.pair(pairing, p, s.typing); err != nil {
-		return fmt.Errorf("link: %w", err)
+		return err
 	}
 	settled := v.settle(ctx)
 	v.client.Disconnect()
@@ -134,29 +164,40 @@ func (s *Session) Link(ctx context.Context, p Pairing) error {
 	// write-ahead log; and of the keys exchanged just now there is no copy.
 	saved := sqlite.EmptyLog(context.WithoutCancel(ctx), s.db)
 	if err := errors.Join(settled, saved); err != nil {
-		return fmt.Errorf("link: the phone accepted this machine, but: %w", err)
+		return fmt.Errorf("the phone accepted this machine, but: %w", err)
 	}
 	return nil
 }
 
 // Groups lists the groups that the account is in.
-func (s *Session) Groups(ctx context.Context) ([]Group, error) {
+func (s *Session) Groups(ctx context.Context) (groups []Group, err error) {
 	if !s.Linked() {
 		return nil, ErrNotLinked
 	}
+	err = s.asNewest(ctx, func() (err error) {
+		groups, err = s.joined(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list groups: %w", err)
+	}
+	return groups, nil
+}
+
+func (s *Session) joined(ctx context.Context) ([]Group, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	v := s.visit()
 	defer v.client.Disconnect()
 	if err := v.client.ConnectContext(ctx); err != nil {
-		return nil, fmt.Errorf("list groups: %w", plain(err))
+		return nil, plain(err)
 	}
 	if err := v.settle(ctx); err != nil {
-		return nil, fmt.Errorf("list groups: %w", err)
+		return nil, err
 	}
 	joined, err := v.client.GetJoinedGroups(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list groups: %w", plain(err))
+		return nil, plain(err)
 	}
 	groups := make([]Group, 0, len(joined))
 	for _, g := range joined {

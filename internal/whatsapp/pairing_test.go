@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
 	"muniment/internal/standin"
@@ -191,6 +192,33 @@ func TestLinkingThatFails(t *testing.T) {
 			w.receiveOnly()
 			w.search([]string{w.council.JID().User})
 		})
+	}
+}
+
+// WhatsApp refuses our version of its app: the newest one may do.
+func TestLinkingWhenOutdated(t *testing.T) {
+	w := newWorldAlone(t)
+	t.Cleanup(func() { store.SetWAVersion(builtIn) })
+	s := w.open()
+	w.server.OldestApp(builtIn[2] + 9)
+	w.server.NewestApp(builtIn[2] + 1)
+	if err := s.Link(w.within(), w.scanned()); !errors.Is(err, errOutdated) || s.Linked() {
+		t.Errorf("linked as a version that is too old: %v", err)
+	}
+	w.server.NewestApp(builtIn[2] + 9)
+	if err := s.Link(w.within(), w.scanned()); err != nil {
+		t.Fatal(err)
+	}
+	w.server.OldestApp(builtIn[2] + 99)
+	if _, err := s.Groups(w.within()); !errors.Is(err, errOutdated) {
+		t.Errorf("groups as a version that is too old: %v", err)
+	}
+	w.server.NewestApp(builtIn[2] + 99)
+	if groups, err := s.Groups(w.within()); err != nil || len(groups) != 2 {
+		t.Errorf("%d groups, %v", len(groups), err)
+	}
+	if n := w.server.Pages(); n != 4 {
+		t.Errorf("asked %d times which is the newest, want once for each", n)
 	}
 }
 
