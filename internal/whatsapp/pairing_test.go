@@ -197,7 +197,7 @@ func TestLinkingThatFails(t *testing.T) {
 
 // WhatsApp refuses our version of its app: the newest one may do.
 func TestLinkingWhenOutdated(t *testing.T) {
-	w := newWorldAlone(t)
+	w := newWorldAlone(t, standin.Options{})
 	t.Cleanup(func() { store.SetWAVersion(builtIn) })
 	s := w.open()
 	w.server.OldestApp(builtIn[2] + 9)
