@@ -25,7 +25,7 @@ import (
 //
 //	person NAME LID NUMBER PUSHNAME      - for a number, or a push name, that is not known
 //	author NAME AUTHOR                   in an imported chat
-//	TIME NAME says|edits|replies|sends|deletes|reacts ID [OF] [TYPE FILENAME] TEXT
+//	TIME NAME says|supplied|edits|replies|sends|deletes|reacts ID [OF] [TYPE FILENAME] TEXT
 //	TIME NAME present|adds|removes|joins|leaves|promotes|demotes NAME…    *: an admin
 //	TIME NAME names|describes|timer TEXT
 //	TIME NAME makes KIND TYPE ID OF DETAILS TEXT                          - for none; in DETAILS, which is JSON, _ for a space
@@ -175,6 +175,7 @@ func (c *chatter) read(r *record.Received, who, did string, rest []string) error
 	}
 	r.Kind, r.Type, r.ID = record.Message, record.Text, rest[0]
 	rest = rest[1:]
+	r.Supplied = did == "supplied" // by the council's phone
 	if did == "replies" || did == "edits" || did == "deletes" || did == "reacts" {
 		of := c.people[c.sender[rest[0]]].Address
 		r.Target = &record.Ref{ID: rest[0], Sender: of}

@@ -108,12 +108,12 @@ func eachOnce(ts *testscript.TestScript, _ bool, args []string) {
 	for line := range strings.Lines(ts.ReadFile(args[0])) {
 		var r map[string]any
 		ts.Check(json.Unmarshal([]byte(line), &r))
-		for _, field := range strings.Fields("seq kind type id group sent_at captured_at member text details import reply_to amends effective edited_by deleted_by emoji file_name media on_hold destroyed") {
+		for _, field := range strings.Fields("seq kind type id group sent_at captured_at member text details import supplied reply_to amends effective edited_by deleted_by emoji file_name media on_hold destroyed") {
 			if _, ok := r[field]; !ok {
 				ts.Fatalf("a record lacks the field %s: %s", field, line)
 			}
 		}
-		if len(r) != 21 {
+		if len(r) != 22 {
 			ts.Fatalf("a record has fields that are not documented: %s", line)
 		}
 		seq := r["seq"].(float64)

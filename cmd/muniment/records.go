@@ -30,6 +30,8 @@ ones. That somebody looked is kept in the journal: on whose word and why, as giv
 with --for and --reason, or else only which user of this machine it was.
 
 What is marked as from a phone's export was imported: this system did not receive it.
+What is marked as supplied later came from the council's own phone, which was asked for
+it or sent it with its history, and not from WhatsApp at the time.
 
 With --json it prints one object a line, with these fields. Times are UTC; what
 does not apply is null.
@@ -62,6 +64,7 @@ does not apply is null.
                chosen, of a place where it is, and so on. A telephone number on a
                contact card is left out if it is of somebody in the records
   import       of what is from a phone's export of the chat: the number of the import
+  supplied     whether the council's own phone supplied it later
   reply_to     seq of the record that it answers, or of the message that it belongs to
   amends       seq of the record that it changes: of an edit or deletion, the message;
                of a reaction, vote or response, the same person's earlier one
@@ -237,6 +240,7 @@ type shownRecord struct {
 	Text       *string         `json:"text"`
 	Details    *record.Details `json:"details"`
 	Import     *int64          `json:"import"`
+	Supplied   *bool           `json:"supplied"`
 	ReplyTo    *record.Seq     `json:"reply_to"`
 	Amends     *record.Seq     `json:"amends"`
 	Effective  *bool           `json:"effective"`
@@ -277,7 +281,7 @@ func (v viewer) show(r archive.Record) shownRecord {
 		Seq: r.Seq, Kind: &r.Kind, Type: &r.Type, ID: given(r.ID),
 		Group: given(v.groups[r.Group]), SentAt: given(r.Sent.UTC().Format(time.RFC3339)),
 		CapturedAt: given(r.Captured.UTC().Format(time.RFC3339Nano)), Member: given(sender),
-		Text: given(teller.Text(r)), Import: given(r.Import), ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
+		Text: given(teller.Text(r)), Import: given(r.Import), Supplied: &r.Supplied, ReplyTo: given(r.ReplyTo), Amends: given(r.Amends),
 		Effective: &r.Effective, EditedBy: given(r.EditedBy), DeletedBy: given(r.DeletedBy), Emoji: given(r.Emoji),
 		FileName: given(r.FileName), OnHold: r.OnHold,
 		sent: r.Sent, said: teller.Of(r, v.amended[r.Amends]), answers: saying.Answers(r), in: v.in(r.Group),
@@ -352,6 +356,9 @@ func (shownRecord) printLine(out io.Writer, s shownRecord) error {
 	if s.Import != nil {
 		line += "  [" + imported + "]"
 	}
+	if or(s.Supplied) {
+		line += "  [" + supplied + "]"
+	}
 	if s.in != "" {
 		line += "  [" + s.in + "]"
 	}
@@ -367,6 +374,9 @@ func shortMoment(t time.Time) string { return t.In(retention.London).Format("2 J
 
 // imported marks in a line what an import brought, of which there may be thousands.
 const imported = "from a phone’s export"
+
+// supplied marks in a line what the council's own phone supplied.
+const supplied = "supplied later by the council’s own phone"
 
 // tells puts in a line what a record says, with its words and its file's name as they
 // are to be shown.
@@ -386,7 +396,7 @@ func (s shownRecord) tells(words, fileName string) string {
 	default:
 		what += ":"
 	}
-	notable := slices.DeleteFunc(slices.Clone(s.said.Notes), func(n string) bool { return n == saying.Imported })
+	notable := slices.DeleteFunc(slices.Clone(s.said.Notes), func(n string) bool { return n == saying.Imported || n == saying.Supplied })
 	answers, notes := "", strings.Join(append(notable, nonEmpty(s.said.Expiry)...), " ")
 	if s.answers {
 		answers = "(in reply to a message that is not kept)"

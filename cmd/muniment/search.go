@@ -238,6 +238,9 @@ func (v viewer) notes(r archive.Record, s shownRecord, deletions map[record.Seq]
 	if s.Import != nil {
 		notes = append(notes, imported)
 	}
+	if or(s.Supplied) {
+		notes = append(notes, supplied)
+	}
 	if s.in != "" {
 		notes = append(notes, s.in)
 	}

@@ -113,7 +113,8 @@ func allKinds(t *testing.T) fair {
 	say(ann, record.History, "", record.Details{})
 	f.did(pat, next(), record.Received{Kind: record.Unsupported, Type: "holographicMessage"})
 	f.to(dee, next(), marked, record.Message, record.Sealed, "", record.Details{})
-	last := say(jo, record.Text, "That is all, I think.", record.Details{Expires: week})
+	last := f.did(jo, next(), record.Received{Kind: record.Message, Type: record.Text, Text: "That is all, I think.", Supplied: true,
+		Details: record.Details{Expires: week}.Encode()})
 	f.to(jo, next(), last, record.Edit, record.Sealed, "", record.Details{})
 	f.reacts(bo, next(), f.poll, "👍")
 	f.did(bo, next(), record.Received{Kind: record.Reaction, Type: record.ReactionAdded, Emoji: "📌", Target: &marked.Ref})

@@ -79,6 +79,10 @@ func (t Teller) Of(r, target archive.Record) Saying {
 // Imported is the note on what an import brought.
 const Imported = "From a phone’s export of the chat; this system did not receive it."
 
+// Supplied is the note on what the council's own phone sent because it was asked, or from
+// its history.
+const Supplied = "Supplied later by the council’s own phone; it had not come from WhatsApp, or not in a form that could be read."
+
 // noted adds what is to be known of records of every kind.
 func (t Teller) noted(r archive.Record, s Saying) Saying {
 	d := r.Details
@@ -90,6 +94,9 @@ func (t Teller) noted(r archive.Record, s Saying) Saying {
 	}
 	if r.Import != 0 {
 		s.Notes = append(s.Notes, Imported)
+	}
+	if r.Supplied {
+		s.Notes = append(s.Notes, Supplied)
 	}
 	switch {
 	case d.Edited && r.Import == 0:

@@ -129,6 +129,8 @@ func everything(ids map[string]people.ID) []told {
 	imported.r.Import = 1
 	edited := message(record.Text, "From before, and not as it was", record.Details{Edited: true})
 	edited.r.Import = 1
+	supplied := message(record.Text, "It could not be read at first", record.Details{})
+	supplied.r.Supplied = true
 	mentioning := message(record.Text, "@100000000000101 and @447700900104, ring 07700 900101", record.Details{})
 	mentioning.r.Mentions = []string{ann.JID, pat.Alt}
 	comment := message(record.Comment, "Agreed.", record.Details{})
@@ -144,7 +146,7 @@ func everything(ids map[string]people.ID) []told {
 
 	return []told{
 		message(record.Text, "The culvert is blocked.\nAgain.", record.Details{}),
-		message(record.Text, "", record.Details{}), mentioning, imported, edited,
+		message(record.Text, "", record.Details{}), mentioning, imported, edited, supplied,
 		message(record.Text, "Passed on", record.Details{Forwarded: 1}),
 		message(record.Text, "Passed on for ever", record.Details{Forwarded: 5, Expires: 7 * 24 * 3600}),
 		message(record.Text, "For a while", record.Details{Expires: 90}),
