@@ -48,6 +48,7 @@ func TestTorture(t *testing.T) {
 		if o.told >= long { // longer than the daemon waits for the archive
 			long += 5000
 			o.deeds["archive locked for long"]++
+			o.must(o.server.WaitOnline(o.soon())) // it would not start
 			unlock := o.locks()
 			o.talk(3)
 			time.Sleep(11 * time.Second)
@@ -87,18 +88,38 @@ func (o *ordeal) calms() {
 			lost++
 		}
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		open, files := o.missing(), vault.Count{}
-		o.read(func(tx *sqlite.Tx) (err error) { files, err = vault.Counts(tx); return err })
-		if len(open) == lost && files.Wanted == 0 {
-			break
+	if !o.catchesUp(lost, 5*time.Second) {
+		// The sender was not asked, or not heard: when a connection breaks at that moment,
+		// whatsmeow cannot send its request any more, and acknowledges over the next one.
+		// The gap is there, and the council's phone has the message.
+		open := o.missing()
+		for _, u := range o.said {
+			if _, is := open[u.ID()]; is && !u.lost {
+				o.deeds["in the end supplied by the council's phone"]++
+				o.phone.Supplies(u.Message)
+			}
 		}
-		if time.Now().After(deadline) {
-			o.t.Errorf("%d messages are missing, of which %d nobody sends again; files: %+v", len(open), lost, files)
-			break
+		if !o.catchesUp(lost, 30*time.Second) {
+			o.t.Errorf("%d messages are missing, of which %d nobody sends again", len(o.missing()), lost)
 		}
 	}
 	o.stops()
+}
+
+// catchesUp reports whether all but so many messages are there, and all files, or will be
+// within that time.
+func (o *ordeal) catchesUp(lost int, within time.Duration) bool {
+	o.t.Helper()
+	for deadline := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
+		var files vault.Count
+		o.read(func(tx *sqlite.Tx) (err error) { files, err = vault.Counts(tx); return err })
+		if len(o.missing()) == lost && files.Wanted == 0 {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
 }
 
 // missing returns the messages that an open gap names, and its cause.
