@@ -136,7 +136,7 @@ func openArchive(ctx context.Context, path string, fresh bool) (*DB, error) {
 		d.writer.Close()
 		return nil, fmt.Errorf("open archive %s: %w", path, err)
 	}
-	if d.reader, err = open(path, "deferred", "query_only(1)"); err != nil {
+	if d.reader, err = open(path, "deferred", "query_only(1)", smallCache); err != nil {
 		d.writer.Close()
 		return nil, err
 	}
@@ -155,8 +155,13 @@ func OpenSession(path string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open session: %w", err)
 	}
-	return open(path, "immediate", "synchronous(NORMAL)")
+	return open(path, "immediate", "synchronous(NORMAL)", smallCache)
 }
+
+// smallCache is of connections other than the one that writes the archive. Of these there
+// may be eight, and with SQLite's two megabytes each the daemon's memory grew for days; what
+// they do not find there, the system has.
+const smallCache = "cache_size(-500)"
 
 // logLimit is what a write-ahead log may keep of its size, in bytes, once what is in it
 // has been moved into the file: while somebody reads, be it a minute to verify, it cannot
