@@ -249,7 +249,10 @@ func (t Teller) Messages(s archive.Statement) (all []string) {
 // became says what became of messages that did not come, or could not be read.
 func became(m archive.Messages) (all []string) {
 	if m.Came > 0 {
-		how := fmt.Sprintf("%s came later", Number(int64(m.Came)))
+		how := Number(int64(m.Came)) + " came later"
+		if m.Came == m.Number {
+			how = Capital(it(m.Came)) + " came later"
+		}
 		switch {
 		case m.Phone == m.Came:
 			how += ", from the council’s own phone"

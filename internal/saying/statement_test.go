@@ -28,7 +28,6 @@ type keeper struct {
 	db  *sqlite.DB
 	a   *archive.Archive
 	run int64
-	in  int64 // events received
 	of  map[string]record.Ref
 }
 
@@ -297,5 +296,66 @@ func golden(t *testing.T, name, got string) {
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// It is not said that nothing is missing where nobody was there to know, nor twice why
+// something is.
+func TestNoMoreIsClaimedThanIsKnown(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		story func(*keeper)
+		want  string
+	}{
+		{"nothing happened", func(*keeper) {}, "As far as is known, nothing that was sent in this period is missing."},
+		{"a day without an account, and without a gap", func(k *keeper) {
+			k.captures(group, "9 10:00", record.Received{ID: "A2"})
+			k.runs("12 00:00", "12 23:59")
+		}, "On 1 day it is not known whether muniment was running."},
+		{"a day without an account, in a gap", func(k *keeper) {
+			k.time(archive.NotConnected, "", "10 23:00", "12 01:00", "muniment was not running")
+			k.runs("12 01:00", "12 23:59")
+		}, "As far as is known, nothing that was sent in this period is missing."},
+		{"not connected for longer than WhatsApp keeps what is sent", func(k *keeper) {
+			k.time(archive.NotConnected, "", "5 10:00", "20 10:00", "muniment was not running")
+		}, "Of what was sent while there was no connection for more than two weeks, something may be missing."},
+		{"not connected, and so the link was lost", func(k *keeper) {
+			k.time(archive.NotConnected, "", "10 10:00", "", "The network is down.")
+			k.time(archive.NotLinked, "", "11 10:00", "11 20:00", "Unlinked.")
+		}, "20 hours are known to be missing."},
+		{"not linked, and not in the group", func(k *keeper) {
+			k.time(archive.NotLinked, "", "11 10:00", "11 12:00", "Unlinked.")
+			k.time(archive.NotInGroup, group, "11 11:00", "11 13:00", "Removed.")
+		}, "3 hours are known to be missing."},
+		{"known from a quotation, and then it came", func(k *keeper) {
+			k.misses(group, "U1", ann, "11 10:00")
+			k.ends("U1", ann, "12 10:00", archive.Quoted)
+			k.captures(group, "11 10:00", record.Received{ID: "U1"})
+		}, "As far as is known, nothing that was sent in this period is missing."},
+		{"another group", func(k *keeper) { k.time(archive.NotInGroup, officers, "11 11:00", "11 13:00", "Removed.") },
+			"As far as is known, nothing that was sent in this period is missing."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			k := newKeeper(t)
+			k.captures(group, "2 09:00", record.Received{ID: "A1"})
+			last := 30
+			if strings.Contains(tt.name, "a day without") {
+				last = 10
+			}
+			for day := 2; day <= last; day++ {
+				k.runs(fmt.Sprintf("%d 00:00", day), fmt.Sprintf("%d 23:59", day))
+			}
+			tt.story(k)
+			s := k.statement([]string{group}, 11, 11, "25 10:00", "25 10:00")
+			if got := (Teller{}).Verdict(s); got != tt.want {
+				t.Errorf("it says %q; want %q", got, tt.want)
+			}
+			if s.NotLinked.Number > 0 && s.NotConnected.Number > 0 {
+				t.Error("it says that WhatsApp handed over what went with the link")
+			}
+			if nothing := strings.HasPrefix(tt.want, "As far as is known"); (Teller{}).NothingMissing(s) != nothing {
+				t.Errorf("nothing is missing: %v", !nothing)
+			}
+		})
 	}
 }
