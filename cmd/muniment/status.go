@@ -91,10 +91,15 @@ func printLink(out io.Writer, tx *sqlite.Tx, running bool) error {
 	case linked == 0:
 		fmt.Fprintln(out, "Link       never linked")
 	case running && open >= 0:
-		fmt.Fprintf(out, "Link       linked since %s, but not connected since %s\n", moment(since), moment(gaps[open].Opened))
+		fmt.Fprintf(out, "Link       linked since %s, but not connected since %s:\n           %s\n", moment(since), moment(gaps[open].Opened), gaps[open].Cause)
 	default:
 		fmt.Fprintf(out, "Link       linked since %s\n", moment(since))
 	}
+	seen, err := archive.PhoneSeen(tx)
+	if err != nil || linked == 0 {
+		return err
+	}
+	fmt.Fprintf(out, "           the council's phone was last seen on %s\n", moment(seen))
 	return nil
 }
 
@@ -104,6 +109,13 @@ func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, fu
 	all, err := diskAttention(tx, running, full)
 	if err != nil {
 		return err
+	}
+	missed, err := archive.PhoneMissed(tx)
+	if err != nil {
+		return err
+	}
+	if !missed.IsZero() {
+		all = append(all, fmt.Sprintf("the council's phone has not been seen since %s: open WhatsApp on it; after about 14 days WhatsApp unlinks this machine", moment(missed)))
 	}
 	for _, g := range cfg.Groups {
 		a, err := archive.AttentionTo(tx, g.JID, now())

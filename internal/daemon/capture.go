@@ -35,6 +35,7 @@ func (d *Daemon) hooks() whatsapp.Hooks {
 		Connected:    d.connected,
 		Disconnected: d.disconnected,
 		LinkLost:     d.linkLost,
+		PhoneSeen:    d.phoneSeen,
 	}
 }
 

@@ -88,6 +88,7 @@ type Daemon struct {
 	refused atomic.Pointer[refusal] // the archive takes no writes; nil: it does
 	lookNow chan struct{}           // see look
 
+	phoneAsked  time.Time    // when this run last asked the council's phone whether it is there; WatchPhone's
 	connectedAt atomic.Int64 // when this run was first connected, Unix nanoseconds; 0: not yet
 }
 

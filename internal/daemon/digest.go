@@ -158,6 +158,9 @@ func DigestOf(tx *sqlite.Tx, c config.Config, version string, now time.Time, wee
 	if g.ClockDoubted, err = clockDoubted(tx); err != nil {
 		return g, err
 	}
+	if g.PhoneMissed, err = archive.PhoneMissed(tx); err != nil {
+		return g, err
+	}
 	if g.FilesWait, err = vault.WaitingSince(tx); err != nil {
 		return g, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -17,6 +18,7 @@ import (
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 	"muniment/internal/systemd"
+	"muniment/internal/whatsapp"
 )
 
 // heartbeat is how often the daemon notes that it is there. After a crash, the
@@ -238,6 +240,9 @@ func (d *Daemon) beat(ctx context.Context) error {
 		if err := d.index(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the search index is not up to date; it will be tried again", "err", err)
 		}
+		if err := d.watchPhone(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("the council's phone was not looked after; it will be tried again", "err", err)
+		}
 		if err := d.FindHoles(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("not all is known that is missing; it will be tried again", "err", err)
 		}
@@ -278,11 +283,25 @@ func (d *Daemon) tellStatus(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	link := "connected to WhatsApp"
+	link := linkState(d.session.State())
 	if err := d.session.Alive(); err != nil {
 		link = err.Error()
 	}
 	return systemd.Status(fmt.Sprintf("%s; %d records kept; %d emails waiting", link, kept, len(waiting)))
+}
+
+// linkState says in one line how the link to WhatsApp is.
+func linkState(s whatsapp.State) string {
+	switch {
+	case s.Connected:
+		return "connected to WhatsApp"
+	case s.Cause == "":
+		return "connecting to WhatsApp"
+	case s.Again.IsZero():
+		return "not connected: " + strings.TrimSuffix(s.Cause, ".")
+	}
+	return fmt.Sprintf("not connected, to be tried again on %s: %s",
+		s.Again.In(retention.London).Format("2 January at 15:04"), strings.TrimSuffix(s.Cause, "."))
 }
 
 // alive is what systemd's watchdog is fed on: the archive takes writes, and the

@@ -29,6 +29,8 @@ const (
 	Stopped          Act = "daemon stopped"
 	Linked           Act = "device linked"
 	LinkLost         Act = "link lost"
+	PhoneUnseen      Act = "council's phone not in use for days" // WhatsApp unlinks this machine after about 14
+	PhoneBack        Act = "council's phone in use again"
 	GapOpened        Act = "gap opened"
 	GapClosed        Act = "gap closed"
 	StrangerPresent  Act = "in the group, and not in office on the register"

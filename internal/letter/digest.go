@@ -49,6 +49,7 @@ type Digest struct {
 	Review         retention.Date // the last day for the policy's review; empty: none is given
 	NeverLinked    bool           // to WhatsApp, up to now
 	ClockDoubted   bool
+	PhoneMissed    time.Time     // since when the council's own phone has not been in use, if for long; zero: it has
 	FilesWait      time.Time     // since when the disk is too full for files; zero: it is not
 	AbandonedAfter time.Duration // when a message that was never captured is given up
 	Account        archive.Account

@@ -51,6 +51,10 @@ func (r *weekly) linkMatters() (all []fact) {
 		all = append(all, fact{"No connection", fmt.Sprintf("WhatsApp has not been reached since %s. Please have this seen to (muniment status).",
 			saying.Moment(g.Opened))})
 	}
+	if !r.PhoneMissed.IsZero() {
+		all = append(all, fact{"The council’s phone", fmt.Sprintf("It has not been seen since %s. Please have WhatsApp opened on it: after about 14 days "+
+			"WhatsApp unlinks this system, and nothing is recorded until it is linked again.", saying.Moment(r.PhoneMissed))})
+	}
 	for _, group := range r.groups {
 		if since := r.attentions[group].Outside; !since.IsZero() {
 			all = append(all, fact{"Not in the group", fmt.Sprintf("The council’s account has not been in the group %s since %s, and nothing that is sent there "+

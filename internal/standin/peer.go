@@ -95,3 +95,13 @@ func (m *Member) sharesKeys() {
 		}}},
 	}})
 }
+
+// Reads makes the phone, which must be the companion's primary, say that it has read a
+// message of a group, as it says to all devices of its account.
+func (v Voice) Reads(read *Message) {
+	m := v.member
+	defer m.lock().Unlock()
+	m.server.enqueue(waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{
+		"from": read.group.jid, "participant": m.lid, "id": read.id, "type": "read-self", "t": v.time().Unix(),
+	}})
+}

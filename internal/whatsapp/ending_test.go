@@ -331,7 +331,7 @@ func TestStopsInEveryState(t *testing.T) {
 			stop := w.run(s, m)
 			w.ready(m)
 			tt.end()
-			m.await(tt.name, func() bool { return strings.HasPrefix(m.state[len(m.state)-1], tt.state) })
+			m.await(tt.name, func() bool { return len(m.state) > 0 && strings.HasPrefix(m.state[len(m.state)-1], tt.state) })
 			stop()
 			w.server.Ban(time.Time{})
 			w.server.OldestApp(0)

@@ -52,7 +52,8 @@ type listener struct {
 	lists   lists                      // of participants, that are to be asked for
 	present map[string]record.Received // the last list of each group; of askLists
 
-	link link
+	link  link
+	phone phone
 }
 
 // handle reports whether evt was dealt with; if not, whatsmeow does not tell
@@ -70,7 +71,7 @@ func (l *listener) handle(evt any) (ok bool) {
 			ask(l.again)
 		}
 	}()
-	l.hear(evt)
+	l.sawPhone(evt)
 	done := l.wire.handling(evt)
 	defer func() {
 		if !ok {
@@ -97,16 +98,6 @@ func (l *listener) handle(evt any) (ok bool) {
 		return false
 	}
 	return true
-}
-
-// hear notes that WhatsApp has said something: any event that is not about the
-// connection itself.
-func (l *listener) hear(evt any) {
-	switch evt.(type) {
-	case *events.Connected, *events.Disconnected, *events.KeepAliveTimeout, *events.KeepAliveRestored:
-	default:
-		l.link.hear()
-	}
 }
 
 // begin takes the turn; it fails once Run is over.

@@ -33,7 +33,8 @@ type link struct {
 
 	upSince time.Time // when the connection that there is, or was last, was logged in; zero: none since last
 	upUntil time.Time // when it broke; zero: it stands
-	heard   time.Time // last keepalive known to be answered, while some are not
+	ponged  time.Time // last keepalive known to be answered, while some are not
+	heard   time.Time // when WhatsApp last said anything
 	said    time.Time // when WhatsApp last said anything that is no answer
 	because string    // why we break the connection ourselves; empty: we do not
 
@@ -62,7 +63,7 @@ type telling func(context.Context) error
 func (k *link) connected() {
 	k.change(func(now time.Time) (tell []telling) {
 		switch {
-		case k.state == up && k.heard.IsZero():
+		case k.state == up && k.ponged.IsZero():
 			return nil
 		case k.until.After(now): // verify cuts it
 			return nil
@@ -70,7 +71,7 @@ func (k *link) connected() {
 			tell = append(tell, k.tellDown(now, k.lastHeard(now), unanswered))
 		}
 		k.state, k.cause, k.plain = up, "", false
-		k.upSince, k.upUntil, k.heard, k.said = now, time.Time{}, time.Time{}, now
+		k.upSince, k.upUntil, k.ponged, k.said = now, time.Time{}, time.Time{}, now
 		k.until, k.because, k.tries, k.pause = time.Time{}, "", 0, 0
 		return append(tell, func(ctx context.Context) error { return k.hooks.Connected(ctx) })
 	})
@@ -158,25 +159,27 @@ func (k *link) fall(now time.Time, cause string) {
 	if k.state == up {
 		k.upUntil = now
 	}
-	k.state, k.cause, k.plain, k.because, k.heard = down, cause, false, "", time.Time{}
+	k.state, k.cause, k.plain, k.because, k.ponged = down, cause, false, "", time.Time{}
 	k.tried = false
 }
 
 // lastHeard returns when WhatsApp was last known to be there, while the link is up. The
 // caller holds k.mu.
 func (k *link) lastHeard(now time.Time) time.Time {
-	if k.heard.IsZero() {
-		return now
+	last := k.heard
+	if !k.ponged.IsZero() { // and what was heard since is of another connection
+		last = k.ponged
 	}
-	if k.heard.Before(k.upSince) {
+	if last.Before(k.upSince) {
 		return k.upSince
 	}
-	return k.heard
+	return last
 }
 
-// tellDown tells that the link is down since then.
+// tellDown tells that the link is down since then. While the machine sleeps, only the
+// clock on the wall goes on.
 func (k *link) tellDown(now, since time.Time, cause string) telling {
-	at := k.now().Add(since.Sub(now))
+	at := k.now().Add(-max(now.Sub(since), now.Round(0).Sub(since.Round(0))))
 	return func(ctx context.Context) error { return k.hooks.Disconnected(ctx, at, cause) }
 }
 
@@ -211,6 +214,19 @@ func (k *link) tell() {
 	}
 }
 
+// pass calls a hook when those before have been called, or later, if it fails.
+func (k *link) pass(t telling) {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	k.mu.Lock()
+	over := k.over
+	k.mu.Unlock()
+	if !over {
+		k.untold = append(k.untold, t)
+		k.tell()
+	}
+}
+
 // retell tells what could not be recorded before.
 func (k *link) retell() {
 	k.telling.Lock()
@@ -239,20 +255,23 @@ func (k *link) wait() {
 func (k *link) unanswered(last time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.heard = last
+	k.ponged = last
 }
 
 func (k *link) answered() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.heard = time.Time{}
+	k.ponged = time.Time{}
 }
 
-// hear notes that WhatsApp has said something of its own accord.
-func (k *link) hear() {
+// hear notes that WhatsApp has said something, be it only an answer.
+func (k *link) hear(answer bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.said = time.Now()
+	k.heard = time.Now()
+	if !answer {
+		k.said = k.heard
+	}
 }
 
 // breaking notes why we are about to break the connection ourselves.
@@ -364,15 +383,20 @@ func (k *link) waiting() bool {
 // State is how the link to WhatsApp is.
 type State struct {
 	Connected bool
-	Cause     string    // if not, why: sentences; empty when Run has only begun
-	Again     time.Time // when it will be tried again; zero: now, or never
+	For       time.Duration // how long it has been, if it is
+	Cause     string        // if not, why: sentences; empty when Run has only begun
+	Again     time.Time     // when it will be tried again; zero: now, or never
 }
 
 func (k *link) present() State {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	now := time.Now()
 	s := State{Connected: k.state == up, Cause: k.cause}
-	if now := time.Now(); k.until.After(now) {
+	if s.Connected {
+		s.For = now.Sub(k.upSince)
+	}
+	if k.until.After(now) {
 		s.Again = k.now().Add(k.until.Sub(now))
 	}
 	return s
@@ -391,7 +415,7 @@ func (k *link) alive(now time.Time) error {
 		return errors.New("the reconnect loop stands still")
 	case !k.attempt.IsZero() && now.Sub(k.attempt) > limit:
 		return errors.New("an attempt to connect to WhatsApp does not end")
-	case k.state == up && !k.heard.IsZero() && now.Sub(k.heard) > limit:
+	case k.state == up && !k.ponged.IsZero() && now.Sub(k.ponged) > limit:
 		return errors.New("WhatsApp does not answer, and the connection is not renewed")
 	}
 	return nil

@@ -219,8 +219,8 @@ func TestAlive(t *testing.T) {
 		{"down, whatsmeow waiting", &link{state: down, beat: now, since: long}, true},
 		{"the loop stands still", &link{state: down, beat: long}, false},
 		{"an attempt that does not end", &link{state: down, beat: now, attempt: long}, false},
-		{"keepalives unanswered for a while", &link{state: up, beat: now, heard: now.Add(-2 * time.Minute)}, true},
-		{"keepalives unanswered for long", &link{state: up, beat: now, heard: long}, false},
+		{"keepalives unanswered for a while", &link{state: up, beat: now, ponged: now.Add(-2 * time.Minute)}, true},
+		{"keepalives unanswered for long", &link{state: up, beat: now, ponged: long}, false},
 		{"lost for good", &link{state: lost, beat: long}, true},
 	} {
 		if err := tt.link.alive(now); (err == nil) != tt.alive {

@@ -81,6 +81,10 @@ type Hooks struct {
 	Connected    func(ctx context.Context) error
 	Disconnected func(ctx context.Context, since time.Time, cause string) error
 	LinkLost     func(ctx context.Context, cause string) error
+	// PhoneSeen is called when the council's own phone was in use, with the time by
+	// WhatsApp's clock, which may be long ago: what was queued comes in any order. It is
+	// called once an hour at most, and like those above.
+	PhoneSeen func(ctx context.Context, at time.Time) error
 }
 
 // Missed is a message of a listed group that was delivered and cannot be read.

@@ -120,6 +120,7 @@ func (w *wire) dialled() {
 // arrived takes in a stanza before whatsmeow does.
 func (w *wire) arrived(n *waBinary.Node) {
 	defer w.guard()
+	w.l.link.hear(n.Tag == "iq" || n.Tag == "ack")
 	switch n.Tag {
 	case "success":
 		w.begin()

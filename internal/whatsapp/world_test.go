@@ -221,6 +221,7 @@ type memory struct {
 	failed   int
 	state    []string
 	since    []time.Time // of each disconnection
+	phone    []time.Time // when it was seen
 
 	// refuse, if set, is asked before a record that is no list of those
 	// present is captured.
@@ -323,6 +324,10 @@ func (m *memory) hooks() Hooks {
 			return state("disconnected: " + cause)
 		},
 		LinkLost: func(_ context.Context, cause string) error { return state("lost: " + cause) },
+		PhoneSeen: func(_ context.Context, at time.Time) error {
+			m.change(func() { m.phone = append(m.phone, at) })
+			return nil
+		},
 	}
 }
 
