@@ -31,7 +31,8 @@ const (
 	undecoded    = "Failed to decode node in frame: %v"
 	dialling     = "Dialing %s"                      // before a connection is made
 	skipped      = "Ignoring message %s from %s: %v" // a ciphertext of a message, by its ID
-	receivedPart = "Recv"                            // each stanza, by itself
+	unasked      = "Failed to send retry receipt for %s: %v"
+	receivedPart = "Recv" // each stanza, by itself
 	sentPart     = "Send"
 )
 
@@ -49,9 +50,14 @@ func (l whatsmeowLog) Warnf(format string, args ...any) {
 	}
 }
 
-func (l whatsmeowLog) Errorf(format string, _ ...any) {
-	if format == unparsed && l.wire != nil {
-		l.wire.noticeDropped()
+func (l whatsmeowLog) Errorf(format string, args ...any) {
+	if l.wire != nil {
+		switch format {
+		case unparsed:
+			l.wire.noticeDropped()
+		case unasked:
+			l.wire.notAsked(args)
+		}
 	}
 	if !l.quiet.Load() {
 		l.log.Error("whatsmeow reported an error", "part", l.part, "of", format)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf16"
@@ -482,6 +483,44 @@ func TestUndecryptableMessageIsMissingUntilItComes(t *testing.T) {
 	w.settled()
 	m.balance()
 	w.receiveOnly("Garbled", "Nobody's")
+}
+
+// The connection breaks while the sender is about to be asked for another copy: he is
+// asked over the next one, and the message is not acknowledged before.
+func TestTheSenderIsAskedBeforeAMessageIsAcknowledged(t *testing.T) {
+	w := newWorld(t)
+	s := w.linked()
+	m := newMemory(t)
+	logins := func() (n int) {
+		for _, e := range w.server.Journal() {
+			if e.Kind == "login" {
+				n++
+			}
+		}
+		return n
+	}
+	var once sync.Once
+	m.overlook = func(Missed) error { // the request is about to leave
+		once.Do(func() {
+			before := logins()
+			w.server.Drop()
+			for begun := time.Now(); logins() == before && time.Since(begun) < 10*time.Second; {
+				time.Sleep(100 * time.Microsecond) // it must go on before WhatsApp delivers again
+			}
+			time.Sleep(300 * time.Microsecond)
+		})
+		return nil
+	}
+	w.run(s, m)
+	w.ready(m)
+	w.ann.Says("First.")
+	m.awaitRecords(1)
+	lost := w.ann.Garbled().Says("Garbled on its way.")
+	if rs := m.awaitRecords(2); rs[1].ID != lost.ID() || rs[1].Text != "Garbled on its way." {
+		t.Errorf("captured %q", rs[1].Text)
+	}
+	w.settled()
+	w.receiveOnly("Garbled")
 }
 
 // WhatsApp keeps from linked devices what is to be viewed once: that it was sent is all

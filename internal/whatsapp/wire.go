@@ -42,6 +42,7 @@ type wire struct {
 	peers      map[string]*peer // messages of our own phone to this device, by ID
 	past       map[label]int    // connection of what was accounted for here and settled
 	refused    map[string]bool  // by tag: a handler failed to which whatsmeow does not listen
+	unasked    map[string]bool  // messages, by ID: the request for another copy did not leave
 	garbled    []time.Time      // when a frame could not be taken apart, of late
 	nameless   time.Time        // when it was last told that a stanza had no name
 
@@ -80,7 +81,7 @@ type peer struct {
 func newWire(l *listener, groups []string) *wire {
 	w := &wire{
 		l: l, groups: make(map[types.JID]bool), deliveries: make(map[label]*delivery), peers: make(map[string]*peer),
-		past: make(map[label]int), refused: make(map[string]bool), flow: newFlow(),
+		past: make(map[label]int), refused: make(map[string]bool), unasked: make(map[string]bool), flow: newFlow(),
 	}
 	for _, g := range groups {
 		if jid, err := types.ParseJID(g); err == nil { // Open has seen to it
@@ -232,6 +233,10 @@ func (w *wire) settling(connection int, n *waBinary.Node, a label) {
 	d := w.deliveries[a]
 	refused := ack && w.refused[a.tag]
 	delete(w.refused, a.tag)
+	if message { // the sender has to be asked first
+		refused = refused || ack && w.unasked[a.id]
+		delete(w.unasked, a.id)
+	}
 	owing := false
 	if w.groups[a.from] && message {
 		if _, past := w.past[a]; d == nil && (ack || retry) && !past { // it came twice, perhaps
@@ -258,6 +263,20 @@ func (w *wire) settling(connection int, n *waBinary.Node, a label) {
 	delete(w.deliveries, a)
 	if ack && a.tag == "message" {
 		delete(w.peers, a.id)
+	}
+}
+
+// notAsked notes that the request for another copy of a message did not leave, because the
+// connection broke. whatsmeow acknowledges the message all the same, and by then there may
+// be another connection.
+func (w *wire) notAsked(args []any) {
+	if len(args) == 0 {
+		return
+	}
+	if id, is := args[0].(string); is {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.unasked[id] = true
 	}
 }
 
