@@ -22,10 +22,7 @@ func TestWhatWasSaidWithoutALinkIsMissing(t *testing.T) {
 	w.must(w.server.WaitOffline(w.soon()))
 	stop()
 	missed := w.ann.Says("While nobody was linked.")
-	link, err := daemon.OpenLink(t.Context(), w.options())
-	w.must(err)
-	w.must(link.Pair(t.Context(), w.scanned()))
-	w.must(link.Close())
+	w.relink()
 	stop = w.run()
 	after := w.ann.Says("After.")
 	w.must(w.server.WaitSettled(w.soon()))
@@ -51,6 +48,15 @@ func TestWhatWasSaidWithoutALinkIsMissing(t *testing.T) {
 		return err
 	})
 	w.verifies()
+}
+
+// relink links this machine again.
+func (w *town) relink() {
+	w.t.Helper()
+	link, err := daemon.OpenLink(w.t.Context(), w.options())
+	w.must(err)
+	w.must(link.Pair(w.t.Context(), w.scanned()))
+	w.must(link.Close())
 }
 
 // A message was decrypted, but the machine failed before it was captured, and was

@@ -101,7 +101,7 @@ func (d *Daemon) runHistory(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var more bool
 		err := d.guarded(ctx, func(ctx context.Context) (err error) {
-			more, err = d.ReadHistory(ctx)
+			more, err = d.readHistory(ctx)
 			return err
 		})
 		if err == nil && !more {
@@ -129,9 +129,9 @@ func (d *Daemon) sweepHistory() {
 	}
 }
 
-// ReadHistory takes in one piece of history, if there is one and a connection, and reports
-// whether it did something. Run does it by itself.
-func (d *Daemon) ReadHistory(ctx context.Context) (did bool, err error) {
+// readHistory takes in one piece of history, if there is one and a connection, and reports
+// whether it did something.
+func (d *Daemon) readHistory(ctx context.Context) (did bool, err error) {
 	var p history.Piece
 	if err := d.db.Read(ctx, func(tx *sqlite.Tx) (err error) {
 		p, did, err = history.Next(tx, d.now())

@@ -52,7 +52,7 @@ type Piece struct {
 	Number    int64
 	OfferedAt time.Time
 	State     State
-	Reason    string // why it is lost, in words for everybody
+	Reason    string // why it is lost, or was not read, in words for everybody
 	Attempts  int
 	AskedAt   time.Time // when the phone was asked to upload it once more; zero: it was not
 	Finished  time.Time // when it was done or lost; zero while it is neither
@@ -70,6 +70,9 @@ type Count struct {
 // Seen is how much there was.
 func (c Count) Seen() int { return c.New + c.Known + c.Early + c.Due + c.Unread }
 
+// replaced is why nothing more is done about a piece of which another notice came.
+const replaced = "the phone offered it once more"
+
 // Offer notes a notice. One that comes again is the piece that there is.
 func Offer(tx *sqlite.Tx, now time.Time, n Notice) (Piece, error) {
 	state := Offered
@@ -80,9 +83,13 @@ func Offer(tx *sqlite.Tx, now time.Time, n Notice) (Piece, error) {
 		state = Inline
 	}
 	at := sqlite.FormatTime(now)
-	if n.Replaces != "" {
-		if _, err := tx.Exec("UPDATE history SET state = 'read' WHERE message_id = ? AND message_id <> ? AND state = 'offered'", n.Replaces, n.ID); err != nil {
-			return Piece{}, fmt.Errorf("note a piece of history: %w", err)
+	if n.Replaces != "" { // and is not to be deleted at WhatsApp: it may be the same file
+		old, is, err := one(tx, "message_id = ? AND message_id <> ? AND state = 'offered'", n.Replaces, n.ID)
+		if err == nil && is {
+			err = end(tx, now, old.Number, Done, replaced)
+		}
+		if err != nil {
+			return Piece{}, err
 		}
 	}
 	if _, err := tx.Exec(`

@@ -124,12 +124,12 @@ func TestWhatIsNotFetched(t *testing.T) {
 	if p := s.offer(n); p.State != history.Inline || p.Notice.Inline != nil {
 		t.Errorf("inline: %+v", p)
 	}
-	// The phone has uploaded it once more: the one before is only to be settled.
+	// The phone has uploaded it once more.
 	s.offer(recent("before"))
 	again := recent("again")
 	again.Replaces = "before"
 	s.offer(again)
-	if p := s.offer(recent("before")); p.State != history.Read {
+	if p := s.offer(recent("before")); p.State != history.Done || p.File.Path != "" {
 		t.Errorf("replaced: %+v", p)
 	}
 }

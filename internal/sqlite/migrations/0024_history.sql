@@ -18,7 +18,7 @@ CREATE TABLE history (
 	size         INTEGER NOT NULL,
 	handle       TEXT NOT NULL,
 	state        TEXT NOT NULL CHECK (state IN ('inline', 'offered', 'read', 'done', 'lost')),
-	reason       TEXT NOT NULL DEFAULT '',  -- why it is lost
+	reason       TEXT NOT NULL DEFAULT '',  -- why it is lost, or was not read
 	attempts     INTEGER NOT NULL DEFAULT 0,
 	next_attempt TEXT NOT NULL,
 	asked_at     TEXT,                      -- when the phone was asked to upload it once more
