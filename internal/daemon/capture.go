@@ -62,6 +62,10 @@ func (d *Daemon) capture(ctx context.Context, r record.Received) error {
 	d.uncounted = 0
 	d.took()
 	d.caused(news)
+	if r.Type == record.Present {
+		d.heard.Store(r.Group, true)
+		d.wakeHistory()
+	}
 	if askList {
 		d.session.AskList(r.Group)
 	}

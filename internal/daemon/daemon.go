@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,6 +81,7 @@ type Daemon struct {
 	release  func()
 
 	pieces chan struct{} // one of history is to be read
+	heard  sync.Map      // groups of which this run has had the list of participants
 
 	intake    int64        // this run's account
 	received  atomic.Int64 // events at the door

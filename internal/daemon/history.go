@@ -38,6 +38,8 @@ const (
 	historyBatch = 100
 	// maxSealed is how large a piece may be on WhatsApp's servers.
 	maxSealed = 512 << 20
+	// listPatience is how long history waits for the lists of participants.
+	listPatience = 10 * time.Minute
 	// resupplyWait is how long the phone has to upload a piece once more.
 	resupplyWait = 24 * time.Hour
 )
@@ -140,6 +142,9 @@ func (d *Daemon) readHistory(ctx context.Context) (did bool, err error) {
 		return false, err
 	}
 	if p.State == history.Offered {
+		if !d.knowsWho() {
+			return false, nil
+		}
 		err = d.fetchHistory(ctx, p)
 	}
 	if err == nil {
@@ -160,6 +165,18 @@ func (d *Daemon) readHistory(ctx context.Context) (did bool, err error) {
 	d.log.Warn("a piece of history was not taken in; it will be tried again", "kind", p.Kind, "err", err)
 	next := d.now().Add(historyPauses[min(p.Attempts, len(historyPauses)-1)])
 	return true, d.db.Write(ctx, func(tx *sqlite.Tx) error { return history.PutOff(tx, p.Number, next) })
+}
+
+// knowsWho reports whether WhatsApp has told who is in the groups, or has had time enough
+// to: history names people by one address of two, as a rule not by the number by which the
+// member register has them, and who marked something must be known when it is captured.
+func (d *Daemon) knowsWho() bool {
+	for _, g := range d.o.Config.Groups {
+		if _, heard := d.heard.Load(g.JID); !heard {
+			return time.Since(time.Unix(0, d.connectedAt.Load())) >= listPatience
+		}
+	}
+	return true
 }
 
 // settleHistory tells the phone that a piece was taken in, and WhatsApp to delete it.
