@@ -14,6 +14,9 @@ const (
 	// enough stanzas may wait for whatsmeow's handlers; the next one waits to be read, and
 	// TCP keeps those behind it with WhatsApp. Beyond 2,048 whatsmeow loses their order.
 	enough = 500
+	// batch is how many are then handled before reading goes on: to wake up for each one
+	// costs more than all else here.
+	batch = 100
 	// tooMany is the same while whatsmeow waits for an answer, which comes behind them.
 	tooMany = 1900
 	// With a handler that does not move, nothing is kept waiting for longer: not if an
@@ -67,7 +70,9 @@ func (w *wire) settled(d *delivery) {
 	d.queued = false
 	w.queued--
 	w.moved, w.stalled = time.Now(), false
-	ask(w.room)
+	if w.queued%batch == 0 {
+		ask(w.room)
+	}
 }
 
 // asks notes a question whose answer whatsmeow awaits. Not the ping: nothing waits for its
@@ -97,8 +102,8 @@ func (w *wire) answered(n *waBinary.Node) {
 // connection is not handled.
 func (w *wire) makeRoom(connection int) {
 	began := time.Now()
-	for {
-		wait, confirm := w.wait(connection, began)
+	for less := 0; ; less = batch {
+		wait, confirm := w.wait(connection, began, less)
 		for _, id := range confirm {
 			w.confirm(id)
 		}
@@ -115,11 +120,12 @@ func (w *wire) makeRoom(connection int) {
 	}
 }
 
-// wait returns how long to wait for room, and which of our messages to confirm.
-func (w *wire) wait(connection int, began time.Time) (wait time.Duration, confirm []string) {
+// wait returns how long to wait for room, and for less than would be enough; and which of
+// our messages to confirm.
+func (w *wire) wait(connection int, began time.Time, less int) (wait time.Duration, confirm []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.queued <= enough || w.stalled || w.connection != connection || w.l.stopping.Load() {
+	if w.queued <= enough-less || w.stalled || w.connection != connection || w.l.stopping.Load() {
 		return 0, nil
 	}
 	for id := range w.requests {
@@ -135,7 +141,7 @@ func (w *wire) wait(connection int, began time.Time) (wait time.Duration, confir
 	if len(w.asked) > 0 {
 		limit, most = tooMany, brief
 	}
-	if w.queued <= limit {
+	if w.queued <= limit-less {
 		return 0, confirm
 	}
 	since := began
