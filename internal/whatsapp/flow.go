@@ -158,7 +158,8 @@ func (w *wire) wait(connection int, began time.Time, less int) (wait time.Durati
 // and the server's word comes behind all those that are held up here. All that is lost is
 // that the server may have refused, and then the phone does not answer.
 func (w *wire) confirm(id string) {
-	w.l.client.DangerousInternals().ReceiveResponse(w.l.base, &waBinary.Node{Tag: "ack", Attrs: waBinary.Attrs{
+	whole := w.l.client.DangerousInternals() //lint:ignore SA1019 it means: dangerous
+	whole.ReceiveResponse(w.l.base, &waBinary.Node{Tag: "ack", Attrs: waBinary.Attrs{
 		"class": "message", "id": id, "t": strconv.FormatInt(time.Now().Unix(), 10),
 	}})
 }
