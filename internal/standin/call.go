@@ -4,10 +4,11 @@ import (
 	waBinary "go.mau.fi/whatsmeow/binary"
 )
 
-// A Call is a call of a group's members among themselves.
+// A Call is a call of a group's members among themselves, or of one to another.
 type Call struct {
 	by    Voice
-	group *Group
+	group *Group  // nil if it is of one to another
+	to    *Member // who that is
 	id    string
 	media string
 }
@@ -21,6 +22,14 @@ func (v Voice) Calls(video bool) *Call {
 		c.media = "video"
 	}
 	c.tell("offer_notice", waBinary.Attrs{"media": c.media, "type": "group"})
+	return c
+}
+
+// CallsUp makes the member call another. Linked devices are rung as phones are.
+func (v Voice) CallsUp(to *Member) *Call {
+	defer v.lock().Unlock()
+	c := &Call{by: v, to: to, id: newID()}
+	c.tell("offer", waBinary.Attrs{})
 	return c
 }
 
@@ -41,13 +50,19 @@ func (c *Call) Ends() {
 
 // tell sends the companion a stanza about the call, if it concerns the companion.
 func (c *Call) tell(tag string, attrs waBinary.Attrs) {
-	s := c.group.server
-	if !s.hears(c.group) {
+	s := c.by.member.server
+	caller, other := c.by.member.lid, c.by.member.jid
+	if c.group != nil {
+		if !s.hears(c.group) {
+			return
+		}
+		caller, other = c.by.member.addressIn(c.group)
+		attrs["group-jid"] = c.group.jid
+	} else if s.companion == nil || s.companion.account != c.to {
 		return
 	}
-	caller, other := c.by.member.addressIn(c.group)
-	attrs["call-id"], attrs["call-creator"], attrs["group-jid"] = c.id, caller, c.group.jid
-	if !c.group.byNumber() && !other.IsEmpty() {
+	attrs["call-id"], attrs["call-creator"] = c.id, caller
+	if (c.group == nil || !c.group.byNumber()) && !other.IsEmpty() {
 		attrs["caller_pn"] = other
 	}
 	s.enqueue(waBinary.Node{

@@ -35,6 +35,17 @@ func (s *Server) statusOf(m *Member) *Group {
 	return g
 }
 
+// Notifies makes the server send the companion a notification of that type that concerns
+// the member: of a new picture, say, or of what he tells about himself.
+func (m *Member) Notifies(kind string, content ...waBinary.Node) {
+	defer m.lock().Unlock()
+	s := m.server
+	s.enqueue(waBinary.Node{
+		Tag: "notification", Content: content,
+		Attrs: waBinary.Attrs{"from": m.lid, "type": kind, "id": s.nextNotice(), "t": s.options.Now().Unix(), "notify": m.name},
+	})
+}
+
 // Publishes sends the companion a post of a channel that its account follows. Channels are
 // not encrypted.
 func (s *Server) Publishes(channel types.JID, content *waE2E.Message) {

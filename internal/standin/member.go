@@ -19,6 +19,7 @@ type Member struct {
 	jid      types.JID // the phone number; empty if hidden
 	devices  map[uint16]*device
 	groups   []*Group // as joined
+	state    *appState
 	passkey  *Passkey // that the account demands of devices to be linked; nil: none
 	compares string   // the code that the phone shows, to be compared
 }
@@ -36,7 +37,7 @@ func (s *Server) Member(name, number string) *Member {
 }
 
 func (s *Server) newMember(name, number string) *Member {
-	m := &Member{server: s, name: name, devices: make(map[uint16]*device)}
+	m := &Member{server: s, name: name, devices: make(map[uint16]*device), state: newAppState()}
 	m.Voice = Voice{member: m}
 	m.lid = types.NewJID(strconv.Itoa(194_000_000_000_001+len(s.members)*7919), types.HiddenUserServer)
 	if number != "" {

@@ -86,9 +86,9 @@ func (m *Member) sharesKeys() {
 	m.sendsCompanion(&waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_SHARE.Enum(),
 		AppStateSyncKeyShare: &waE2E.AppStateSyncKeyShare{Keys: []*waE2E.AppStateSyncKey{{
-			KeyID: &waE2E.AppStateSyncKeyId{KeyID: []byte{0, 0, 0, 0, 0, 1}},
+			KeyID: &waE2E.AppStateSyncKeyId{KeyID: appStateKeyID},
 			KeyData: &waE2E.AppStateSyncKeyData{
-				KeyData:     randomBytes(32),
+				KeyData:     m.state.key,
 				Fingerprint: &waE2E.AppStateSyncKeyFingerprint{RawID: proto.Uint32(1), CurrentIndex: proto.Uint32(1)},
 				Timestamp:   proto.Int64(m.server.options.Now().UnixMilli()),
 			},

@@ -161,18 +161,6 @@ func (c *connection) listGroups(*waBinary.Node) ([]waBinary.Node, int) {
 	return []waBinary.Node{{Tag: "groups", Content: groups}}, 0
 }
 
-// giveAppState answers that every collection asked for is empty.
-func (c *connection) giveAppState(query *waBinary.Node) ([]waBinary.Node, int) {
-	asked := query.GetChildByTag("sync")
-	var collections []waBinary.Node
-	for _, collection := range asked.GetChildren() {
-		collections = append(collections, waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{
-			"name": collection.Attrs["name"], "version": 0, "type": "result",
-		}})
-	}
-	return []waBinary.Node{{Tag: "sync", Content: collections}}, 0
-}
-
 // removeCompanion is the companion unlinking itself.
 func (c *connection) removeCompanion(*waBinary.Node) ([]waBinary.Node, int) {
 	if c.server.companion == c.linked {

@@ -29,7 +29,7 @@
 // It knows one companion device at a time. Its state is in memory only; use
 // [Server.Down] and [Server.Up] for an outage. It says nothing of what the real
 // server does beyond what muniment needs: of channels and status no more than posts, of
-// calls the news only, no communities; and the app state is always empty.
+// calls the news only, no communities.
 package standin
 
 import (
