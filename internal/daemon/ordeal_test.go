@@ -327,8 +327,15 @@ var harms = []harm{
 	{"killed between commit and acknowledgement", 6, func(o *ordeal) {
 		o.must(o.server.WaitOnline(o.soon()))
 		o.signals(killAfterCommit)
-		o.speaks(o.ann.Voice)
-		o.talk(o.draw.IntN(10))
+		for range 200 { // until it has got the signal, and captured something
+			o.speaks(o.ann.Voice)
+			select {
+			case <-o.daemon.gone:
+			case <-time.After(100 * time.Millisecond):
+				continue
+			}
+			break
+		}
 		o.restarts()
 	}},
 	{"failed after a commit", 6, func(o *ordeal) {
