@@ -75,16 +75,18 @@ func TestHistoryOfTheCouncilsOwn(t *testing.T) {
 
 func TestWhatOfHistoryMakesNoRecord(t *testing.T) {
 	for name, change := range map[string]func(*waWeb.WebMessageInfo){
-		"of another chat":           func(m *waWeb.WebMessageInfo) { m.Key.RemoteJID = proto.String("1001@lid") },
-		"by nobody":                 func(m *waWeb.WebMessageInfo) { m.Key.Participant = nil },
-		"by the group":              func(m *waWeb.WebMessageInfo) { m.Key.Participant = proto.String(official.String()) },
-		"without an ID":             func(m *waWeb.WebMessageInfo) { m.Key.ID = nil },
-		"without a key":             func(m *waWeb.WebMessageInfo) { m.Key = nil },
-		"who joined":                func(m *waWeb.WebMessageInfo) { m.MessageStubType = waWeb.WebMessageInfo_GROUP_PARTICIPANT_ADD.Enum() },
-		"what the phone cannot":     func(m *waWeb.WebMessageInfo) { m.MessageStubType = waWeb.WebMessageInfo_CIPHERTEXT.Enum() },
-		"what a member shared":      func(m *waWeb.WebMessageInfo) { m.IsGroupHistoryMessage = proto.Bool(true) },
-		"without content":           func(m *waWeb.WebMessageInfo) { m.Message = nil },
-		"what was not sent yet":     func(m *waWeb.WebMessageInfo) { m.Key.FromMe, m.Status = proto.Bool(true), waWeb.WebMessageInfo_PENDING.Enum() },
+		"of another chat":       func(m *waWeb.WebMessageInfo) { m.Key.RemoteJID = proto.String("1001@lid") },
+		"by nobody":             func(m *waWeb.WebMessageInfo) { m.Key.Participant = nil },
+		"by the group":          func(m *waWeb.WebMessageInfo) { m.Key.Participant = proto.String(official.String()) },
+		"without an ID":         func(m *waWeb.WebMessageInfo) { m.Key.ID = nil },
+		"without a key":         func(m *waWeb.WebMessageInfo) { m.Key = nil },
+		"who joined":            func(m *waWeb.WebMessageInfo) { m.MessageStubType = waWeb.WebMessageInfo_GROUP_PARTICIPANT_ADD.Enum() },
+		"what the phone cannot": func(m *waWeb.WebMessageInfo) { m.MessageStubType = waWeb.WebMessageInfo_CIPHERTEXT.Enum() },
+		"what a member shared":  func(m *waWeb.WebMessageInfo) { m.IsGroupHistoryMessage = proto.Bool(true) },
+		"without content":       func(m *waWeb.WebMessageInfo) { m.Message = nil },
+		"what was not sent yet": func(m *waWeb.WebMessageInfo) {
+			m.Key.FromMe, m.Status = proto.Bool(true), waWeb.WebMessageInfo_PENDING.Enum()
+		},
 		"a vote without the secret": func(m *waWeb.WebMessageInfo) { m.Message, m.PollUpdates = nil, []*waWeb.PollUpdate{{}} },
 	} {
 		if p := past(change); len(p.Records) != 0 || p.Unread == 0 || p.Deleted != nil {

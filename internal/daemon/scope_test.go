@@ -135,6 +135,7 @@ func (r theRest) lives(round int) {
 	r.dee.PostsStatus(said)
 	w.server.Publishes(r.channel, &waE2E.Message{Conversation: proto.String(told("channel"))})
 	w.phone.SharesHistory(r.history(told))
+	w.phone.SharesHistoryInline(r.history(told))
 	w.phone.SharesHistory(&waHistorySync.HistorySync{
 		SyncType:  waHistorySync.HistorySync_PUSH_NAME.Enum(),
 		Pushnames: []*waHistorySync.Pushname{{ID: proto.String(r.dee.JID().String()), Pushname: proto.String(told("contact"))}},
