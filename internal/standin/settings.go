@@ -109,11 +109,15 @@ func (v Voice) pictures(change waBinary.Node) {
 	}
 	change.Attrs["jid"] = g.jid
 	change.Attrs["author"], _ = v.member.addressIn(g)
-	g.server.enqueue(waBinary.Node{
+	notice := waBinary.Node{
 		Tag:     "notification",
 		Attrs:   waBinary.Attrs{"from": g.jid, "type": "picture", "id": g.server.nextNotice(), "t": v.time().Unix()},
 		Content: []waBinary.Node{change},
-	})
+	}
+	if v.altering != nil {
+		v.altering(&notice)
+	}
+	g.server.enqueue(notice)
 }
 
 // Changes makes the member change the group in a way that has no method of its

@@ -86,7 +86,7 @@ func (v Voice) Unhearing() Voice {
 	return v
 }
 
-// Altered changes the stanza of a message on its way, be it into something that no client
+// Altered changes the stanza of a message, or of a change of a picture, on its way, be it into something that no client
 // can take apart. What the phone sends when asked to send it again is as it should be.
 func (v Voice) Altered(change func(stanza *waBinary.Node)) Voice {
 	v.altering = change

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,6 +70,9 @@ type delivery struct {
 	hidden    bool // phones do not show that it could not be decrypted
 	spent     bool // it was encrypted under a key that was used before
 	accounted bool
+
+	// Of a notice of a listed group: changes of its picture that whatsmeow does not tell of.
+	pictures []*events.Picture
 }
 
 // A peer is a message of our own phone to this device that is not settled yet. whatsmeow
@@ -173,6 +177,8 @@ func (w *wire) deliver(n *waBinary.Node) (connection int) {
 	switch {
 	case w.groups[a.from] && (a.tag == "message" || a.tag == "status"):
 		d.note(n)
+	case w.groups[a.from] && a.tag == "notification" && n.Attrs["type"] == "picture":
+		d.pictures = dropped(n, a.from)
 	case a.tag == "message" && n.Attrs["category"] == "peer":
 		w.peers[a.id] = &peer{begun: make(chan struct{}), over: make(chan struct{})}
 	}
@@ -193,6 +199,44 @@ func (d *delivery) note(n *waBinary.Node) {
 			d.withheld, d.once = true, child.Attrs["type"] == string(events.UnavailableTypeViewOnce)
 		}
 	}
+}
+
+// dropped returns the changes of a group's picture in a notice of which whatsmeow does not
+// tell, since something is missing that it expects (notification.go,
+// handlePictureNotification): WhatsApp has been seen to leave out a new picture's ID.
+func dropped(n *waBinary.Node, group types.JID) (all []*events.Picture) {
+	at := n.AttrGetter()
+	for _, child := range n.GetChildren() {
+		of := child.AttrGetter()
+		_, hasJID := child.Attrs["jid"].(types.JID)
+		_, hasID := child.Attrs["id"].(string)
+		remove := child.Tag == "delete"
+		if (remove || child.Tag == "add" || child.Tag == "set") && (!hasJID || !remove && !hasID) {
+			all = append(all, &events.Picture{
+				JID: group, Author: of.OptionalJIDOrEmpty("author"), Timestamp: at.OptionalUnixTime("t"),
+				Remove: remove, PictureID: cmp.Or(of.OptionalString("id"), of.OptionalString("hash"), "unknown"),
+			})
+		}
+	}
+	return all
+}
+
+// capture captures the changes of a group's picture of which whatsmeow does not tell.
+func (w *wire) capture(pictures []*events.Picture) (ok bool) {
+	defer w.guard()
+	err := w.l.inTurn(func(ctx context.Context) error {
+		for _, p := range pictures {
+			r, is := w.l.t.picture(p)
+			if err := w.l.hand(ctx, r, is); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.l.log.Error("change of a group's picture not captured, not acknowledged", "err", err)
+	}
+	return err == nil
 }
 
 // leaving sees to what must be so before a stanza leaves. If it cannot be, the connection
@@ -247,7 +291,7 @@ func (w *wire) settling(connection int, n *waBinary.Node, a label) {
 		d, owing = &delivery{}, true // of which chat it is, nobody can tell
 	}
 	w.mu.Unlock()
-	if refused || owing && !w.account(a, d, why(n, d)) {
+	if refused || owing && !w.account(a, d, why(n, d)) || ack && d != nil && len(d.pictures) > 0 && !w.capture(d.pictures) {
 		w.veto(connection)
 		return
 	}

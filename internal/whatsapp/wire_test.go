@@ -268,7 +268,12 @@ func TestCallsAndPicturesAreSettledOnceTheyAreCaptured(t *testing.T) {
 		t.Errorf("captured %s, %s", rs[0].Type, rs[1].Type)
 	}
 	w.settled()
-	if tries != 4 {
+	w.ann.Altered(func(n *waBinary.Node) { delete(n.GetChildren()[0].Attrs, "id") }).SetsPicture() // and this it drops
+	if rs := m.awaitRecords(3); rs[2].Type != record.Picture || rs[2].Text != "set" || rs[2].Sender.JID != w.ann.LID().String() {
+		t.Errorf("captured %+v", rs[2])
+	}
+	w.settled()
+	if tries != 6 {
 		t.Errorf("tried %d times", tries)
 	}
 	m.balance()
