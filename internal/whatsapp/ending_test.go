@@ -292,7 +292,7 @@ func TestPingsAreNotAnswered(t *testing.T) {
 	stop() // in time, though nobody answers
 }
 
-// A connection on which nothing but answers comes is renewed.
+// A connection on which nothing but answers comes is renewed, each time.
 func TestNothingIsHeard(t *testing.T) {
 	breaks(t)
 	w := newWorld(t)
@@ -305,6 +305,8 @@ func TestNothingIsHeard(t *testing.T) {
 	w.told(m, 3, "connected")
 	w.ann.Says("Good morning.")
 	m.awaitRecords(1)
+	w.told(m, 4, "disconnected: "+silence)
+	w.told(m, 5, "connected")
 	w.receiveOnly()
 }
 

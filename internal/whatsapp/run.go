@@ -142,7 +142,10 @@ func (l *listener) supervise(ctx, connection context.Context, background *sync.W
 			case upgrade:
 				background.Go(l.guarded(func() { l.update(connection) }))
 			case reset:
-				background.Go(l.guarded(func() { l.renew(silence) }))
+				background.Go(l.guarded(func() {
+					defer l.link.finished()
+					l.renew(silence)
+				}))
 			}
 		case <-l.pausing:
 			act := l.client.Disconnect
