@@ -226,6 +226,7 @@ func (d *Daemon) lost(ctx context.Context, cause string) error {
 
 func (d *Daemon) connected(ctx context.Context) error {
 	d.log.Info("connected to WhatsApp")
+	defer d.look() // systemd shows how the link is
 	d.connectedAt.CompareAndSwap(0, time.Now().UnixNano())
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		return errors.Join(archive.CloseGap(tx, d.now()), archive.Alive(tx, d.now(), d.intake), vault.Retry(tx, d.now()),
@@ -238,6 +239,7 @@ func (d *Daemon) connected(ctx context.Context) error {
 
 func (d *Daemon) disconnected(ctx context.Context, since time.Time, cause string) error {
 	d.log.Warn("not connected to WhatsApp", "cause", cause)
+	defer d.look()
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return d.absent(tx, since, archive.NotConnected, cause) })
 }
 

@@ -25,7 +25,8 @@ func unwritable(why string) string {
 	return "the archive cannot be written to: " + why + "; WhatsApp keeps what is sent and will deliver it again"
 }
 
-// look has beat see whether the disk takes writes: it did not just now, or it does again.
+// look has beat see whether the disk takes writes, since it did not just now, or does again;
+// and tell systemd how it is.
 func (d *Daemon) look() {
 	select {
 	case d.lookNow <- struct{}{}:
