@@ -163,8 +163,7 @@ func (d *Daemon) readHistory(ctx context.Context) (did bool, err error) {
 		return true, d.historyGone(ctx, p)
 	}
 	d.log.Warn("a piece of history was not taken in; it will be tried again", "kind", p.Kind, "err", err)
-	next := d.now().Add(historyPauses[min(p.Attempts, len(historyPauses)-1)])
-	return true, d.db.Write(ctx, func(tx *sqlite.Tx) error { return history.PutOff(tx, p.Number, next) })
+	return true, d.db.Write(ctx, func(tx *sqlite.Tx) error { return history.PutOff(tx, p.Number, putOff(d.now(), p)) })
 }
 
 // knowsWho reports whether WhatsApp has told who is in the groups, or has had time enough
@@ -206,17 +205,29 @@ func (d *Daemon) historyGone(ctx context.Context, p history.Piece) error {
 	if !p.AskedAt.IsZero() && now.Sub(p.AskedAt) >= resupplyWait {
 		return d.loseHistory(ctx, p, expired)
 	}
-	if err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		var err error
-		if p.AskedAt.IsZero() {
-			err = history.Asked(tx, now, p.Number)
+	next := now.Add(time.Hour)
+	var asked error
+	if p.AskedAt.IsZero() {
+		d.log.Warn("WhatsApp no longer has a piece of history; the council's phone is asked to upload it again", "kind", p.Kind)
+		if asked = d.session.AskHistoryAgain(ctx, whatsapp.HistoryNotice(p.Notice)); asked != nil {
+			next = putOff(now, p)
 		}
-		return errors.Join(err, history.PutOff(tx, p.Number, now.Add(time.Hour)))
-	}); err != nil || !p.AskedAt.IsZero() {
-		return err
 	}
-	d.log.Warn("WhatsApp no longer has a piece of history; the council's phone is asked to upload it again", "kind", p.Kind)
-	return d.session.AskHistoryAgain(ctx, whatsapp.HistoryNotice(p.Notice))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // it is asked, though the daemon stops
+	defer cancel()
+	return errors.Join(asked, d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		if asked == nil && p.AskedAt.IsZero() { // only now: of what was not asked for, nothing would come
+			if err := history.Asked(tx, now, p.Number); err != nil {
+				return err
+			}
+		}
+		return history.PutOff(tx, p.Number, next)
+	}))
+}
+
+// putOff returns when to try again with a piece, after another failure.
+func putOff(now time.Time, p history.Piece) time.Time {
+	return now.Add(historyPauses[min(p.Attempts, len(historyPauses)-1)])
 }
 
 // fetchHistory fetches a piece and takes it in. Its file is sealed as WhatsApp keeps it,

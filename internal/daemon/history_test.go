@@ -420,6 +420,38 @@ func TestHistoryThatHasExpired(t *testing.T) {
 	w.onlyReceives()
 }
 
+// The connection breaks just when a piece turns out to be gone: the phone is asked for it
+// when there is another.
+func TestHistoryThatHasExpiredDuringAnOutage(t *testing.T) {
+	breaksConnections(t)
+	w := found(t)
+	release := w.server.HoldMedia()
+	h, ids := w.some(waHistorySync.HistorySync_RECENT, 5, time.Now().Add(-time.Hour))
+	piece := w.phone.SharesHistory(h)
+	w.server.Expire(piece.Upload())
+	d := w.watch(new(atomic.Int64))
+	w.must(w.server.WaitJournal(w.soon(), func(e standin.Entry) bool { return strings.HasPrefix(e.Media, "GET ") }))
+	w.server.Refuse(503)
+	w.server.Drop()
+	w.eventually("the outage", func(tx *sqlite.Tx) (bool, error) {
+		gaps, err := archive.Gaps(tx)
+		return len(gaps) > 0 && gaps[0].Kind == archive.NotConnected && gaps[0].Closed.IsZero(), err
+	})
+	release()
+	w.eventually("an attempt", func(tx *sqlite.Tx) (bool, error) {
+		all, err := history.Pieces(tx)
+		return err == nil && all[0].Attempts == 1, err
+	})
+	w.server.Admit()
+	all := w.taken(2)
+	d.stop()
+	if all[0].State != history.Done || all[1].New != 5 {
+		t.Errorf("%+v", all)
+	}
+	w.once(ids)
+	w.onlyReceives()
+}
+
 // What was said while this machine was not linked, the phone is asked for when it is linked
 // again, piece by piece, over a restart; what it supplies counts for the gap, which stays.
 func TestThePhoneIsAskedForWhatIsMissing(t *testing.T) {

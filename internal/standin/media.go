@@ -120,10 +120,29 @@ func (s *Server) CutMedia(n, after int) {
 	s.mediaFault = mediaFault{n, after}
 }
 
+// HoldMedia keeps requests for media unanswered until release is called.
+func (s *Server) HoldMedia() (release func()) {
+	held := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mediaHeld = held
+	return func() { close(held) }
+}
+
 // serveMedia serves the encrypted files.
 func (s *Server) serveMedia(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.record(nil, Entry{Media: r.Method + " " + r.URL.Path})
+	held := s.mediaHeld
+	s.mu.Unlock()
+	if held != nil {
+		select {
+		case <-held:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	s.mu.Lock()
 	file, known := s.blobs[r.URL.Path]
 	fault := s.mediaFault
 	s.mediaFault.times = max(fault.times-1, 0)

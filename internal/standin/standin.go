@@ -111,6 +111,7 @@ type Server struct {
 	disorder   int        // by how many places stanzas may overtake others at a login
 	draw       *rand.Rand // for that
 	mediaFault mediaFault
+	mediaHeld  chan struct{} // nil, or closed when requests are answered
 	mediaHosts []string
 	journal    Journal
 	settled    []Settlement
