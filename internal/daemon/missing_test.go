@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -33,13 +34,19 @@ func (w *town) watch(ahead *atomic.Int64) watch {
 	d, err := daemon.Open(ctx, o)
 	w.must(err)
 	done := make(chan error, 1)
+	before := strings.Count(w.log.String(), connectedLine)
 	go func() { done <- d.Run(ctx) }()
-	w.must(w.server.WaitOnline(w.soon()))
+	for deadline := w.soon(); strings.Count(w.log.String(), connectedLine) == before; time.Sleep(5 * time.Millisecond) {
+		w.must(deadline.Err()) // WhatsApp takes us for connected before we do
+	}
 	return watch{w, d, ahead, sync.OnceFunc(func() {
 		cancel()
 		w.must(errors.Join(<-done, d.Close()))
 	})}
 }
+
+// connectedLine is what the daemon logs when it is connected, and asks for something then.
+const connectedLine = `msg="connected to WhatsApp"`
 
 // looks has the daemon look for what is missing when so much time has passed, and ask the
 // phone for one message.
