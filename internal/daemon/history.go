@@ -36,6 +36,8 @@ const (
 	// historyBatch is how many messages of a piece are captured in one transaction, which
 	// what is being said in the group meanwhile has to wait for.
 	historyBatch = 100
+	// batchBytes is how large the messages of a batch may be together, as the phone keeps them.
+	batchBytes = 1 << 20
 	// maxSealed is how large a piece may be on WhatsApp's servers.
 	maxSealed = 512 << 20
 	// listPatience is how long history waits for the lists of participants.
@@ -273,6 +275,7 @@ type taking struct {
 	*Daemon
 	piece  history.Piece
 	batch  []past
+	bytes  int // of what is in it
 	count  history.Count
 	oldest map[string]history.Anchor // of each listed group in it
 }
@@ -295,7 +298,8 @@ func (d *Daemon) takeIn(ctx context.Context, p history.Piece, unsealed io.Reader
 		if err != nil {
 			return err
 		}
-		if t.batch = append(t.batch, past{chat, m}); len(t.batch) < historyBatch {
+		t.batch = append(t.batch, past{chat, m})
+		if t.bytes += len(message); len(t.batch) < historyBatch && t.bytes < batchBytes {
 			return nil
 		}
 		return t.capture(ctx)
@@ -351,7 +355,8 @@ func (t *taking) capture(ctx context.Context) error {
 		t.count = count
 		return err
 	}
-	t.batch = t.batch[:0]
+	clear(t.batch) // so that nothing large is held by what will be overwritten
+	t.batch, t.bytes = t.batch[:0], 0
 	t.caused(news)
 	return nil
 }

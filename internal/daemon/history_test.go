@@ -452,6 +452,31 @@ func TestHistoryThatHasExpiredDuringAnOutage(t *testing.T) {
 	w.onlyReceives()
 }
 
+// Messages may be much larger than people write. They are not held in memory a hundred at a
+// time.
+func TestHistoryOfLargeMessages(t *testing.T) {
+	breaksConnections(t)
+	w := found(t)
+	h, ids := w.some(waHistorySync.HistorySync_RECENT, 40, time.Now().Add(-time.Hour))
+	for i, m := range h.Conversations[0].Messages {
+		m.Message.Message = &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+			Caption: proto.String("The weir."), JPEGThumbnail: bytes.Repeat([]byte{byte(i)}, 3<<20),
+		}}
+	}
+	c := w.spawn()
+	w.must(w.server.WaitOnline(w.soon()))
+	w.phone.SharesHistory(h)
+	w.taken(1)
+	most := peak(t, c.Process.Pid)
+	w.must(c.Process.Signal(syscall.SIGTERM))
+	w.must(c.Wait())
+	t.Logf("%d MB", most>>20)
+	if most > 200<<20 {
+		t.Errorf("it took %d MB", most>>20)
+	}
+	w.once(ids)
+}
+
 // What was said while this machine was not linked, the phone is asked for when it is linked
 // again, piece by piece, over a restart; what it supplies counts for the gap, which stays.
 func TestThePhoneIsAskedForWhatIsMissing(t *testing.T) {
