@@ -287,18 +287,24 @@ func TestKilledWhileItReadsHistory(t *testing.T) {
 	w.showLogOfFailure()
 	h, ids := w.some(waHistorySync.HistorySync_RECENT, 6000, time.Now().Add(-time.Hour))
 	notice := w.phone.SharesHistory(h)
-	kills, amid := 0, 0
-	for ; kills < 12; kills++ {
+	kills, amid, taken := 0, 0, 0
+	for ; kills < 6; kills++ {
 		c := w.spawn()
-		time.Sleep(time.Duration(300+rand.IntN(500)) * time.Millisecond)
+		for deadline := w.soon(); ; time.Sleep(5 * time.Millisecond) { // another process reads it: there is nothing to wait on
+			if all := w.pieces(); len(all) == 1 && (all[0].New > taken || !all[0].Finished.IsZero()) {
+				break
+			}
+			w.must(deadline.Err())
+		}
+		time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 		w.must(c.Process.Signal(syscall.SIGKILL))
 		_ = c.Wait() // killed: it cannot have ended well
 		all := w.pieces()
-		if len(all) == 1 && all[0].New > 0 && all[0].State == history.Offered {
-			amid++
-		}
-		if len(all) == 1 && !all[0].Finished.IsZero() {
+		if !all[0].Finished.IsZero() {
 			break
+		}
+		if taken = all[0].New; all[0].State == history.Offered {
+			amid++
 		}
 	}
 	if t.Logf("killed %d times, %d of them in mid-piece", kills, amid); amid == 0 {
