@@ -247,7 +247,7 @@ func (d *Daemon) fetchHistory(ctx context.Context, p history.Piece) error {
 	}
 	defer d.sweepHistory()
 	defer f.Close()
-	if err := d.session.Download(ctx, record.History, p.File, &bounded{f, maxSealed}); err != nil {
+	if err := d.session.Download(ctx, record.History, p.File, d.vault.Spare(&bounded{f, maxSealed})); err != nil {
 		return err
 	}
 	r, err := vault.Unseal(ctx, f, p.File)

@@ -18,6 +18,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	"muniment/internal/archive"
@@ -480,6 +481,33 @@ func TestHistoryOfLargeMessages(t *testing.T) {
 	if most > 200<<20 {
 		t.Errorf("it took %d MB", most>>20)
 	}
+	w.once(ids)
+}
+
+// A piece does not take of the disk what is kept free for messages: twice the archive's size.
+func TestHistoryWaitsForRoom(t *testing.T) {
+	breaksConnections(t)
+	w := found(t)
+	d := w.watch(new(atomic.Int64))
+	w.must(w.server.WaitOnline(w.soon()))
+	var disk unix.Statfs_t
+	w.must(unix.Statfs(w.path("state"), &disk))
+	archived, err := os.Stat(w.path("state/archive.db"))
+	w.must(err)
+	w.must(os.Truncate(w.path("state/archive.db"), int64(disk.Bavail)*int64(disk.Bsize)/2+1<<30)) // with nothing in it
+	h, ids := w.some(waHistorySync.HistorySync_RECENT, 5, time.Now().Add(-time.Hour))
+	w.phone.SharesHistory(h)
+	w.eventually("an attempt", func(tx *sqlite.Tx) (bool, error) {
+		all, err := history.Pieces(tx)
+		return err == nil && len(all) == 1 && (all[0].Attempts == 1 || !all[0].Finished.IsZero()), err
+	})
+	if p := w.pieces()[0]; p.State != history.Offered {
+		t.Errorf("%+v", p)
+	}
+	w.must(os.Truncate(w.path("state/archive.db"), archived.Size()+64<<20))
+	w.server.Drop()
+	w.taken(1)
+	d.stop()
 	w.once(ids)
 }
 

@@ -78,6 +78,10 @@ const gaugeAfter = 1 << 20
 // gauge returns a writer to a file of the media directory that looks at once.
 func (v *Vault) gauge(to io.Writer) *gauge { return &gauge{to, v, gaugeAfter} }
 
+// Spare returns a writer to a file that does not stay, on the same disk: it takes nothing of
+// what is kept free for messages either.
+func (v *Vault) Spare(to io.Writer) io.Writer { return v.gauge(to) }
+
 // Write is [io.Writer].
 func (g *gauge) Write(p []byte) (int, error) {
 	if g.unseen += int64(len(p)); g.unseen >= gaugeAfter {
