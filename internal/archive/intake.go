@@ -24,7 +24,7 @@ const (
 type Intake struct {
 	Run                                               int64          // the same for all days of one run
 	Day                                               retention.Date // London's; of an older version's, on which the run began
-	Started, Seen                                     time.Time      // the first and the last that is known of the run on that day
+	Started, Seen                                     time.Time      // the first and the last that is known of the run on that day; not in this order where the clock was ahead
 	Received, Captured, Duplicate, OutOfScope, Failed int64
 }
 
@@ -67,11 +67,15 @@ func CountAll(tx *sqlite.Tx, now time.Time, run, received int64, o Outcome, n in
 	return nil
 }
 
-// Alive notes that the daemon was there at the given time.
+// Alive notes that the daemon was there at the given time. What was noted of a later time
+// was so while the clock was ahead; it would hide that the daemon was not there afterwards.
 func Alive(tx *sqlite.Tx, now time.Time, run int64) error {
 	if _, err := tx.Exec(`
 		INSERT INTO intake (run, day, started_at, seen_at) VALUES (?1, ?2, ?3, ?3)
 		ON CONFLICT (run, day) DO UPDATE SET seen_at = ?3`, run, retention.DateOf(now), sqlite.FormatTime(now)); err != nil {
+		return fmt.Errorf("note that the daemon is there: %w", err)
+	}
+	if _, err := tx.Exec("UPDATE intake SET seen_at = ?1 WHERE seen_at > ?1", sqlite.FormatTime(now)); err != nil {
 		return fmt.Errorf("note that the daemon is there: %w", err)
 	}
 	return nil

@@ -73,6 +73,32 @@ func TestWhenTheDaemonWasLastThere(t *testing.T) {
 	expect(monday.AddDate(0, 0, 2), monday.AddDate(0, 0, 2)) // the clock was ahead, or is behind
 }
 
+// The clock is ahead by days for a while, and right again; then the daemon is killed. That
+// it was not there afterwards must not be hidden until the clock catches up.
+func TestWhenTheDaemonWasLastThereAfterTheClockWasAhead(t *testing.T) {
+	o := newOffice(t)
+	seen := func(now time.Time) (at time.Time) {
+		t.Helper()
+		o.write(func(tx *sqlite.Tx) (err error) { at, err = LastSeen(tx, now); return err })
+		return at
+	}
+	right := monday.Add(2 * time.Hour)
+	o.write(func(tx *sqlite.Tx) error {
+		run, err := BeginIntake(tx, monday)
+		for _, at := range []time.Time{monday.AddDate(0, 0, 3), right} {
+			if err == nil {
+				err = Alive(tx, at, run)
+			}
+		}
+		return err
+	})
+	for _, later := range []time.Duration{0, time.Minute, 10 * time.Hour, 60 * time.Hour, 100 * time.Hour} {
+		if at := seen(right.Add(later)); !at.Equal(right) {
+			t.Errorf("%v later it was last there at %v; want %v", later, at, right)
+		}
+	}
+}
+
 // Whatever the clock does, and wherever the daemon is killed, everything that was
 // received on a day ended in one way on that day.
 func TestEveryDayAddsUp(t *testing.T) {

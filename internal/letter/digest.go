@@ -414,7 +414,11 @@ func (r *weekly) readEmails(tx *sqlite.Tx) (err error) {
 	}
 	intakes, err := archive.Intakes(tx)
 	for _, i := range intakes {
-		if !i.Seen.Before(r.Week.Start()) && i.Started.Before(r.Week.End()) {
+		last := i.Seen
+		if i.Started.After(last) { // while the clock was ahead
+			last = i.Started
+		}
+		if !last.Before(r.Week.Start()) && i.Started.Before(r.Week.End()) {
 			r.intakes = append(r.intakes, i)
 		}
 	}
