@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -304,8 +305,8 @@ func (d *Daemon) takeIn(ctx context.Context, p history.Piece, unsealed io.Reader
 		}
 		return t.capture(ctx)
 	})
-	if err == nil || errors.Is(err, history.ErrForm) {
-		err = errors.Join(t.capture(ctx), err)
+	if err == nil || errors.Is(err, history.ErrForm) { // which is the end of it once the rest is captured
+		err = cmp.Or(t.capture(ctx), err)
 	}
 	if err != nil {
 		return err

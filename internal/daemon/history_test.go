@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -389,6 +390,42 @@ func TestHistoryThatCannotBeRead(t *testing.T) {
 	w.accounted()
 	w.verifies()
 	w.onlyReceives()
+}
+
+// A piece of which the end cannot be read is not given up before what could be read of it is
+// captured, though that fails at first.
+func TestHistoryThatBreaksOffIsCaptured(t *testing.T) {
+	breaksConnections(t)
+	w := found(t)
+	fails := func(statement string) {
+		w.archive(func(db *sqlite.DB) error {
+			return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+				_, err := tx.Exec(statement)
+				return err
+			})
+		})
+	}
+	fails("CREATE TRIGGER broken BEFORE INSERT ON record WHEN NEW.kind = 'message' BEGIN SELECT RAISE(ABORT, 'database is locked'); END")
+	h, ids := w.some(waHistorySync.HistorySync_RECENT, 5, time.Now().Add(-time.Hour))
+	whole, err := proto.Marshal(h)
+	w.must(err)
+	var piece bytes.Buffer
+	z := zlib.NewWriter(&piece)
+	_, err = z.Write(append(whole, 0)) // which begins no field
+	w.must(errors.Join(err, z.Close()))
+	w.phone.SharesAsHistory(waHistorySync.HistorySync_RECENT, piece.Bytes())
+	stop := w.run()
+	w.eventually("an attempt", func(tx *sqlite.Tx) (bool, error) {
+		all, err := history.Pieces(tx)
+		return err == nil && len(all) == 1 && (all[0].Attempts == 1 || !all[0].Finished.IsZero()), err
+	})
+	fails("DROP TRIGGER broken")
+	w.server.Drop()
+	if all := w.taken(1); all[0].State != history.Lost {
+		t.Errorf("%+v", all)
+	}
+	stop()
+	w.once(ids)
 }
 
 // WhatsApp no longer has a piece: the phone is asked for it once, and uploads it again; or
