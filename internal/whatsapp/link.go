@@ -135,11 +135,15 @@ func (k *link) putOff(now time.Time, e ending) {
 		stood = k.upUntil.Sub(k.upSince)
 	}
 	k.nth++
+	alternate := k.last.kind != "" && k.last.kind != e.kind && stood < k.hurried(time.Minute)
 	if k.last.kind != e.kind || stood > k.hurried(e.wait(k.nth)) {
 		k.nth = 0
 	}
 	k.last, k.upSince = e, time.Time{}
 	wait := k.hurried(e.wait(k.nth))
+	if alternate { // each by itself may be answered at once, but not for ever
+		wait = max(wait, k.hurried(5*time.Minute))
+	}
 	k.until = now.Add(wait + rand.N(wait/20+1))
 }
 

@@ -269,6 +269,26 @@ func TestTickIsPatient(t *testing.T) {
 	}
 }
 
+// WhatsApp ends the connection for one reason and refuses the next for another, in turn: that
+// we would answer each of them at once does not have us connect without a pause.
+func TestEndingsThatAlternate(t *testing.T) {
+	told := 0
+	k := &link{now: time.Now, base: t.Context, log: slog.New(slog.DiscardHandler)}
+	k.hooks.Disconnected = func(context.Context, time.Time, string) error { told++; return nil }
+	for n := range 10 {
+		var evt any = &events.ClientOutdated{}
+		if n%2 == 1 {
+			evt = &events.StreamError{Code: "503"}
+		}
+		e, _ := endingOf(evt, time.Now())
+		k.end(e)
+		if n > 0 && time.Until(k.until) < 4*time.Minute {
+			t.Errorf("after %d endings, of which %d were told, the next attempt is in %v", n+1, told, time.Until(k.until))
+		}
+		k.until = time.Time{} // it is made
+	}
+}
+
 func TestErrorsQuoteNothing(t *testing.T) {
 	for _, err := range []error{
 		errors.New("447700900101@s.whatsapp.net"),
