@@ -62,6 +62,8 @@ London's; what does not apply or is not known is null.
                      change, and that did not come: objects of number, came (later),
                      from_phone (of those), before_record, quoted, missing, undated
                      (of the missing: perhaps not of this period)
+  further            how often members named more messages that did not come than are
+                     listed one by one: 50 a day of each member's
   abandoned          how often messages had arrived that were not recorded
   announced          how often WhatsApp announced messages that did not come
   supplied, imported, destroyed
@@ -90,6 +92,8 @@ London's; what does not apply or is not known is null.
                        asked_at    when last
                        asking      whether it will be asked again
                        supplied    of a time: records of it that the phone supplied
+                       further     if not 0, it is of no single message: how often more
+                                   were named
   days               objects of day, running (whether muniment was), received, captured,
                      duplicate, out_of_scope, failed, unaccounted`
 
@@ -418,6 +422,7 @@ type (
 		NotInGroup     shownTimes     `json:"not_in_group"`
 		Unread         shownMessages  `json:"unread"`
 		Unseen         shownMessages  `json:"unseen"`
+		Further        int            `json:"further"`
 		Abandoned      int            `json:"abandoned"`
 		Announced      int            `json:"announced"`
 		Supplied       int            `json:"supplied"`
@@ -465,6 +470,7 @@ type (
 		AskedAt  *string         `json:"asked_at"`
 		Asking   bool            `json:"asking"`
 		Supplied int             `json:"supplied"`
+		Further  int             `json:"further"`
 	}
 	shownAccount struct {
 		Day         retention.Date `json:"day"`
@@ -484,7 +490,7 @@ func (r gapReport) printJSON(out io.Writer) error {
 		From: s.From, Through: s.Through, AsAt: s.At.UTC().Format(time.RFC3339), Groups: []shownGroup{},
 		Verdict: r.teller.Verdict(s), NothingMissing: r.teller.NothingMissing(s), Statement: append([]string{}, r.teller.Statement(s)...),
 		NotConnected: showTimes(s.NotConnected), NotLinked: showTimes(s.NotLinked), NotInGroup: showTimes(s.Outside),
-		Unread: showMessages(s.Unread), Unseen: showMessages(s.Unseen), Abandoned: s.Abandoned, Announced: s.Announced,
+		Unread: showMessages(s.Unread), Unseen: showMessages(s.Unseen), Further: s.Further, Abandoned: s.Abandoned, Announced: s.Announced,
 		Supplied: s.Supplied, Imported: s.Imported, Destroyed: s.Destroyed, FilesLost: s.FilesLost, FilesWanted: s.FilesWanted,
 		Gaps: []shownGap{}, Days: []shownAccount{},
 	}
@@ -496,7 +502,7 @@ func (r gapReport) printJSON(out io.Writer) error {
 		one := shownGap{
 			Number: g.ID, Kind: g.Kind, What: said.Title, Group: given(r.teller.Groups[g.Group]), OpenedAt: utc(g.Opened), ClosedAt: utc(g.Closed),
 			Cause: given(said.Cause), Ending: given(g.Ending), Fate: said.Fate, SentAt: utc(g.Sent), NamedBy: given(g.NamedBy), QuotedIn: given(g.QuotedIn),
-			Asked: g.Asked, AskedAt: utc(g.AskedAt), Asking: g.Asking, Supplied: g.Supplied,
+			Asked: g.Asked, AskedAt: utc(g.AskedAt), Asking: g.Asking, Supplied: g.Supplied, Further: g.Further,
 		}
 		if r.teller.Names != nil && g.Sender != "" {
 			one.Sender = given(r.teller.Names.OfJID(g.Sender))

@@ -59,6 +59,7 @@ type Gap struct {
 	Sender   string     // of a message that is missing still: JID of who sent it
 	Sent     time.Time  // of a message, as WhatsApp says; zero: not known
 	NamedBy  record.Seq // of a message that was not received: who shows that it exists
+	Further  int        // if not 0, it is about no single message: how often a sender's records named more in a day than each has a gap
 	Asked    int        // how often the council's phone was asked for it, or it was tried to
 	AskedAt  time.Time  // last; zero: never
 	Asking   bool       // it will be asked for again
@@ -321,7 +322,7 @@ func closeGapsAt(tx *sqlite.Tx, now, at time.Time, ending Ending, which string, 
 func Gaps(tx *sqlite.Tx) ([]Gap, error) {
 	rows, err := tx.Query(`
 		SELECT id, kind, group_jid, opened_at, cause, coalesce(closed_at, ''), ending,
-			sender, coalesce(sent, ''), coalesce(named_by, 0), asked, coalesce(asked_at, ''), ask_at IS NOT NULL, supplied
+			sender, coalesce(sent, ''), coalesce(named_by, 0), asked, coalesce(asked_at, ''), ask_at IS NOT NULL, supplied, further
 		FROM gap ORDER BY id DESC`)
 	if err != nil {
 		return nil, fmt.Errorf("read gaps: %w", err)
@@ -332,7 +333,7 @@ func Gaps(tx *sqlite.Tx) ([]Gap, error) {
 		var g Gap
 		var opened, closed, sent, asked string
 		if err := rows.Scan(&g.ID, &g.Kind, &g.Group, &opened, &g.Cause, &closed, &g.Ending,
-			&g.Sender, &sent, &g.NamedBy, &g.Asked, &asked, &g.Asking, &g.Supplied); err != nil {
+			&g.Sender, &sent, &g.NamedBy, &g.Asked, &asked, &g.Asking, &g.Supplied, &g.Further); err != nil {
 			return nil, fmt.Errorf("read gaps: %w", err)
 		}
 		for _, t := range []struct {

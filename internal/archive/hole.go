@@ -18,6 +18,11 @@ const holePatience = 10 * time.Minute
 // phones quote one, and each would be asked for.
 const maxNamed = 8
 
+// mostHoles is of how many messages the records of one sender can show within a day that
+// they are missing, each as a gap of its own that the phone is asked for: an ID is easily
+// invented. How often more are named is counted.
+const mostHoles = 50
+
 // Names reads which message a record names: the archive itself keeps no more than an
 // origin, which tells nothing.
 type Names struct {
@@ -31,7 +36,7 @@ type Names struct {
 
 // FindHoles looks for messages that others name, by reacting to them, answering, quoting,
 // changing or deleting them, and that are neither here nor destroyed: they exist, and were
-// never received. Each becomes a gap, once. It looks at so many records at most, from
+// never received. Each becomes a gap, once; but see mostHoles. It looks at so many records at most, from
 // where it stopped the last time, and reports whether it is done: what was captured in
 // the last ten minutes has to wait. Imported records name nothing.
 func (a *Archive) FindHoles(tx *sqlite.Tx, now time.Time, atMost int, names Names) (done bool, err error) {
@@ -158,6 +163,7 @@ func (a *Archive) targetHoles(tx *sqlite.Tx, after, through record.Seq, names Na
 const (
 	neverDelivered = "it was never delivered, but others answered it or changed it"
 	nobodysMessage = "it was never delivered; those who answered it do not say whose it was, so it cannot be asked for"
+	tooManyNamed   = "one member named more of them within a day than are listed one by one"
 	deletedBefore  = "it was deleted for everyone before it was delivered, so nobody has it any more"
 )
 
@@ -181,6 +187,11 @@ func (a *Archive) hole(tx *sqlite.Tx, now time.Time, n naming) error {
 	case known:
 		return nil
 	}
+	if n.by != 0 {
+		if further, err := a.further(tx, now, n); err != nil || further {
+			return err
+		}
+	}
 	cause, ask := neverDelivered, true
 	if n.deletes {
 		cause, ask = deletedBefore, false
@@ -202,4 +213,33 @@ func (a *Archive) hole(tx *sqlite.Tx, now time.Time, n naming) error {
 		return err
 	}
 	return a.endAsking(tx, now, g.id, n.group, sender, n.of.ID)
+}
+
+// further notes that a message is missing of which the sender of the record that names it
+// has named too many, and reports whether that is so. Which message it is, is not kept, so
+// that it is counted as often as it is named.
+func (a *Archive) further(tx *sqlite.Tx, now time.Time, n naming) (is bool, err error) {
+	var named int
+	var id int64
+	if err := tx.QueryRow(`
+		SELECT count(*), coalesce(max(iif(g.further > 0, g.id, 0)), 0) FROM gap g JOIN record r ON r.seq = g.named_by
+		WHERE g.opened_at > ?1 AND g.opened_at <= ?2 AND g.kind = ?3 AND g.group_jid = ?4
+			AND r.sender = (SELECT sender FROM record WHERE seq = ?5)`,
+		sqlite.FormatTime(now.Add(-24*time.Hour)), sqlite.FormatTime(now), NotReceived, n.group, n.by).Scan(&named, &id); err != nil {
+		return false, err
+	}
+	switch {
+	case id != 0:
+		_, err = tx.Exec("UPDATE gap SET further = further + 1 WHERE id = ?", id)
+		return true, err
+	case named < mostHoles:
+		return false, nil
+	}
+	at := sqlite.FormatTime(now)
+	if _, err := tx.Exec("INSERT INTO gap (kind, group_jid, opened_at, cause, named_by, further) VALUES (?, ?, ?, ?, ?, 1)",
+		NotReceived, n.group, at, tooManyNamed, n.by); err != nil {
+		return false, err
+	}
+	return true, journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.GapOpened, Reason: string(NotReceived),
+		About: journal.About{"since": at, "cause": tooManyNamed, "record": n.by}})
 }

@@ -335,12 +335,13 @@ func TestKnownFromAQuotation(t *testing.T) {
 	}
 }
 
-// A member reacts to hundreds of messages that never were. What could not be read comes
+// Members react to hundreds of messages that never were. What could not be read comes
 // first all the same, and it ends some day.
 func TestManyHolesAreAskedForInTurn(t *testing.T) {
 	o, n := newOffice(t), names{}
 	for i := range 300 {
-		n.captures(o, reacts(bo, fmt.Sprint("B", i), "👍", ann, fmt.Sprint("X", i)))
+		who := record.Address{JID: fmt.Sprintf("2000000000000%02d@lid", i%10)}
+		n.captures(o, reacts(who, fmt.Sprint("B", i), "👍", ann, fmt.Sprint("X", i)))
 	}
 	o.later()
 	o.findsHoles(n, 50)
@@ -404,4 +405,50 @@ func TestAHoleIsFoundByALaterVersion(t *testing.T) {
 	if gaps := o.theGaps(); len(gaps) != 1 || gaps[0].NamedBy != seq {
 		t.Errorf("gaps: %+v", gaps)
 	}
+}
+
+// A member invents messages by the hundred. The gaps do not grow with them, nor what the
+// council's phone is asked for; how many more were named is told, and what others name has
+// its gaps as ever. So it is for each day.
+func TestInventedMessagesAreBounded(t *testing.T) {
+	o, n := newOffice(t), names{}
+	invents := func(who record.Address, from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			n.captures(o, reacts(who, fmt.Sprint("R", i), "👍", ann, fmt.Sprint("invented", i)))
+		}
+		o.later()
+		o.findsHoles(n, 100)
+	}
+	expect := func(gaps, further, entries int) {
+		t.Helper()
+		opened := 0
+		o.write(func(tx *sqlite.Tx) error {
+			return journal.Of(tx, journal.GapOpened, func(journal.Entry, int64) error { opened++; return nil })
+		})
+		all := o.theGaps()
+		sum := 0
+		for _, g := range all {
+			sum += g.Further
+		}
+		if len(all) != gaps || sum != further || opened != entries {
+			t.Errorf("%d gaps, %d further, %d entries; want %d, %d, %d", len(all), sum, opened, gaps, further, entries)
+		}
+	}
+	invents(bo, 0, mostHoles)
+	expect(mostHoles, 0, mostHoles)
+	invents(bo, 1000, 1300)
+	expect(mostHoles+1, 300, mostHoles+1)
+	n.captures(o, reacts(ann, "R-ann", "👍", ann, "another")) // somebody else
+	n.captures(o, reacts(bo, "R-known", "👍", ann, "another"))
+	o.later()
+	o.findsHoles(n, 100)
+	expect(mostHoles+2, 300, mostHoles+2)
+	o.now = o.now.Add(24 * time.Hour)
+	invents(bo, 2000, 2000+mostHoles+5)
+	expect(2*mostHoles+3, 305, 2*mostHoles+3)
+	if s := o.number("SELECT count(*) FROM gap WHERE further > 0 AND (ask_at IS NOT NULL OR message_id || sender <> '')"); s != 0 {
+		t.Errorf("%d gaps of further messages are asked for, or say which they are", s)
+	}
+	o.expectSound()
 }

@@ -29,6 +29,7 @@ type Statement struct {
 
 	Unread    Messages // could not be read when they arrived
 	Unseen    Messages // others answer or change them
+	Further   int      // how often members named more such messages, not looked into one by one, perhaps of the period
 	Abandoned int      // how often messages had arrived that were not recorded
 	Announced int      // how often WhatsApp announced more than it delivered
 	Away      int      // days on which the daemon was not there, and of which no gap says so
@@ -196,7 +197,9 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 		case NotDecrypted:
 			s.Unread.add(g, to)
 		case NotReceived:
-			s.Unseen.add(g, to)
+			if s.Further += g.Further; g.Further == 0 {
+				s.Unseen.add(g, to)
+			}
 		case Abandoned:
 			s.Abandoned++
 		case NotDelivered:

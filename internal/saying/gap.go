@@ -72,8 +72,14 @@ func (t Teller) Gap(g archive.Gap) Gap {
 // title is what g is, with who sent it and the group, as far as they are to be told.
 func (t Teller) title(g archive.Gap) string {
 	title := GapKind(g.Kind)
+	if g.Further > 0 {
+		title = "further messages that never came"
+	}
 	switch g.Kind {
 	case archive.NotDecrypted, archive.NotReceived:
+		if g.Further > 0 {
+			return Capital(title + t.in(g.Group))
+		}
 		from := t.in(g.Group)
 		if name := t.sender(g); name != "" {
 			from = " from " + name + from
@@ -145,6 +151,10 @@ func supplied(n int) string {
 
 // lacking tells of a message that could not be read, or never came.
 func (t Teller) lacking(g archive.Gap) (what, fate string) {
+	if g.Further > 0 {
+		return fmt.Sprintf("Further messages%s that one member answered or changed did not come.", t.in(g.Group)),
+			fmt.Sprintf("Such were named %s. They are missing, or never were. The council’s own phone is not asked for them.", times(g.Further))
+	}
 	from, sent := "", ""
 	if name := t.sender(g); name != "" {
 		from = " from " + name

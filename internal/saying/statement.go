@@ -85,6 +85,9 @@ func (t Teller) doubts(s archive.Statement) (all []string) {
 	if n := s.Unseen.Undated; n > 0 {
 		all = append(all, fmt.Sprintf("%s missing of which it is not known when %s sent, perhaps in this period.", are(n, "message"), itWas(n)))
 	}
+	if n := s.Further; n > 0 {
+		all = append(all, fmt.Sprintf("Further messages that members named %s may be missing.", times(n)))
+	}
 	if n := s.Unread.Quoted + s.Unseen.Quoted; n > 0 {
 		all = append(all, fmt.Sprintf("%s known only from a quotation.", are(n, "message")))
 	}
@@ -236,6 +239,9 @@ func (t Teller) Messages(s archive.Statement) (all []string) {
 	if m := s.Unseen; m.Number > 0 {
 		all = append(all, strings.Join(append([]string{fmt.Sprintf("%s that others answer or change did not come.", Count(m.Number, "message"))},
 			became(m)...), " "))
+	}
+	if n := s.Further; n > 0 {
+		all = append(all, fmt.Sprintf("Single members answered or changed so many messages that did not come that not each was looked for: further ones were named %s.", times(n)))
 	}
 	if n := s.Abandoned; n > 0 {
 		all = append(all, fmt.Sprintf("Messages that had arrived were not recorded and did not come again, %s. They are missing.", times(n)))

@@ -332,6 +332,14 @@ func TestNoMoreIsClaimedThanIsKnown(t *testing.T) {
 			k.ends("U1", ann, "12 10:00", archive.Quoted)
 			k.captures(group, "11 10:00", record.Received{ID: "U1"})
 		}, "As far as is known, nothing that was sent in this period is missing."},
+		{"a member names messages by the hundred", func(k *keeper) {
+			for i := range 55 {
+				k.captures(group, "12 10:00", record.Received{Kind: record.Reaction, Type: record.ReactionAdded, ID: fmt.Sprint("R", i), Emoji: "👍",
+					Target: &record.Ref{ID: fmt.Sprint("H", i), Sender: bo}})
+			}
+			k.looks("12 12:00", 0)
+		}, "50 messages are missing of which it is not known when they were sent, perhaps in this period. " +
+			"Further messages that members named 5 times may be missing."},
 		{"another group", func(k *keeper) { k.time(archive.NotInGroup, officers, "11 11:00", "11 13:00", "Removed.") },
 			"As far as is known, nothing that was sent in this period is missing."},
 	} {
