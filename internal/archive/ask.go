@@ -97,6 +97,45 @@ func nextDue(tx *sqlite.Tx, now time.Time) (d dueAsk, is bool, err error) {
 	return d, true, nil
 }
 
+// EndAsking has nobody ask any more for messages that were found to be missing two weeks ago,
+// whether they could be asked for or not: without a link nobody asks, and which they are, and
+// who sent them, must not stay for that. It does so of a few at a time.
+func (a *Archive) EndAsking(tx *sqlite.Tx, now time.Time) error {
+	rows, err := tx.Query("SELECT id, group_jid, message_id, sender FROM gap WHERE ask_at IS NOT NULL AND opened_at < ? LIMIT ?",
+		sqlite.FormatTime(now.Add(-askFor)), maxAskStep)
+	if err != nil {
+		return fmt.Errorf("end asking: %w", err)
+	}
+	defer rows.Close()
+	var all []dueAsk
+	for rows.Next() {
+		var d dueAsk
+		if err := rows.Scan(&d.gap, &d.Group, &d.Ref.ID, &d.Ref.Sender.JID); err != nil {
+			return fmt.Errorf("end asking: %w", err)
+		}
+		all = append(all, d)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("end asking: %w", err)
+	}
+	for _, d := range all {
+		sender, err := people.LookUp(tx, d.Ref.Sender)
+		if err != nil {
+			return fmt.Errorf("end asking: %w", err)
+		}
+		missing, err := a.isMissing(tx, d.Group, sender, d.Ref.ID)
+		if err == nil && !missing {
+			err = closeGaps(tx, now, "", "id = ?1", d.gap)
+		} else if err == nil {
+			err = a.endAsking(tx, now, d.gap, d.Group, sender, d.Ref.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("end asking: %w", err)
+		}
+	}
+	return nil
+}
+
 // endAsking notes that a message is not asked for any more, and forgets which it was. If
 // somebody quotes it, what it said is known, and the gap ends; else it stays.
 func (a *Archive) endAsking(tx *sqlite.Tx, now time.Time, gap int64, group string, sender people.Identity, id string) error {
@@ -115,8 +154,9 @@ func (a *Archive) endAsking(tx *sqlite.Tx, now time.Time, gap int64, group strin
 }
 
 // forgetAsking has no message asked for any more that has the ID of one that was destroyed:
-// the ID must not stay.
-func forgetAsking(tx *sqlite.Tx, group, id string) error {
-	_, err := tx.Exec("UPDATE gap SET message_id = '', sender = '', ask_at = NULL WHERE ask_at IS NOT NULL AND group_jid = ? AND message_id = ?", group, id)
+// the ID must not stay. Nor must what only that one named: it is older, and due as well.
+func forgetAsking(tx *sqlite.Tx, seq record.Seq, group, id string) error {
+	_, err := tx.Exec(`UPDATE gap SET message_id = '', sender = '', ask_at = NULL
+		WHERE ask_at IS NOT NULL AND (group_jid = ? AND message_id = ? OR named_by = ?)`, group, id, seq)
 	return err
 }

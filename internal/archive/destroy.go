@@ -107,7 +107,7 @@ func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]De
 		if err := g.destroyReading(tx); err != nil {
 			return nil, fmt.Errorf("destroy the reading of record %d: %w", g.Seq, err)
 		}
-		if err := forgetAsking(tx, g.Group, g.ID); err != nil {
+		if err := forgetAsking(tx, g.Seq, g.Group, g.ID); err != nil {
 			return nil, fmt.Errorf("destroy record %d: %w", g.Seq, err)
 		}
 		destroyed = append(destroyed, g.Destroyed)

@@ -165,3 +165,48 @@ func TestWhatWasKeptForUsGoesWithTheLink(t *testing.T) {
 		})
 	}
 }
+
+// Without a link nobody can be asked, perhaps never again. Who sent what could not be read is
+// not kept for that.
+func TestNobodyAsksForEver(t *testing.T) {
+	o, n := newOffice(t), names{}
+	o.misses(ann, "A1")
+	o.misses(ann, "A2")
+	n.captures(o, quotes(bo, "B1", "I agree", ann, "A2", "so she said"))
+	ends := func() {
+		t.Helper()
+		o.write(func(tx *sqlite.Tx) error { return o.archive.EndAsking(tx, o.now) })
+	}
+	o.now = o.now.Add(askFor - time.Hour)
+	o.misses(bo, "B9")
+	ends()
+	if n := o.number("SELECT count(*) FROM gap WHERE ask_at IS NOT NULL"); n != 3 {
+		t.Errorf("before their time is over %d are asked for", n)
+	}
+	o.now = o.now.Add(2 * time.Hour)
+	ends()
+	o.expectNothingToAsk()
+	gaps := o.theGaps()
+	if gaps[0].Asking || !gaps[0].Closed.IsZero() || gaps[1].Ending != Quoted || !gaps[2].Asking {
+		t.Errorf("gaps: %+v", gaps)
+	}
+	if n := o.number("SELECT count(*) FROM gap WHERE message_id || sender <> ''"); n != 1 {
+		t.Errorf("of %d messages it is kept which they are", n)
+	}
+}
+
+// With the only record that names a message goes which message that is.
+func TestANamedMessageIsForgottenWithWhatNamesIt(t *testing.T) {
+	o, n := newOffice(t), names{}
+	seq := n.captures(o, reacts(bo, "B1", "👍", ann, "X"))
+	o.now = o.now.AddDate(7, 0, 0) // the daemon was off
+	o.findsHoles(n, 100)
+	if g := o.theGaps()[0]; !g.Asking {
+		t.Fatalf("the gap: %+v", g)
+	}
+	o.destroys(seq)
+	if g := o.theGaps()[0]; g.Asking || g.Sender != "" || !g.Closed.IsZero() {
+		t.Errorf("the gap: %+v", g)
+	}
+	o.expectNothingToAsk()
+}

@@ -60,10 +60,10 @@ func (d *Daemon) askAgain(ctx context.Context) error {
 }
 
 // AskAgain asks the council's phone for one missing message whose time has come, unless
-// there is none or no connection. Run does it by itself.
+// there is none or no connection; then it only ends what has been asked for too long. Run does it by itself.
 func (d *Daemon) AskAgain(ctx context.Context) error {
 	if !d.session.Connected() {
-		return nil
+		return d.db.Write(ctx, func(tx *sqlite.Tx) error { return d.archive.EndAsking(tx, d.now()) })
 	}
 	var m archive.Missed
 	var is bool

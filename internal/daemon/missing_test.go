@@ -315,3 +315,25 @@ func TestTheClockIsSetBackWhileNotRunning(t *testing.T) {
 	w.accounted()
 	w.verifies()
 }
+
+// While there is no connection nobody can be asked; whose message it was that is missing is
+// not kept for longer all the same.
+func TestNobodyAsksForEverWithoutAConnection(t *testing.T) {
+	w := found(t)
+	d := w.watch(new(atomic.Int64))
+	w.bo.Reacts(w.ann.Missed().Says("The bridge is closed from Monday."), "👍")
+	d.looks(10 * time.Minute)
+	d.stop()
+	if gaps := w.missing(); len(gaps) != 1 || gaps[0].Sender == "" {
+		t.Fatalf("missing: %+v", gaps)
+	}
+	o := w.options()
+	o.Now = func() time.Time { return time.Now().AddDate(0, 0, 15) }
+	off, err := daemon.Open(t.Context(), o)
+	w.must(err)
+	w.must(off.AskAgain(t.Context()))
+	w.must(off.Close())
+	if gaps := w.missing(); len(gaps) != 1 || gaps[0].Sender != "" || gaps[0].Asking || !gaps[0].Closed.IsZero() {
+		t.Errorf("after two weeks: %+v", gaps)
+	}
+}
