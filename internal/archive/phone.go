@@ -9,7 +9,8 @@ import (
 )
 
 // SawPhone notes that the council's own phone was in use at a time. If the journal said
-// that it had not been seen for long, it says now that it has been.
+// that it had not been seen for long, it says now that it has been. That it seemed to be in
+// use later than now was noted while the clock was ahead.
 func SawPhone(tx *sqlite.Tx, now, at time.Time) error {
 	missed, err := PhoneMissed(tx)
 	if err != nil {
@@ -18,7 +19,7 @@ func SawPhone(tx *sqlite.Tx, now, at time.Time) error {
 	if at.After(now) {
 		at = now
 	}
-	if _, err := tx.Exec("UPDATE archive SET phone_seen = max(coalesce(phone_seen, ''), ?)", sqlite.FormatTime(at)); err != nil {
+	if _, err := tx.Exec("UPDATE archive SET phone_seen = max(min(coalesce(phone_seen, ''), ?), ?)", sqlite.FormatTime(now), sqlite.FormatTime(at)); err != nil {
 		return fmt.Errorf("note that the council's phone was in use: %w", err)
 	}
 	if missed.IsZero() || !at.After(missed) {

@@ -41,6 +41,9 @@ func (d *Daemon) WatchPhone(ctx context.Context) error {
 		return err
 	}
 	now := d.now()
+	if seen.After(now) { // the clock was ahead; else nothing would be told until it has caught up
+		return d.phoneSeen(ctx, now)
+	}
 	for _, days := range phoneTold {
 		if now.Sub(seen) < time.Duration(days)*24*time.Hour {
 			continue

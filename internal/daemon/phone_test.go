@@ -40,6 +40,11 @@ func TestThePhoneIsNotInUse(t *testing.T) {
 		}
 		return n
 	}
+	// Until now the clock of this machine was a month ahead.
+	ahead := time.Now().AddDate(0, 1, 0)
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error { return archive.SawPhone(tx, ahead, ahead) })
+	})
 	for day := range 13 {
 		run.ahead.Store(int64(time.Duration(day) * 24 * time.Hour))
 		for range 2 {
