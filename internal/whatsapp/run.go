@@ -23,6 +23,9 @@ const (
 	loginPatience = 4 * time.Minute
 	// grace is how long an event may take to be captured when Run must end.
 	grace = 3 * time.Second
+	// dialing is how long Run waits at its end for a connection to be closed, before it
+	// takes it that one is still being dialled.
+	dialing = 200 * time.Millisecond
 	// queryTimeout bounds a question to WhatsApp.
 	queryTimeout = 30 * time.Second
 )
@@ -278,8 +281,19 @@ func (l *listener) stop(cut context.CancelFunc) {
 	l.stopping.Store(true)
 	l.quiet.Store(true)
 	l.link.silence()
-	cut() // ends a dial under way too, which Disconnect would wait for
-	l.client.Disconnect()
+	// Disconnect waits for a dial that is under way, which cut ends; but to cut a connection
+	// that stands has whatsmeow close it twice at once, and race with itself.
+	disconnected := make(chan struct{})
+	go func() {
+		defer close(disconnected)
+		l.client.Disconnect()
+	}()
+	select {
+	case <-disconnected:
+	case <-time.After(dialing):
+	}
+	cut()
+	<-disconnected
 	timer := time.AfterFunc(grace, l.abort)
 	l.turn <- struct{}{}
 	timer.Stop()
