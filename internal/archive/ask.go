@@ -81,9 +81,12 @@ type dueAsk struct {
 func nextDue(tx *sqlite.Tx, now time.Time) (d dueAsk, is bool, err error) {
 	var opened string
 	err = tx.QueryRow(`
-		SELECT id, group_jid, message_id, sender, own, asked, opened_at FROM gap
-		WHERE ask_at IS NOT NULL AND (ask_at <= ? OR ask_at > ?)
-		ORDER BY kind = ?, asked, ask_at, id LIMIT 1`, sqlite.FormatTime(now), sqlite.FormatTime(now.Add(askFor)), NotReceived).
+		WITH lately (sender, n) AS MATERIALIZED (
+			SELECT sender, count(*) FROM gap WHERE ask_at IS NOT NULL AND asked_at > ?4 AND asked_at <= ?1 GROUP BY sender)
+		SELECT id, group_jid, message_id, gap.sender, own, asked, opened_at FROM gap LEFT JOIN lately USING (sender)
+		WHERE ask_at IS NOT NULL AND (ask_at <= ?1 OR ask_at > ?2)
+		ORDER BY kind = ?3, coalesce(n, 0), asked, ask_at, id LIMIT 1`,
+		sqlite.FormatTime(now), sqlite.FormatTime(now.Add(askFor)), NotReceived, sqlite.FormatTime(now.Add(-time.Hour))).
 		Scan(&d.gap, &d.Group, &d.Ref.ID, &d.Ref.Sender.JID, &d.Own, &d.asked, &opened)
 	if errors.Is(err, sql.ErrNoRows) {
 		return dueAsk{}, false, nil

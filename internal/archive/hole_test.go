@@ -452,3 +452,24 @@ func TestInventedMessagesAreBounded(t *testing.T) {
 	}
 	o.expectSound()
 }
+
+// A member sends what nobody can read, by the hundred. What others sent has its turn, and its
+// next ones.
+func TestNobodysMessagesWaitForThoseOfOneMember(t *testing.T) {
+	o := newOffice(t)
+	for i := range 300 {
+		o.misses(bo, fmt.Sprint("B", i))
+	}
+	o.misses(ann, "A")
+	o.now = o.now.Add(firstAsk)
+	var turns []int
+	for turn := range 200 { // one a minute
+		if o.asks() == "A" {
+			turns = append(turns, turn)
+		}
+		o.now = o.now.Add(time.Minute)
+	}
+	if len(turns) != 3 || turns[0] > 1 || turns[1] > 12 || turns[2] > 75 {
+		t.Errorf("asked for what another sent at the turns %v", turns)
+	}
+}
