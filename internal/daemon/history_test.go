@@ -78,6 +78,9 @@ func historyLacks(s seen) bool {
 // The same messages give the same records, delivered and by history, by LID and by number,
 // and whoever sent them; and they are the same when they are read again.
 func TestTheCorpusByHistory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads the whole corpus again and again")
+	}
 	w := found(t)
 	live := &way{name: "live"}
 	ways := []*way{
