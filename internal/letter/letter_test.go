@@ -99,7 +99,7 @@ func TestGaps(t *testing.T) {
 		{"one that is asked for", []archive.Gap{asked}, []string{"A message, sent on Monday 4 January 2027 at 10:04, could not be read when it arrived. It is missing. " +
 			"The council’s own phone has been asked for it twice, and will be asked again."}},
 		{"one that is known from a quotation", []archive.Gap{quoted}, []string{"A message that record 7 answers or changes did not come. " +
-			"What it said is known from a quotation; the message itself is missing."}},
+			"It was quoted; whether it said that cannot be checked, since the message itself is missing."}},
 		{"one that a message of another letter answers", []archive.Gap{elsewhere}, nil},
 		{"two that could not be read", []archive.Gap{gap(archive.NotDecrypted, "10:07", ""), gap(archive.NotDecrypted, "10:05", "")},
 			[]string{fmt.Sprintf(unread, "10:05"), fmt.Sprintf(unread, "10:07")}},

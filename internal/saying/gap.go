@@ -131,7 +131,7 @@ func afterwards(g archive.Gap) string {
 	case g.Kind == archive.NotLinked, g.Kind == archive.NotInGroup:
 		return "What was sent then is missing." + supplied(g.Supplied)
 	case g.Kind == archive.ListBroken && !over:
-		return "It is being asked. No message is missing because of this."
+		return "WhatsApp is being asked who is in it. No message is missing because of this."
 	case g.Kind == archive.ListBroken:
 		return "Since then the list is right; of what changed before, only the outcome is known. No message is missing because of this."
 	}
@@ -185,9 +185,9 @@ func end(g archive.Gap) string {
 	case g.Ending == archive.Earlier:
 		return "It was sent before the record began, and is no part of it."
 	case g.Ending == archive.Quoted && g.QuotedIn != 0:
-		return fmt.Sprintf("What it said is known from the quotation in record %d; the message itself is missing.", g.QuotedIn)
+		return fmt.Sprintf("Record %d quotes it; whether it said that cannot be checked, since the message itself is missing.", g.QuotedIn)
 	case g.Ending == archive.Quoted:
-		return "What it said is known from a quotation; the message itself is missing."
+		return "It was quoted; whether it said that cannot be checked, since the message itself is missing."
 	}
 	return "It came later."
 }
