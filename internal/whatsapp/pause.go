@@ -6,10 +6,9 @@ import (
 )
 
 // Pause ends the connection until Resume is called, because what comes could not be
-// recorded: the disk is full. Not to be there is the one way in which nothing is
-// acknowledged, since WhatsApp is told of some things whatever a handler says. What is sent
-// meanwhile is delivered afterwards. The cause is told as that of a disconnection; it is a
-// sentence.
+// recorded: the disk is full. Each message would only have the connection renewed, to keep
+// it from being acknowledged. What is sent meanwhile is delivered afterwards. The cause is
+// told as that of a disconnection; it is a sentence.
 func (s *Session) Pause(cause string) {
 	if l := s.listener.Load(); l != nil && !l.paused.Swap(true) {
 		l.link.disconnected(cause)
