@@ -276,7 +276,7 @@ func (s *stage) farewell(ctx context.Context, n narrator) error {
 	n.says("Try next:")
 	n.says("")
 	for _, command := range []string{"records", "search pothole", "digest --print --week 2026-10-04",
-		"hold list", "disposal list", "status", "verify"} {
+		"gaps", "hold list", "disposal list", "status", "verify"} {
 		n.line("  %s %s --config %s", program, command, s.config.File)
 	}
 	n.says("")
