@@ -49,7 +49,7 @@ func (w watch) told(from time.Time) string {
 		{`(\d+ (hour|minute|second)s? ?)+|a second`, "SO LONG "},
 		{`SO LONG  ?`, "SO LONG "}, {`SO LONG ([.;,])`, "SO LONG$1"},
 		{`Received: \d+ = \d+ captured \+ \d+ duplicate \+ \d+ not of the group`, "Received: N = N captured + N duplicate + N not of the group"},
-		{`not connected to WhatsApp (once, for|\d+ times, SO LONG in all|twice, SO LONG in all)( SO LONG)?\.`, "not connected to WhatsApp at times."},
+		{`(Once|Twice|\d+ times), for SO LONG( in all)?, this system was not connected`, "At times this system was not connected"},
 	} {
 		said = regexp.MustCompile(r.what).ReplaceAllString(said, r.as)
 	}
@@ -83,7 +83,7 @@ func TestTheCaptureStatementOfABadDay(t *testing.T) {
 	d.looks(10 * time.Minute)
 	d.looks(time.Minute)
 	d.looks(time.Minute)
-	const wire = "This system was not connected to WhatsApp at times. WhatsApp kept what was sent, and handed it over afterwards."
+	const wire = "At times this system was not connected to WhatsApp. WhatsApp kept what was sent, and handed it over afterwards."
 	want := `1 message is known to be missing. 2 messages are missing of which it is not known when they were sent, perhaps in this period.
 - The record begins on WHEN.
 - ` + wire + `
@@ -119,7 +119,7 @@ func TestTheCaptureStatementOfABadDay(t *testing.T) {
 	want = `1 hour is known to be missing.
 - The record begins on WHEN.
 - ` + wire + `
-- This system was not linked to WhatsApp once, for SO LONG. What was sent then is missing. The council’s own phone supplied 1 record of it later; whether that is all is not known.
+- Once, for SO LONG, this system was not linked to WhatsApp. What was sent then is missing. The council’s own phone supplied 1 record of it later; whether that is all is not known.
 - 1 message could not be read when it arrived. It came later.
 - 2 messages that others answer or change did not come. They came later, from the council’s own phone.
 - 3 records of this period were supplied later by the council’s own phone.

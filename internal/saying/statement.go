@@ -166,25 +166,25 @@ func (t Teller) absent(s archive.Statement) (all []string) {
 		case c.Longest > keptFor:
 			fate = fmt.Sprintf(" WhatsApp hands over afterwards what was sent meanwhile; but once it was for %s, and it may not have kept everything.", roughly(c.Longest))
 		}
-		all = append(all, fmt.Sprintf("This system was not connected to WhatsApp %s.", extent(c))+fate)
+		all = append(all, extent(c)+" this system was not connected to WhatsApp."+fate)
 	}
 	if l := s.NotLinked; l.Number > 0 {
 		still := ""
 		if !l.Open.IsZero() {
 			still = fmt.Sprintf(" Since %s it has not been linked.", Moment(l.Open))
 		}
-		all = append(all, fmt.Sprintf("This system was not linked to WhatsApp %s. What was sent then is missing.", extent(l))+still+supplied(l.Supplied))
+		all = append(all, extent(l)+" this system was not linked to WhatsApp. What was sent then is missing."+still+supplied(l.Supplied))
 	}
 	if o := s.Outside; o.Number > 0 {
 		still := ""
 		if !o.Open.IsZero() {
 			still = fmt.Sprintf(" Since %s it has not been there.", Moment(o.Open))
 		}
-		all = append(all, fmt.Sprintf("The council’s account was not in the group%s %s. What was sent there then is missing.", t.these(s, archive.NotInGroup), extent(o))+still+supplied(o.Supplied))
+		all = append(all, fmt.Sprintf("%s the council’s account was not in the group%s. What was sent there then is missing.", extent(o), t.these(s, archive.NotInGroup))+still+supplied(o.Supplied))
 	}
 	if l := s.Lists; l.Number > 0 {
-		all = append(all, fmt.Sprintf("WhatsApp did not tell of every change of who is in the group%s, %s. No message is missing because of this.",
-			t.these(s, archive.ListBroken), times(l.Number)))
+		all = append(all, fmt.Sprintf("%s, WhatsApp did not tell of every change of who is in the group%s. No message is missing because of this.",
+			Capital(times(l.Number)), t.these(s, archive.ListBroken)))
 	}
 	return all
 }
@@ -203,12 +203,12 @@ func (t Teller) these(s archive.Statement, kind archive.GapKind) string {
 	return " " + strings.Join(names, " or ")
 }
 
-// extent says how often something was, and how long in all.
+// extent says how often something was, and how long in all, as a sentence of it begins.
 func extent(t archive.Times) string {
 	if t.Number == 1 {
-		return "once, for " + roughly(t.Total)
+		return "Once, for " + roughly(t.Total) + ","
 	}
-	return times(t.Number) + ", " + roughly(t.Total) + " in all"
+	return Capital(times(t.Number)) + ", for " + roughly(t.Total) + " in all,"
 }
 
 // roughly is a duration in words without more detail than it needs: its seconds, if
