@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"muniment/internal/archive"
 	"muniment/internal/record"
@@ -68,8 +69,9 @@ func (d *Daemon) fileAnswered(ctx context.Context, a whatsapp.FileAnswer) error 
 
 // asked finds the record of whose file the phone speaks, among those that it was asked
 // for, and what it says; 0 if there is none. A message's ID is its sender's choice: it is
-// the key that tells. An error that the server tells of has none, and must not be of one
-// file of two.
+// the key that tells. An error that the server tells of has none, and anybody can send
+// another's file again: of several it is the one from the sender that the answer names, if
+// there is one such.
 func (d *Daemon) asked(tx *sqlite.Tx, a whatsapp.FileAnswer) (seq record.Seq, path string, answer, err error) {
 	files, err := vault.AskedFor(tx)
 	if err != nil || len(files) == 0 {
@@ -85,18 +87,28 @@ func (d *Daemon) asked(tx *sqlite.Tx, a whatsapp.FileAnswer) (seq record.Seq, pa
 	if err != nil {
 		return 0, "", nil, err
 	}
+	type answered struct {
+		seq   record.Seq
+		path  string
+		says  error
+		named bool // its sender, by the answer
+	}
+	var about []answered
 	for _, r := range of {
 		if r.Received.Group != a.Group || r.Received.ID != a.Ref.ID {
 			continue
 		}
-		p, says := a.Open(keys[r.Seq])
-		switch {
-		case says != nil && !errors.Is(says, whatsapp.ErrNotOnPhone) && !errors.Is(says, whatsapp.ErrNotSupplied):
-			continue
-		case seq != 0:
-			return 0, "", nil, nil
+		path, says := a.Open(keys[r.Seq])
+		if says == nil || errors.Is(says, whatsapp.ErrNotOnPhone) || errors.Is(says, whatsapp.ErrNotSupplied) {
+			sender, named := r.Received.Sender, a.Ref.Sender.JID
+			about = append(about, answered{r.Seq, path, says, named != "" && (named == sender.JID || named == sender.Alt)})
 		}
-		seq, path, answer = r.Seq, p, says
 	}
-	return seq, path, answer, nil
+	if len(about) > 1 {
+		about = slices.DeleteFunc(about, func(f answered) bool { return !f.named })
+	}
+	if len(about) != 1 {
+		return 0, "", nil, nil
+	}
+	return about[0].seq, about[0].path, about[0].says, nil
 }

@@ -138,3 +138,36 @@ func (w *town) fetched() (n int) {
 	}
 	return n
 }
+
+// A member sends another's file once more, under the ID of that message and with its key.
+// That does not keep the phone's answer from either.
+func TestThePhoneSuppliesAFileThatIsSentTwiceUnderOneID(t *testing.T) {
+	w := found(t)
+	w.server.SetSupplies(standin.SuppliesNothing)
+	sent := w.ann.SendsDocument("survey.pdf", "application/pdf", []byte("%PDF-1.4 the survey"), "")
+	w.bo.Reusing(sent).Forwards(sent)
+	w.server.Expire(sent.Upload())
+	stop := w.run()
+	defer stop()
+	files := func(is func(vault.Media) bool) (n int) {
+		w.read(func(tx *sqlite.Tx) error {
+			return vault.Each(tx, func(f vault.Media) error {
+				if is(f) {
+					n++
+				}
+				return nil
+			})
+		})
+		return n
+	}
+	wait := func(what string, is func(vault.Media) bool) {
+		t.Helper()
+		w.until(what, func(*sqlite.Tx) (bool, error) { return files(is) == 2, nil })
+	}
+	wait("both are asked for", func(f vault.Media) bool { return f.Asked > 0 })
+	w.server.SetSupplies(standin.SuppliesFile)
+	wait("both are kept", func(f vault.Media) bool { return f.State == vault.Kept })
+	stop()
+	w.accounted()
+	w.verifies()
+}
