@@ -144,6 +144,25 @@ func TestTheCouncilsOwnNameIsNoResidue(t *testing.T) {
 	c.certified(1)
 }
 
+// A record goes that answers a message which never came, and for which the council's phone is
+// still asked. Neither that message's ID nor its sender's number stays.
+func TestWhatIsMissingGoesWithWhatNamesIt(t *testing.T) {
+	c := newCouncil(t)
+	const id, number = "3EB0C767D097B7C8A0F1E2D3", "447700900987@s.whatsapp.net"
+	c.captures(record.Received{Kind: record.Message, Type: record.Text, Sender: bo, ID: "B1", Text: "I agree with that.", Protobuf: []byte("pb"),
+		Quotations: []record.Quotation{{Of: record.Ref{ID: id, Sender: record.Address{JID: number}}, Text: "so he said of the bridge, at length", Protobuf: []byte("pb")}}})
+	c.write(func(tx *sqlite.Tx) error {
+		_, err := c.archive.FindHoles(tx, c.now.Add(time.Hour), 10, archive.Names{Elsewhere: func(string, []byte) bool { return false }})
+		if gaps, _ := archive.Gaps(tx); len(gaps) != 1 || !gaps[0].Asking {
+			t.Errorf("gaps: %+v", gaps)
+		}
+		return err
+	})
+	c.nightsUntil("2032-03-03")
+	c.certified(1)
+	c.expectNowhere(map[retention.Date][]string{"2032-03-02": {id, number[:12]}})
+}
+
 // A command that shows records and whose output nobody takes holds the archive
 // open. Where it ends after a while the run goes on; else the next night takes it up
 // again and still knows what to search for.

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,4 +60,29 @@ func TestTamperingWithGaps(t *testing.T) {
 			v.expectFaults(v.verifies(), tt.want...)
 		})
 	}
+}
+
+// Of messages that a member has invented, no more gaps are in the journal than there are.
+func TestGapsOfInventedMessagesVerify(t *testing.T) {
+	v := newVault(t)
+	for i := range 60 {
+		v.captures(record.Received{Kind: record.Reaction, Type: record.ReactionAdded, ID: fmt.Sprint("B", i), Sender: bo, Emoji: "👍",
+			Target: &record.Ref{ID: fmt.Sprint("invented", i), Sender: ann}})
+	}
+	v.write(func(tx *sqlite.Tx) error {
+		_, err := v.archive.FindHoles(tx, v.now.Add(time.Hour), 100, archive.Names{
+			Target: func(_ *sqlite.Tx, d archive.Delivered) (*record.Ref, error) {
+				return &record.Ref{ID: "invented" + d.Received.ID[1:], Sender: ann}, nil
+			},
+		})
+		return err
+	})
+	v.write(func(tx *sqlite.Tx) error {
+		gaps, err := archive.Gaps(tx)
+		if len(gaps) == 0 || gaps[0].Further == 0 || len(gaps) >= 60 {
+			t.Errorf("%d gaps, the last of %d further messages", len(gaps), gaps[0].Further)
+		}
+		return err
+	})
+	v.expectFaults(v.verifies())
 }
