@@ -48,8 +48,11 @@ func TestKilledAtRandom(t *testing.T) {
 			w.bo.At(at.Add(time.Duration(messages)*10*time.Second)).Reacts(first, "📌")
 		}
 	}()
-	for range kills {
+	for kill := range kills {
 		c := w.spawn()
+		if kill%2 == 1 { // it has got to its work, on however slow a machine
+			w.must(w.server.WaitOnline(w.soon()))
+		}
 		time.Sleep(time.Duration(50+rand.IntN(500)) * time.Millisecond)
 		w.must(c.Process.Signal(syscall.SIGKILL))
 		_ = c.Wait() // killed: it cannot have ended well
