@@ -15,6 +15,7 @@ import (
 )
 
 func TestReconnectsWhenWhatsmeowWaitsTooLong(t *testing.T) {
+	breaks(t)
 	w := newWorld(t)
 	s := w.linked()
 	s.patience = 200 * time.Millisecond
@@ -47,6 +48,7 @@ func TestReconnectsWhenWhatsmeowWaitsTooLong(t *testing.T) {
 }
 
 func TestMisleadingEventsAreCorrected(t *testing.T) {
+	breaks(t)
 	w := newWorld(t)
 	s := w.linked()
 	s.patience = 2 * time.Second
