@@ -255,6 +255,9 @@ func TestWhatIsAskedForIsHeld(t *testing.T) {
 // A message is asked for seven times in two weeks, however often the program looks; then
 // no more, and it stays missing.
 func TestAskedForInVain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	o := newOffice(t)
 	o.misses(ann, "X")
 	var after []time.Duration
@@ -338,6 +341,9 @@ func TestKnownFromAQuotation(t *testing.T) {
 // Members react to hundreds of messages that never were. What could not be read comes
 // first all the same, and it ends some day.
 func TestManyHolesAreAskedForInTurn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	o, n := newOffice(t), names{}
 	for i := range 300 {
 		who := record.Address{JID: fmt.Sprintf("2000000000000%02d@lid", i%10)}

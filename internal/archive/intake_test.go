@@ -102,6 +102,9 @@ func TestWhenTheDaemonWasLastThereAfterTheClockWasAhead(t *testing.T) {
 // Whatever the clock does, and wherever the daemon is killed, everything that was
 // received on a day ended in one way on that day.
 func TestEveryDayAddsUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	o := newOffice(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	now := monday

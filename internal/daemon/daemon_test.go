@@ -286,6 +286,9 @@ func TestSystemdAndStop(t *testing.T) {
 // Said and marked after linking and before the daemon first ran: who is in the
 // group is not known yet.
 func TestMarkedBeforeTheFirstRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	m := w.ann.Says("Said before the first run.")
 	w.bo.Reacts(m, "📌")
@@ -328,6 +331,9 @@ func TestALetterIsComposedOnce(t *testing.T) {
 // The council has another domain: what waits for the old one is kept back, and
 // goes once that is the council's again.
 func TestEmailsStayWithinTheDomains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	const old, other = "cranford-pc.example", "cranford.gov.example"
 	w := found(t)
 	w.edit(`settle = "1s"`, `settle = "3s"`)

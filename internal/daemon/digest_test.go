@@ -60,6 +60,9 @@ func (w *town) digests() (weeks []string) {
 // Each week that is over has its digest once, whenever somebody looks: the first is of
 // the week in which the archive was made, and after a long absence the last eight come.
 func TestEachWeekHasItsDigestOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	clock := &stepped{now: time.Now()}
 	d := w.opened(clock)
@@ -125,6 +128,9 @@ func (w *town) verifiesWith(email []byte) {
 // Who looks every hour while the clocks change owes no digest twice and leaves none
 // out.
 func TestDigestsWhenTheClocksChange(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	clock := &stepped{now: time.Now()}
 	d := w.opened(clock)
@@ -165,6 +171,9 @@ func (w *town) owed() (n int) {
 // A daemon that was not there when a week ended owes its digest when it starts, and
 // first takes in what was sent meanwhile.
 func TestADigestAfterAnAbsence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	w.must(os.Remove(w.path("state/archive.db")))
 	this := retention.WeekOf(retention.DateOf(time.Now()))

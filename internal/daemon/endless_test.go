@@ -53,6 +53,9 @@ func TestAMessageThatBearsTheIDOfACall(t *testing.T) {
 // An admin knows what a notice of a change will say before he makes it, and so the ID that
 // it will have here. A message of his under that ID does not hide it.
 func TestAMessageThatBearsTheIDOfANotice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	timer := func(r archive.Record) bool { return r.Kind == record.Group && r.Type == record.Timer }
 	at := time.Now().Truncate(time.Second).Add(-time.Hour)

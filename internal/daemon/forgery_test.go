@@ -14,6 +14,9 @@ import (
 // Whatever a member with an altered app sends, what the others have said, voted and made
 // of it stays what it was.
 func TestForgeriesChangeNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	for _, y := range []*way{{name: "by LID"}, {name: "by number", byNumber: true}} {
 		t.Run(y.name, func(t *testing.T) {

@@ -341,6 +341,9 @@ func TestKilledWhileItReadsHistory(t *testing.T) {
 // The notice comes again, the same piece under another notice, and a piece that came with
 // its notice: nothing is doubled, and of other chats nothing is kept of the latter.
 func TestHistoryThatComesTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	w := found(t)
 	h, ids := w.some(waHistorySync.HistorySync_INITIAL_BOOTSTRAP, 250, time.Now().Add(-time.Hour))
 	first := w.phone.SharesHistory(h)

@@ -46,6 +46,9 @@ func (c *council) reads(seq record.Seq, r record.Received) {
 // Night after night a part goes of what was read later than it was captured. Of the
 // reading nothing is left either, in the search index or elsewhere.
 func TestNothingStaysOfWhatWasReadLater(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does much, and nothing that others of a short run do not")
+	}
 	c := newCouncil(t)
 	gone := make(map[retention.Date][]string)
 	for i := range 240 {
