@@ -116,6 +116,9 @@ func value(rng *rand.Rand, f protoreflect.FieldDescriptor) protoreflect.Value {
 
 // TestDeepNesting reads what is nested as deep as protobuf allows.
 func TestDeepNesting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	deepest := func(wrap func(*waE2E.Message) *waE2E.Message) *waE2E.Message {
 		var deep *waE2E.Message
 		for m, depth := text("Hello."), 1; depth < 3000; depth++ { // at most three levels of protobuf's each
@@ -155,6 +158,9 @@ func TestDeepNesting(t *testing.T) {
 
 // A message that quotes without end must still be captured, or it comes again for ever.
 func TestQuotationsWithoutEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	var cards []*waE2E.ContactMessage
 	for i := range 100_000 {
 		cards = append(cards, &waE2E.ContactMessage{ContextInfo: &waE2E.ContextInfo{StanzaID: str("a"), Participant: str(fmt.Sprint(i, "@lid"))}})

@@ -436,6 +436,9 @@ func wrap(m *waE2E.Message, field string) *waE2E.Message {
 
 // TestWrappersChangeNothing has every sample in any wrappers, in any order.
 func TestWrappersChangeNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	names := wrappers()
 	if len(names) < 20 {
 		t.Fatalf("only %d wrappers: %v", len(names), names)

@@ -56,6 +56,9 @@ func (c *council) notSupplied(seq record.Seq) (is bool) {
 // The phone never answers: it is asked at once, after an hour, six, a day, three days, and
 // a day after that the file is lost. WhatsApp itself is asked a few times a day.
 func TestThePhoneIsAskedAFewTimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	p := c.hasPhone()
 	_, f := seal(record.Image, words(10))

@@ -157,6 +157,9 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 func TestAFileIsGivenUpAfterThirtyDays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	c.wants(1, record.Audio, c.wa.has(record.Audio, words(10)))
 	c.wa.isDown(true)
