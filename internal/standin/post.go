@@ -23,6 +23,7 @@ type Post struct {
 	dir            string
 	user, password string
 	addr           string
+	listener       net.Listener
 	server         *smtp.Server
 	served         chan error
 
@@ -40,7 +41,7 @@ func (s *Server) OpenPost(dir, user, password string) (*Post, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open mail server: %w", err)
 	}
-	p := &Post{dir: dir, user: user, password: password, addr: l.Addr().String(), served: make(chan error, 1)}
+	p := &Post{dir: dir, user: user, password: password, addr: l.Addr().String(), listener: l, served: make(chan error, 1)}
 	p.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{post: p}, nil }))
 	p.server.Domain = "mail.council.example"
 	p.server.TLSConfig = &tls.Config{GetCertificate: s.tls.certificate, MinVersion: tls.VersionTLS12}
@@ -65,6 +66,7 @@ func (p *Post) Emails() [][]byte {
 // Close ends the server.
 func (p *Post) Close() error {
 	err := p.server.Close()
+	p.listener.Close() // which the server does not know yet, if it has not come to serve
 	if served := <-p.served; !errors.Is(served, smtp.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
