@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/types/events"
@@ -40,6 +41,11 @@ const (
 	interrupted = "The connection to WhatsApp was interrupted."
 	unreachable = "WhatsApp could not be reached."
 	unanswered  = "WhatsApp did not answer any more, and the connection was renewed."
+	// By these [SortOf] knows a cause again.
+	banned   = "WhatsApp has banned the council's account"
+	replaced = "Another program has connected with this machine's link"
+	unhelped = "Connecting as the newest one did not help"
+	newer    = " If that does not help within a day, install a newer muniment."
 	// Renewed by ourselves.
 	redelivery = "The connection was renewed, so that WhatsApp delivers again what could not be recorded."
 	silence    = "The connection was renewed, because nothing had been heard on it for 12 hours."
@@ -61,11 +67,11 @@ func endingOf(evt any, now time.Time) (e ending, is bool) {
 			e.what = "This machine was removed from the linked devices, on the council's phone or because that was not used for long."
 		}
 	case *events.TemporaryBan:
-		e.what = "WhatsApp has banned the council's account for a time, and does not say for how long."
+		e.what = banned + " for a time, and does not say for how long."
 		e.then, e.wait = "muniment tries again by itself, at least once a day.", doubling(time.Hour, 24*time.Hour)
 		if evt.Expire > 0 {
 			over := now.Add(evt.Expire).In(retention.London)
-			e.what = fmt.Sprintf("WhatsApp has banned the council's account until %s.", over.Format("2 January 2006 at 15:04"))
+			e.what = fmt.Sprintf(banned+" until %s.", over.Format("2 January 2006 at 15:04"))
 			e.then = "After that, muniment connects again by itself."
 			e.wait = func(n int) time.Duration { return max(evt.Expire+afterBan, doubling(time.Minute, 24*time.Hour)(n)) }
 		}
@@ -73,7 +79,7 @@ func endingOf(evt any, now time.Time) (e ending, is bool) {
 		e.act = updateFirst
 		e.what = "WhatsApp no longer accepts muniment's version of its app."
 		e.then = "muniment asks WhatsApp which one is the newest, and connects again as that."
-		e.still = "Connecting as the newest one did not help, or could not be tried: please install a newer muniment. Until then it tries again, at least once a day."
+		e.still = unhelped + ", or could not be tried: please install a newer muniment. Until then it tries again, at least once a day."
 		e.wait = func(n int) time.Duration {
 			if n == 0 {
 				return 0
@@ -81,12 +87,12 @@ func endingOf(evt any, now time.Time) (e ending, is bool) {
 			return doubling(time.Hour, 24*time.Hour)(n - 1)
 		}
 	case *events.StreamReplaced:
-		e.what = "Another program has connected with this machine's link: this machine may have been copied, or restored from a backup elsewhere."
+		e.what = replaced + ": this machine may have been copied, or restored from a backup elsewhere."
 		e.then = "Only one of them may run: please stop the other. muniment tries again after a quarter of an hour, and then every hour."
 		e.wait = func(n int) time.Duration { return []time.Duration{15 * time.Minute, time.Hour}[min(n, 1)] }
 	case *events.ConnectFailure:
 		e.what = fmt.Sprintf("WhatsApp refuses the connection (reason %d).", int(evt.Reason))
-		e.still = byItself + " If that does not help within a day, install a newer muniment."
+		e.still = byItself + newer
 	case *events.StreamError:
 		// Once is nothing: whatsmeow connects again. Each time, it would do so at once and for ever.
 		e.what = "WhatsApp has ended the connection" + reason(evt.Code) + "."
@@ -99,11 +105,40 @@ func endingOf(evt any, now time.Time) (e ending, is bool) {
 		}
 	case *events.CATRefreshError:
 		e.what = "WhatsApp refuses the connection, and asks for a token that muniment does not have."
-		e.still = byItself + " If that does not help within a day, install a newer muniment."
+		e.still = byItself + newer
 	default:
 		return ending{}, false
 	}
 	return e, true
+}
+
+// A Sort says what a cause comes to that the hooks were given: whether it passes by itself as a
+// rule, or somebody should be told at once.
+type Sort int
+
+// The sorts.
+const (
+	Passes   Sort = iota
+	Refuses       // not for the first time in a row
+	Outdated      // and to be another version did not help
+	Replaced
+	Banned
+)
+
+// SortOf returns the sort of a cause. The cause is all that is kept of how a connection
+// ended, so it is known by its words.
+func SortOf(cause string) Sort {
+	switch {
+	case strings.HasPrefix(cause, banned):
+		return Banned
+	case strings.HasPrefix(cause, replaced):
+		return Replaced
+	case strings.Contains(cause, unhelped):
+		return Outdated
+	case strings.HasSuffix(cause, newer):
+		return Refuses
+	}
+	return Passes
 }
 
 // afterBan is how long after the end of a ban we connect: clocks differ.

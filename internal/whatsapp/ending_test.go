@@ -14,6 +14,42 @@ import (
 	"muniment/internal/standin"
 )
 
+// Of each way in which a connection can end it is known again, by its cause alone, whether
+// somebody should be told at once: the first time, and again.
+func TestSortOf(t *testing.T) {
+	for _, tt := range []struct {
+		evt          any
+		first, again Sort
+	}{
+		{&events.StreamReplaced{}, Replaced, Replaced},
+		{&events.TemporaryBan{Expire: 48 * time.Hour}, Banned, Banned},
+		{&events.TemporaryBan{}, Banned, Banned},
+		{&events.ClientOutdated{}, Passes, Outdated},
+		{&events.ConnectFailure{Reason: 503}, Passes, Refuses},
+		{&events.CATRefreshError{Error: errDisk}, Passes, Refuses},
+		{&events.StreamError{Code: "516"}, Passes, Passes},
+	} {
+		e, _ := endingOf(tt.evt, time.Now())
+		again := e.then
+		if e.still != "" {
+			again = e.still
+		}
+		for _, c := range []struct {
+			cause string
+			want  Sort
+		}{{e.what + " " + e.then, tt.first}, {e.what + " " + again, tt.again}} {
+			if got := SortOf(c.cause); got != c.want {
+				t.Errorf("%q is of the sort %d, want %d", c.cause, got, c.want)
+			}
+		}
+	}
+	for _, cause := range []string{interrupted, unreachable, unanswered, redelivery, silence, "muniment was not running"} {
+		if got := SortOf(cause); got != Passes {
+			t.Errorf("%q is of the sort %d", cause, got)
+		}
+	}
+}
+
 // What people are told of each way in which a connection can end, and how long we wait
 // each time that it does.
 func TestEndings(t *testing.T) {
