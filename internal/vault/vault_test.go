@@ -443,7 +443,7 @@ func TestRunFetchesWhatComes(t *testing.T) {
 		plain[seq] = words(50_000)
 		sealed, f := seal(record.Image, plain[seq])
 		c.wa.answers(f.Path, func(a http.ResponseWriter, _ *http.Request) {
-			time.Sleep(5 * time.Millisecond) // so that they have to wait for each other
+			c.wa.waitsFor(atOnce) // so that they have to wait for each other
 			a.Write(sealed)
 		})
 		c.wants(seq, record.Image, f)

@@ -304,6 +304,19 @@ func (w *whatsApp) ServeHTTP(a http.ResponseWriter, q *http.Request) {
 	}
 }
 
+// waitsFor returns when so many files were asked for at the same time; after ten
+// seconds in any case.
+func (w *whatsApp) waitsFor(n int) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		w.mu.Lock()
+		most := w.most
+		w.mu.Unlock()
+		if most >= n {
+			return
+		}
+	}
+}
+
 func (w *whatsApp) isDown(down bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
