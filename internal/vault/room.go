@@ -42,6 +42,12 @@ func (v *Vault) room() (int64, error) {
 	return int64(disk.Bavail)*int64(disk.Bsize) - keep, nil
 }
 
+// Full reports whether the disk is nearly full: no file may take anything more.
+func (v *Vault) Full() (bool, error) {
+	room, err := v.room()
+	return room < 0, err
+}
+
 func statfs(path string, disk *unix.Statfs_t) error {
 	for {
 		if err := unix.Statfs(path, disk); !errors.Is(err, unix.EINTR) {

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,7 +19,7 @@ import (
 
 // place is where a file belongs.
 func (v *Vault) place(sealed []byte) string {
-	return filepath.Join(v.Directory, fmt.Sprintf("%.1x", sealed), fmt.Sprintf("%x", sealed))
+	return filepath.Join(v.Directory, Name(sealed))
 }
 
 const partPrefix = "part-"
@@ -125,8 +124,9 @@ func (v *Vault) needed(tx *sqlite.Tx, path string) (is bool, err error) {
 // Holds reports whether path is where the vault keeps a sealed file. What lies there
 // tells nothing without its key, so a search of the files may leave it out.
 func (v *Vault) Holds(path string) bool {
-	sealed, err := hex.DecodeString(filepath.Base(path))
-	return err == nil && len(sealed) == sha256.Size && path == v.place(sealed)
+	name, err := filepath.Rel(v.Directory, path)
+	_, is := SealedAs(name)
+	return err == nil && is
 }
 
 // Needed reports whether a record needs the file that is kept under that digest.

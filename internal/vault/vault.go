@@ -27,7 +27,7 @@ import (
 // State is what has become of a file.
 type State string
 
-// The states. Kept and lost are final.
+// The states. Kept and lost are final, but for what a restore did not bring back.
 const (
 	Wanted State = "wanted" // not fetched yet
 	Kept   State = "kept"
@@ -106,6 +106,19 @@ func journalLoss(tx *sqlite.Tx, now time.Time, seq record.Seq, reason string) er
 func Retry(tx *sqlite.Tx, now time.Time) error {
 	if _, err := tx.Exec("UPDATE media SET next_attempt = ? WHERE state = 'wanted' AND asked = 0", sqlite.FormatTime(now)); err != nil {
 		return fmt.Errorf("retry files: %w", err)
+	}
+	return nil
+}
+
+// WantAgain has files of these digests fetched again that were kept, and are not there: they
+// were not in the backup from which the archive was restored. WhatsApp may have them still, or
+// the council's phone.
+func WantAgain(tx *sqlite.Tx, now time.Time, digests [][]byte) error {
+	for _, sealed := range digests {
+		if _, err := tx.Exec(`UPDATE media SET state = 'wanted', finished_at = NULL, since = ?1, next_attempt = ?1, attempts = 0, wrong = 0, asked = 0, asked_at = NULL
+			WHERE sealed = ?2 AND state = 'kept'`, sqlite.FormatTime(now), sealed); err != nil {
+			return fmt.Errorf("want a file again: %w", err)
+		}
 	}
 	return nil
 }
