@@ -10,15 +10,18 @@ package ledger
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"mime/quotedprintable"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,17 +64,40 @@ func Append(tx *sqlite.Tx, content func(leaf int64) []byte) (leaf int64, salt []
 		return 0, nil, err
 	}
 	salt = NewSalt()
-	hashes, err := tlog.StoredHashesForRecordHash(leaf, LeafHash(salt, content(leaf)), reader{tx})
+	return leaf, salt, appendLeaf(tx, leaf, LeafHash(salt, content(leaf)))
+}
+
+// AppendSalted adds the leaf for content under a salt that the caller can make again,
+// and returns its place.
+func AppendSalted(tx *sqlite.Tx, salt, content []byte) (leaf int64, err error) {
+	leaf, err = Size(tx)
 	if err != nil {
-		return 0, nil, fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
+		return 0, err
+	}
+	return leaf, appendLeaf(tx, leaf, LeafHash(salt, content))
+}
+
+// AppendHash adds a leaf of which the content is not known any more, and returns its place.
+func AppendHash(tx *sqlite.Tx, h Hash) (leaf int64, err error) {
+	leaf, err = Size(tx)
+	if err != nil {
+		return 0, err
+	}
+	return leaf, appendLeaf(tx, leaf, h)
+}
+
+func appendLeaf(tx *sqlite.Tx, leaf int64, h Hash) error {
+	hashes, err := tlog.StoredHashesForRecordHash(leaf, h, reader{tx})
+	if err != nil {
+		return fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
 	}
 	first := StoredIndex(leaf)
 	for i, h := range hashes {
 		if _, err := tx.Exec("INSERT INTO tree_hash (idx, hash) VALUES (?, ?)", first+int64(i), h[:]); err != nil {
-			return 0, nil, fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
+			return fmt.Errorf("ledger: append leaf %d: %w", leaf, err)
 		}
 	}
-	return leaf, salt, nil
+	return nil
 }
 
 // Size returns the number of leaves.
@@ -87,6 +113,15 @@ func Size(tx *sqlite.Tx) (int64, error) {
 	return (n + 1) << level, nil
 }
 
+// LeafAt returns the leaf at that place.
+func LeafAt(tx *sqlite.Tx, leaf int64) (Hash, error) {
+	hashes, err := reader{tx}.ReadHashes([]int64{StoredIndex(leaf)})
+	if err != nil {
+		return Hash{}, fmt.Errorf("ledger: leaf %d: %w", leaf, err)
+	}
+	return hashes[0], nil
+}
+
 // Root returns the head of the tree's first size leaves.
 func Root(tx *sqlite.Tx, size int64) (Hash, error) {
 	h, err := tlog.TreeHash(size, reader{tx})
@@ -94,6 +129,18 @@ func Root(tx *sqlite.Tx, size int64) (Hash, error) {
 		return Hash{}, fmt.Errorf("ledger: head of %d leaves: %w", size, err)
 	}
 	return h, nil
+}
+
+// HeadOf returns the head of a tree of nothing but these leaves (RFC 6962).
+func HeadOf(leaves []Hash) Hash {
+	if len(leaves) == 0 {
+		return sha256.Sum256(nil)
+	}
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	left := 1 << (bits.Len(uint(len(leaves)-1)) - 1) // the largest power of two below
+	return NodeHash(HeadOf(leaves[:left]), HeadOf(leaves[left:]))
 }
 
 // Hashes calls f for every stored hash of the tree, in the order of storage.
@@ -133,9 +180,24 @@ func (r reader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 
 // Key signs checkpoints.
 type Key struct {
-	signer   note.Signer
+	signer note.Signer
+	PublicKey
+}
+
+// PublicKey checks what a [Key] has signed. It is no secret.
+type PublicKey struct {
 	verifier note.Verifier
-	public   string
+	text     string
+}
+
+// ParsePublicKey reads what [PublicKey.Public] returned.
+func ParsePublicKey(text string) (*PublicKey, error) {
+	text = strings.TrimSpace(text)
+	v, err := note.NewVerifier(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no public key of a ledger: it is one line, such as \"muniment+5d1f1b37+AbC…=\"", text)
+	}
+	return &PublicKey{v, text}, nil
 }
 
 // NewKey makes a key under name (the origin of the checkpoints) and writes it to
@@ -163,30 +225,48 @@ func LoadKey(path string) (*Key, error) {
 	if !ok {
 		return nil, fmt.Errorf("read the ledger's key: %s is not a key file", path)
 	}
-	k := &Key{public: public}
-	if k.signer, err = note.NewSigner(private); err != nil {
+	signer, err := note.NewSigner(private)
+	if err != nil {
 		return nil, fmt.Errorf("read the ledger's key: %s: %w", path, err)
 	}
-	if k.verifier, err = note.NewVerifier(public); err != nil {
+	p, err := ParsePublicKey(public)
+	if err != nil {
 		return nil, fmt.Errorf("read the ledger's key: %s: %w", path, err)
 	}
-	return k, nil
+	return &Key{signer, *p}, nil
 }
 
 // Public returns the verifier key, in the form that other programs which read
 // signed notes accept.
-func (k *Key) Public() string { return k.public }
+func (k *PublicKey) Public() string { return k.text }
 
 // Checkpoint is a signed head of the tree: these leaves, and no others, were
 // there when it was made.
 type Checkpoint struct {
-	Size int64
-	Root Hash
-	Note string // the signed text, as emailed and kept
+	Size     int64
+	Root     Hash
+	Restored int    // how often the archive had been restored from a backup
+	Note     string // the signed text, as emailed and kept
 }
 
 // Sign makes a checkpoint of the tree as it stands and stores it.
 func (k *Key) Sign(tx *sqlite.Tx, now time.Time) (Checkpoint, error) {
+	var last string
+	err := tx.QueryRow("SELECT note FROM checkpoint ORDER BY id DESC LIMIT 1").Scan(&last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return Checkpoint{}, fmt.Errorf("ledger: last checkpoint: %w", err)
+	}
+	restored := 0
+	if m := restoredLine.FindStringSubmatch(last); m != nil {
+		restored, _ = strconv.Atoi(m[1]) // which the expression lets through
+	}
+	return k.SignRestored(tx, now, restored)
+}
+
+// SignRestored does the same for an archive that has been restored so often, and for good:
+// later checkpoints say so, too. By that it is known of each whether what it covers may have
+// been lost in a restore: only one that was made before can.
+func (k *Key) SignRestored(tx *sqlite.Tx, now time.Time, restored int) (Checkpoint, error) {
 	size, err := Size(tx)
 	if err != nil {
 		return Checkpoint{}, err
@@ -195,13 +275,15 @@ func (k *Key) Sign(tx *sqlite.Tx, now time.Time) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	signed, err := note.Sign(&note.Note{
-		Text: fmt.Sprintf("%s\n%d\n%s\n", k.signer.Name(), size, base64.StdEncoding.EncodeToString(root[:])),
-	}, k.signer)
+	text := fmt.Sprintf("%s\n%d\n%s\n", k.signer.Name(), size, base64.StdEncoding.EncodeToString(root[:]))
+	if restored > 0 {
+		text += fmt.Sprintf("restored %d\n", restored)
+	}
+	signed, err := note.Sign(&note.Note{Text: text}, k.signer)
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("ledger: sign checkpoint: %w", err)
 	}
-	c := Checkpoint{Size: size, Root: root, Note: string(signed)}
+	c := Checkpoint{Size: size, Root: root, Restored: restored, Note: string(signed)}
 	if _, err := tx.Exec("INSERT INTO checkpoint (size, made_at, note) VALUES (?, ?, ?)",
 		size, sqlite.FormatTime(now), c.Note); err != nil {
 		return Checkpoint{}, fmt.Errorf("ledger: store checkpoint: %w", err)
@@ -209,8 +291,11 @@ func (k *Key) Sign(tx *sqlite.Tx, now time.Time) (Checkpoint, error) {
 	return c, nil
 }
 
+// restoredLine is the line of a checkpoint that says how often the archive had been restored.
+var restoredLine = regexp.MustCompile(`(?m)^restored ([1-9][0-9]{0,8})$`)
+
 // Open checks the signature on a checkpoint and reads it.
-func (k *Key) Open(signed string) (Checkpoint, error) {
+func (k *PublicKey) Open(signed string) (Checkpoint, error) {
 	n, err := note.Open([]byte(signed), note.VerifierList(k.verifier))
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("checkpoint: %w", err)
@@ -229,16 +314,19 @@ func (k *Key) Open(signed string) (Checkpoint, error) {
 		return Checkpoint{}, errors.New("checkpoint: the head is not a hash")
 	}
 	c.Root = Hash(raw)
+	if m := restoredLine.FindStringSubmatch(lines[3]); m != nil {
+		c.Restored, _ = strconv.Atoi(m[1])
+	}
 	return c, nil
 }
 
 // copied matches a checkpoint in a text that went through somebody's hands:
 // indented, quoted, with its signature wrapped, or with another dash before it.
-var copied = regexp.MustCompile(`(?m)^[ \t>]*(?:.*")?([^\s"]+)[ \t]*\n[ \t>]*(\d+)[ \t]*\n[ \t>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t>]*\n)*[ \t>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s>]+)`)
+var copied = regexp.MustCompile(`(?m)^[ \t>]*(?:.*")?([^\s"]+)[ \t]*\n[ \t>]*(\d+)[ \t]*\n[ \t>]*([A-Za-z0-9+/]{43}=)[ \t]*\n(?:[ \t>]*(restored [1-9][0-9]*)[ \t]*\n)?(?:[ \t>]*\n)*[ \t>]*[—–-]+ *(\S+) +([A-Za-z0-9+/=\s>]+)`)
 
 // Find returns every checkpoint in a text, each once: a file into which it was pasted,
 // a certificate as JSON, or a whole email. It says nothing of the signatures: in an
-// email that repeats what people wrote, they may have written anything. See [Key.Own].
+// email that repeats what people wrote, they may have written anything. See [PublicKey.Own].
 func Find(text string) (notes []string) {
 	text = strings.TrimPrefix(strings.ReplaceAll(text, "\r\n", "\n"), "\ufeff")
 	readings := []string{text, strings.ReplaceAll(text, `\n`, "\n")}
@@ -247,12 +335,15 @@ func Find(text string) (notes []string) {
 	}
 	for _, r := range readings {
 		for _, m := range copied.FindAllStringSubmatch(r, -1) {
-			signature := strings.Join(strings.FieldsFunc(m[5], func(c rune) bool { return !inBase64(c) }), "")
+			if m[4] != "" {
+				m[4] += "\n"
+			}
+			signature := strings.Join(strings.FieldsFunc(m[6], func(c rune) bool { return !inBase64(c) }), "")
 			signature, _, _ = strings.Cut(signature, "=") // what comes after are words
 			for len(signature)%4 != 0 {
 				signature += "="
 			}
-			note := fmt.Sprintf("%s\n%s\n%s\n\n— %s %s\n", m[1], m[2], m[3], m[4], signature)
+			note := fmt.Sprintf("%s\n%s\n%s\n%s\n— %s %s\n", m[1], m[2], m[3], m[4], m[5], signature)
 			if !slices.Contains(notes, note) {
 				notes = append(notes, note)
 			}
@@ -263,7 +354,7 @@ func Find(text string) (notes []string) {
 
 // Own returns those of the notes that this key has signed; if none is, all of them, so
 // that what is wrong with them can be told.
-func (k *Key) Own(notes []string) (own []string) {
+func (k *PublicKey) Own(notes []string) (own []string) {
 	for _, n := range notes {
 		if _, err := k.Open(n); err == nil {
 			own = append(own, n)

@@ -55,6 +55,12 @@ func TestHeadsAreThoseOfTheWholeTree(t *testing.T) {
 			if err != nil || root != naive(leaves) {
 				t.Fatalf("head of %d leaves is wrong (err %v)", size, err)
 			}
+			if ledger.HeadOf(leaves) != root {
+				t.Fatalf("head of %d leaves alone is wrong", size)
+			}
+			if at, err := ledger.LeafAt(tx, n); err != nil || at != leaves[n] {
+				t.Fatalf("leaf %d is another (err %v)", n, err)
+			}
 			return nil
 		})
 	}
@@ -143,15 +149,28 @@ func TestFindInWhatWasCopied(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := create(t)
-	var note string
-	write(t, db, func(tx *sqlite.Tx) error {
-		if _, _, err := ledger.Append(tx, func(int64) []byte { return nil }); err != nil {
-			return err
+	for _, restored := range []int{0, 12} {
+		write(t, db, func(tx *sqlite.Tx) error {
+			if _, _, err := ledger.Append(tx, func(int64) []byte { return nil }); err != nil {
+				return err
+			}
+			c, err := key.SignRestored(tx, time.Now(), restored)
+			if err != nil {
+				return err
+			}
+			findInWhatWasCopied(t, key, c)
+			return nil
+		})
+	}
+	for _, text := range []string{"", "nonsense", "muniment\n5\nshort\n\n— muniment xyz\n"} {
+		if found := ledger.Find(text); found != nil {
+			t.Errorf("found %q in %q", found, text)
 		}
-		c, err := key.Sign(tx, time.Now())
-		note = c.Note
-		return err
-	})
+	}
+}
+
+func findInWhatWasCopied(t *testing.T, key *ledger.Key, c ledger.Checkpoint) {
+	note := c.Note
 	var qp strings.Builder
 	w := quotedprintable.NewWriter(&qp)
 	w.Write([]byte("Subject: Certificate\n\nSome words.\n\n" + note + "\nMore words.\n"))
@@ -176,14 +195,41 @@ func TestFindInWhatWasCopied(t *testing.T) {
 				t.Fatalf("not found in:\n%s", text)
 			}
 			found := own[0]
-			if _, err := key.Open(found); err != nil {
+			if got, err := key.Open(found); err != nil || got.Restored != c.Restored || got.Size != c.Size {
 				t.Errorf("found\n%s\nwhich is not\n%s", found, note)
 			}
 		})
 	}
-	for _, text := range []string{"", "nonsense", "muniment\n5\nshort\n\n— muniment xyz\n"} {
-		if found := ledger.Find(text); found != nil {
-			t.Errorf("found %q in %q", found, text)
-		}
+}
+
+// Once it is known that the archive was restored, each checkpoint says so.
+func TestCheckpointsSayHowOftenItWasRestored(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.key")
+	if err := ledger.NewKey(path, "muniment"); err != nil {
+		t.Fatal(err)
 	}
+	key, err := ledger.LoadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, create(t), func(tx *sqlite.Tx) error {
+		if _, _, err := ledger.Append(tx, func(int64) []byte { return nil }); err != nil {
+			return err
+		}
+		sign := func() (ledger.Checkpoint, error) { return key.Sign(tx, time.Now()) }
+		twice := func() (ledger.Checkpoint, error) { return key.SignRestored(tx, time.Now(), 2) }
+		for i, step := range []struct {
+			sign func() (ledger.Checkpoint, error)
+			want int
+		}{{sign, 0}, {sign, 0}, {twice, 2}, {sign, 2}, {sign, 2}} {
+			c, err := step.sign()
+			if err != nil {
+				return err
+			}
+			if opened, err := key.Open(c.Note); err != nil || opened != c || c.Restored != step.want {
+				t.Errorf("checkpoint %d: %+v, opened %+v (%v); want restored %d", i, c, opened, err, step.want)
+			}
+		}
+		return nil
+	})
 }
