@@ -45,7 +45,7 @@ func chat() {
 		c := &chatter{people: map[string]chatPerson{}, sender: map[string]string{}}
 		c.in("120363000000000001")
 		err = db.Write(context.Background(), func(tx *sqlite.Tx) error {
-			a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
+			a, err := archive.Load(tx, retention.ForYears(6))
 			if err != nil {
 				return err
 			}

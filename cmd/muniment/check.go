@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +16,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"muniment/internal/archive"
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/letter"
 	"muniment/internal/mail"
 	"muniment/internal/people"
+	"muniment/internal/record"
+	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 )
 
@@ -32,8 +36,9 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check configuration, archive, link, clock, disk and the way to council email",
 		Long: `Check looks at what the daemon needs, shows what is set for each group, and sends a
-test email to the council's mailboxes and to the clerk (not with --no-email). Each
-line says what was found, and what to do if it is not right.`,
+test email to the council's mailboxes, to the clerk and to who is told of technical
+alerts (not with --no-email). Each line says what was found, and what to do if it is
+not right.`,
 		Example: `  sudo muniment check
   sudo muniment check --no-email`,
 		Args: noArgs,
@@ -50,6 +55,8 @@ line says what was found, and what to do if it is not right.`,
 			checkLink(c.Context(), k, cfg)
 			checkClock(k)
 			checkDisk(k, cfg.StateDirectory)
+			checkBackups(k, cfg)
+			checkAlertCommand(k, cfg.Alerts.Command)
 			a.checkMail(c.Context(), k, cfg, !noEmail)
 			switch {
 			case incomplete != nil:
@@ -95,7 +102,10 @@ func (k *checklist) showGroups(cfg config.Config) {
 		if g.Name == "" {
 			continue // said by now
 		}
-		k.add("group “"+printable(g.Name)+"”", strings.Join(nonEmpty(aboutNotice(g.Notice), aboutMarks(g), "purpose: "+g.Purpose), "; "), nil)
+		k.add("group “"+printable(g.Name)+"”", strings.Join(nonEmpty(aboutNotice(g.Notice), "purpose: "+g.Purpose), "; "), nil)
+		for _, m := range g.Marks {
+			k.add(fmt.Sprintf("mark “%s” in “%s”", m.Name, printable(g.Name)), aboutMark(m, g, cfg.Mail.Clerk), nil)
+		}
 	}
 }
 
@@ -106,16 +116,39 @@ func aboutNotice(n config.Notice) string {
 	return fmt.Sprintf("privacy notice version %s given on %s", n.Version, n.GivenOn.Format("2 January 2006"))
 }
 
-// aboutMarks says what marks do in a group.
-func aboutMarks(g config.Group) string {
-	s := fmt.Sprintf("%s from any %s sends a conversation", strings.Join(g.Mark.Emoji, " or "), either(g.Mark.Roles))
-	if g.ConversationsTo != "" {
-		s += " to " + g.ConversationsTo
+// aboutMark says what a mark is in a group, and what it does.
+func aboutMark(m record.Mark, g config.Group, clerk string) string {
+	if len(m.Emoji) == 0 {
+		return "not in use"
 	}
-	if len(g.Mark.Hold) > 0 {
-		s += fmt.Sprintf("; %s from the clerk, the deputy or the chair places a hold", strings.Join(g.Mark.Hold, " or "))
+	var emoji []string
+	for _, e := range m.Emoji {
+		emoji = append(emoji, fmt.Sprintf("%s (%s)", e, codePoints(e)))
 	}
-	return s
+	does := map[record.Deed]string{
+		record.Forward: "sends the conversation" + to(cmp.Or(m.To, g.ConversationsTo)),
+		record.Report: fmt.Sprintf("reports a concern%s; about a message of the clerk or the deputy%s", to(cmp.Or(m.To, clerk)),
+			cmp.Or(to(m.AboutClerk), " to the chair, at the address on the register")),
+		record.Look: "asks to look whether the message belongs in the group" + to(cmp.Or(m.To, clerk)),
+		record.Hold: "puts everything on hold",
+	}[m.Does]
+	return fmt.Sprintf("%s from any %s %s", strings.Join(emoji, " or "), either(m.Roles), does)
+}
+
+func to(address string) string {
+	if address == "" {
+		return ""
+	}
+	return " to " + address
+}
+
+// codePoints writes an emoji as what it consists of: two that look alike need not be one.
+func codePoints(emoji string) string {
+	var points []string
+	for _, r := range emoji {
+		points = append(points, fmt.Sprintf("U+%04X", r))
+	}
+	return strings.Join(points, " ")
 }
 
 // either lists what is one or the other.
@@ -131,8 +164,11 @@ func either(all []string) string {
 func mailboxes(cfg config.Config) (all []string) {
 	for _, g := range cfg.Groups {
 		all = append(all, g.ConversationsTo)
+		for _, m := range g.Marks {
+			all = append(all, m.To, m.AboutClerk)
+		}
 	}
-	all = nonEmpty(append(all, cfg.Mail.ConversationsTo, cfg.Mail.Clerk)...)
+	all = nonEmpty(append(all, cfg.Mail.ConversationsTo, cfg.Mail.Clerk, cfg.Alerts.TechnicalTo)...)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -148,6 +184,7 @@ func checkArchive(ctx context.Context, k *checklist, cfg config.Config) {
 	}
 	_, err = home.OpenKey()
 	k.add("archive", "in "+cfg.StateDirectory, errors.Join(err, private(cfg.StateDirectory)))
+	checkRetention(ctx, k, cfg, db)
 	var members []people.Member
 	err = db.Read(ctx, func(tx *sqlite.Tx) (err error) {
 		members, err = people.Members(tx)
@@ -157,6 +194,24 @@ func checkArchive(ctx context.Context, k *checklist, cfg config.Config) {
 		err = errors.New("nobody is on the member register, so that nobody can mark and no name is known: sudo muniment member add")
 	}
 	k.add("members", fmt.Sprintf("%d on the register", len(members)), errors.Join(err, db.Close()))
+}
+
+// checkRetention tells for how long is kept, and whether the schedule can be adopted.
+func checkRetention(ctx context.Context, k *checklist, cfg config.Config, db *sqlite.DB) {
+	s := cfg.Retention.Schedule
+	err := db.Read(ctx, func(tx *sqlite.Tx) error {
+		ar, err := archive.Load(tx, s)
+		if err != nil {
+			return err
+		}
+		return ar.Adoptable(tx)
+	})
+	messages := retention.Rule{From: retention.FromMessage, Years: s.Years(retention.Messages, "")}
+	k.add("retention", "messages are kept "+strings.TrimPrefix(messages.Period(), "for ")+", by "+
+		cmp.Or(cfg.Retention.File, "the program's own schedule"), err)
+	if lacks := withoutRule(s); lacks != "" {
+		k.doubt("retention", lacks)
+	}
 }
 
 // private returns which files others than their owner can open.
@@ -225,6 +280,16 @@ func checkDisk(k *checklist, directory string) {
 	k.add("disk", fmt.Sprintf("%d GB free", free>>30), err)
 }
 
+// checkAlertCommand sees whether the program can be run that tells of what no email can. It
+// is not run: it would wake somebody.
+func checkAlertCommand(k *checklist, command []string) {
+	if len(command) == 0 {
+		return
+	}
+	err := executable(command, "nobody is told when emails cannot be sent", "command under [alerts]")
+	k.add("alert command", command[0]+" is there; it was not run", err)
+}
+
 // mailPatience is how long the mail server may take.
 const mailPatience = 20 * time.Second
 
@@ -234,17 +299,26 @@ func (a *app) checkMail(ctx context.Context, k *checklist, cfg config.Config, se
 		k.add("email", "", errors.New("it is not set up in the configuration"))
 		return
 	}
-	transport, err := daemon.Transport(cfg, a.password)
+	transport, err := daemon.Transport(cfg, a.secret)
 	if err != nil {
 		k.add("email", "", err)
 		return
 	}
+	defer transport.Close()
 	ctx, cancel := context.WithTimeout(ctx, mailPatience)
 	defer cancel()
 	probe, err := transport.Check(ctx)
-	k.add("email", fmt.Sprintf("%s answers over %s; its certificate is valid until %s",
-		cfg.Mail.Server, probe.TLS, probe.Expires.Format("2 January 2006")), hinted(err, cfg.Mail))
-	if err != nil || !send {
+	k.add("email", aboutServer(cfg.Mail, probe), hinted(err, cfg.Mail))
+	if cfg.Mail.Auth == config.AuthOAuth {
+		k.showSecret(cfg.Mail.OAuth)
+	}
+	if err != nil {
+		return
+	}
+	if soon(probe.Expires) {
+		k.doubt("email", fmt.Sprintf("the server's certificate expires on %s: see that whoever runs %s renews it in time", shortDate(probe.Expires), cfg.Mail.Server))
+	}
+	if !send {
 		return
 	}
 	letters := daemon.Letters(cfg, false)
@@ -253,6 +327,40 @@ func (a *app) checkMail(ctx context.Context, k *checklist, cfg config.Config, se
 		k.add("test email to "+to, "handed over: see that it arrives", err)
 	}
 }
+
+// aboutServer says what the mail server is like.
+func aboutServer(m config.Mail, p mail.Probe) string {
+	said := fmt.Sprintf("%s answers over %s", m.Server, p.TLS)
+	if p.Login != "" {
+		said += "; logged in by " + p.Login
+	}
+	if p.Size > 0 {
+		said += fmt.Sprintf("; it takes emails up to %d MB", p.Size/1e6)
+	}
+	if p.UTF8 {
+		said += "; it takes addresses with letters beyond ASCII"
+	}
+	return said + "; its certificate is valid until " + shortDate(p.Expires)
+}
+
+// showSecret tells how long tokens can be had for the secret: when it expires, no email
+// leaves any more.
+func (k *checklist) showSecret(o config.OAuth) {
+	const what = "secret for mail tokens"
+	switch {
+	case o.SecretExpires.IsZero():
+		k.doubt(what, "when it expires is not known: put that day in secret_expires under [mail.oauth], so that you are warned")
+	case soon(o.SecretExpires):
+		k.doubt(what, fmt.Sprintf("it expires on %s, and from then on no email leaves: make a new one and correct secret_expires under [mail.oauth]", shortDate(o.SecretExpires)))
+	default:
+		k.add(what, "expires on "+shortDate(o.SecretExpires), nil)
+	}
+}
+
+// soon reports whether t is within thirty days, or past.
+func soon(t time.Time) bool { return t.Sub(now()) < 30*24*time.Hour }
+
+func shortDate(t time.Time) string { return t.Format("2 January 2006") }
 
 // hinted adds to why the mail server could not be used what is most often the
 // reason.
@@ -283,7 +391,7 @@ func sendTest(ctx context.Context, transport *mail.Transport, letters *letter.Wr
 	at := now()
 	msg, err := letters.Test(letter.Header{
 		MessageID: fmt.Sprintf("check.%d@%s", at.UnixNano(), cfg.Council.Domains[0]),
-		From:      cfg.Mail.From, To: to, Date: at,
+		From:      cfg.Mail.From, To: []string{to}, Date: at,
 	}, letter.Connection{Server: cfg.Mail.Server, TLS: tls})
 	if err == nil {
 		_, err = transport.Send(ctx, cfg.Mail.From, to, msg)

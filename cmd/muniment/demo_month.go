@@ -10,6 +10,7 @@ import (
 	"muniment/internal/archive"
 	"muniment/internal/corpus"
 	"muniment/internal/daemon"
+	"muniment/internal/disposal"
 	"muniment/internal/letter"
 	"muniment/internal/record"
 	"muniment/internal/retention"
@@ -118,13 +119,13 @@ func (s *stage) chat(done *int) (deeds []deed) {
 	for m := range corpus.Chat(monthSeed, corpus.Options{Begin: monthBegins, End: ivyLeaves, PerDay: 5, Mark: monthMark}) {
 		does(m.Sent, func() { said[m.N] = say(s.cast.all[m.Sender].In(s.cast.official), m, said[m.Target]) })
 		if m.Kind == corpus.KindEdit || m.Kind == corpus.KindDeletion { // a correction may be owed
-			deeds = append(deeds, deed{m.Sent.Add(s.config.Mark.Settle), s.deliver})
+			deeds = append(deeds, deed{m.Sent.Add(s.config.Conversation.Settle), s.deliver})
 		}
 		for _, r := range m.Reactions {
 			at := m.Sent.Add(r.After)
 			does(at, func() { s.cast.all[r.Sender].In(s.cast.official).Reacts(said[m.N], r.Emoji) })
 			if r.Emoji == monthMark {
-				deeds = append(deeds, deed{at.Add(s.config.Mark.Settle), s.fetched}, deed{at.Add(s.config.Mark.Settle), s.deliver})
+				deeds = append(deeds, deed{at.Add(s.config.Conversation.Settle), s.fetched}, deed{at.Add(s.config.Conversation.Settle), s.deliver})
 			}
 		}
 	}
@@ -219,7 +220,7 @@ func (s *stage) verify(ctx context.Context, n narrator) error {
 		return err
 	}
 	return s.open(ctx, func(db *sqlite.DB) error {
-		r, err := verify.Run(ctx, db, key, verify.With{Files: home.Vault(db)})
+		r, err := verify.Run(ctx, db, key, verify.With{Files: home.Vault(db), Disposal: disposal.Faults})
 		if err != nil {
 			return err
 		}

@@ -18,21 +18,21 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// The nights of the story: the notice of what was said on the first day comes thirty
-// days before it falls due, six years and a day after it was said.
+// The nights of the story: lists are drawn up on Mondays, of what falls due within thirty
+// days, six years and a day after it was said.
 const (
 	noticeNight    = retention.Date("2032-07-05")
-	thirdDayListed = retention.Date("2032-07-07")
+	thirdDayListed = retention.Date("2032-07-12")
+	requestDay     = retention.Date("2032-07-14")
 	firstDayDue    = retention.Date("2032-08-04")
-	secondDayDue   = retention.Date("2032-08-05")
-	thirdDayDue    = retention.Date("2032-08-06")
-	listedAnew     = retention.Date("2032-08-07")
-	dueAnew        = retention.Date("2032-09-06")
+	weekDue        = retention.Date("2032-08-11")
+	listedAnew     = retention.Date("2032-08-16")
+	dueAnew        = retention.Date("2032-09-15")
 )
 
 func (s *stage) sixYears(ctx context.Context, n narrator) error {
 	n.scene("Six years pass")
-	n.says("Every night the daemon looks for what falls due in thirty days. The demonstration steps " +
+	n.says("Every Monday the daemon lists what falls due within thirty days. The demonstration steps " +
 		"the clock from night to night; each night's work is really done. Only the digests are left out from here on.")
 	n.says("")
 	if err := s.nights(ctx, noticeNight, func(day retention.Date) error {
@@ -60,7 +60,8 @@ func (s *stage) delivering(ctx context.Context) func(retention.Date) error {
 // What is asked for in the story.
 const (
 	requestQuery  = "handrail OR footbridge"
-	requestReason = "request FOI-2032-003"
+	requestCase   = "FOI-2032-003"
+	requestReason = "request " + requestCase
 	releaseReason = "request answered, nothing more asked"
 	clerkName     = "Jo Marsh"
 )
@@ -68,7 +69,7 @@ const (
 func (s *stage) request(ctx context.Context, n narrator) error {
 	n.scene("Somebody asks")
 	n.line("  %s: the third day's messages have had their notice too.", thirdDayListed.Long())
-	if err := s.nights(ctx, "2032-07-12", nil); err != nil {
+	if err := s.nights(ctx, requestDay, nil); err != nil {
 		return err
 	}
 	s.clock.set(s.day.Start().Add(10 * time.Hour))
@@ -88,6 +89,7 @@ func (s *stage) request(ctx context.Context, n narrator) error {
 		"Jo has all of it put on hold:")
 	n.says("")
 	n.line("  $ muniment hold place --search '%s' \\", requestQuery)
+	n.line("      --kind foi --case %s \\", requestCase)
 	n.line("      --for %q --reason %q", clerkName, requestReason)
 	n.says("")
 	return s.open(ctx, func(db *sqlite.DB) error { return s.hold(ctx, n, db) })
@@ -141,7 +143,8 @@ func (s *stage) hold(ctx context.Context, n narrator, db *sqlite.DB) error {
 		if err != nil {
 			return err
 		}
-		id, err := archive.PlaceHold(tx, now, clerkName, requestReason, review, covered)
+		id, err := archive.Place(tx, now, clerkName,
+			archive.Hold{Kind: archive.FOI, Case: requestCase, Reason: requestReason, Review: review, Cover: covered})
 		if err != nil {
 			return err
 		}
@@ -150,7 +153,7 @@ func (s *stage) hold(ctx context.Context, n narrator, db *sqlite.DB) error {
 	}); err != nil {
 		return err
 	}
-	for line := range strings.Lines(placed[0].told()) {
+	for line := range strings.Lines(placed[0].told(retention.DateOf(now))) {
 		n.lines("  ", line)
 	}
 	return nil
@@ -158,26 +161,23 @@ func (s *stage) hold(ctx context.Context, n narrator, db *sqlite.DB) error {
 
 func (s *stage) dayComes(ctx context.Context, n narrator) error {
 	n.scene("The day comes")
-	n.says("Nobody has to do anything: the council approved in advance, by its minute. Each record goes on its own day.")
+	n.says("Nobody has to do anything: the council approved in advance, by its minute. Each list goes on its own day.")
 	n.says("")
-	if err := s.nights(ctx, secondDayDue, func(day retention.Date) error {
-		switch day {
-		case firstDayDue:
+	if err := s.nights(ctx, weekDue.AddDays(-1), func(day retention.Date) error {
+		if day == firstDayDue {
 			n.line("  %s: what was said on the first day is destroyed.", day.Long())
-		case secondDayDue:
-			n.line("  %s: so is the record that Kit joined.", day.Long())
 		}
 		return s.deliver(ctx)
 	}); err != nil {
 		return err
 	}
-	if err := s.nights(ctx, thirdDayDue, nil); err != nil {
+	if err := s.nights(ctx, weekDue, nil); err != nil {
 		return err
 	}
-	n.lines("  ", thirdDayDue.Long()+": of the third day, what is on hold stays. The rest goes.")
+	n.lines("  ", weekDue.Long()+": of the days after it, what is on hold stays. The rest goes.")
 	n.says("")
 	n.says("The clerk gets a certificate of each run. It is long, because it is evidence: years later it must show by itself " +
-		"what was destroyed, on whose authority, how, and how that was checked. This is the third day's:")
+		"what was destroyed, on whose authority, how, and how that was checked. This is that of the days after the first:")
 	return s.showMail(ctx, n)
 }
 
@@ -214,7 +214,7 @@ func (s *stage) release(ctx context.Context, n narrator) error {
 		return fmt.Errorf("%d emails have arrived, not one", len(letters))
 	}
 	n.says("")
-	n.says("The next night there is another list, and another notice: what was on hold is never destroyed under an old one.")
+	n.says("On the next Monday there is another list, and another notice: what was on hold is never destroyed under an old one.")
 	n.says("")
 	n.quotes("Subject: " + letters[0].subject)
 	if err := s.nights(ctx, dueAnew.AddDays(-1), s.delivering(ctx)); err != nil {
@@ -230,7 +230,7 @@ func (s *stage) release(ctx context.Context, n narrator) error {
 	if letters, err = s.delivered(ctx); err != nil {
 		return err
 	}
-	at := slices.IndexFunc(letters, func(l email) bool { return strings.Contains(l.subject, "Certificate") })
+	at := slices.IndexFunc(letters, func(l email) bool { return strings.Contains(l.subject, "ertificate of destruction") })
 	if at < 0 {
 		return errors.New("there is no certificate")
 	}
@@ -266,7 +266,7 @@ func (s *stage) farewell(ctx context.Context, n narrator) error {
 		program = "go run ./cmd/muniment"
 	}
 	n.says("")
-	n.says("What is left was said in September and October 2026. It is due from 8 September 2032 on, day by day, and the clerk " +
+	n.says("What is left was said in September and October 2026. It falls due from now on, week by week, and the clerk " +
 		"has the first notices already.")
 	n.says("")
 	n.line("The emails       %s", filepath.Join(s.post.Dir(), "*.eml"))

@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,8 +16,7 @@ import (
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/disposal"
-	"muniment/internal/people"
-	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -27,14 +24,16 @@ func (a *app) disposalCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "disposal",
 		Short: "See and approve what is to be destroyed",
-		Long: `Every night the daemon lists what falls due in 30 days and sends the clerk a notice.
-On the day it destroys what is on the list, if the council's approval is standing
+		Long: `Every week, on Monday, the daemon lists what falls due in 30 days and sends the clerk a
+notice. On the day it destroys what is on the list, if the council's approval is standing
 or the list was approved, and nothing is on hold. Then it searches its files for
 what it destroyed and issues a certificate.`,
 		Example: `  muniment disposal list
   muniment disposal approve 3 --role clerk --for "Jo Marsh" --reason "seen, nothing to keep"
-  muniment disposal certificate 3`,
-	}, a.disposalListCommand(), a.disposalApproveCommand(), a.disposalCertificateCommand(), a.disposalConfirmClockCommand())
+  muniment disposal certificate 3
+  muniment disposal propose --record 412-414 --because sent-by-mistake --role clerk --for "Jo Marsh" --reason "private pictures"`,
+	}, a.disposalListCommand(), a.disposalShowCommand(), a.disposalApproveCommand(), a.disposalProposeCommand(), a.disposalConfirmCommand(),
+		a.disposalWithdrawCommand(), a.disposalCertificateCommand(), a.disposalConfirmClockCommand(), a.disposalConfirmRestoreCommand())
 }
 
 func (a *app) disposalListCommand() *cobra.Command {
@@ -65,19 +64,24 @@ func listDisposals(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
 	if err != nil {
 		return err
 	}
-	records, err := archive.Load(tx, retention.Schedule{MessageYears: cfg.Retention.Years})
+	records, err := archive.Load(tx, cfg.Retention.Schedule)
 	if err != nil {
 		return err
 	}
-	policy := disposal.Policy{Approval: disposal.Approval(cfg.Disposal.Approval), Minute: cfg.Disposal.ApprovalMinute,
-		NoticeDays: cfg.Disposal.NoticeDays}
+	d := daemon.Deciding(cfg, records, now)
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "LIST\tDRAWN UP\tDESTROY FROM\tRECORDS\tAPPROVED\tSTATE")
 	for _, l := range lists {
-		n, state := l.Records, ""
+		n, state, early := l.Records, "", ""
+		if l.Because != "" {
+			early = ", early: " + string(l.Because)
+		}
+		log := ""
+		if l.Entries > 0 {
+			log = " and " + saying.LogEntries(l.Entries)
+		}
 		switch lapse, lapsed := lapses[l.ID]; {
 		case l.Closed.IsZero():
-			d := disposal.Disposal{Archive: records, Policy: policy, Now: now}
 			if state, err = d.Outlook(tx, l); err != nil {
 				return err
 			}
@@ -90,7 +94,7 @@ func listDisposals(out io.Writer, cfg config.Config, tx *sqlite.Tx) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d%s\t%s\t%s\n", l.ID, day(l.DrawnUp), l.DestroyOn.Long(), n, of, approvalOf(l, policy), printable(state))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d%s%s\t%s\t%s\n", l.ID, day(l.DrawnUp), l.DestroyOn.Long(), n, of, log+early, approvalOf(l, d.Policy), printable(state))
 	}
 	return w.Flush()
 }
@@ -126,6 +130,9 @@ func groupsOfList(tx *sqlite.Tx, cfg config.Config, l disposal.List) (string, er
 // approvalOf says on what the destruction of l rests: of a run what it rested on,
 // of an open list what it would rest on now.
 func approvalOf(l disposal.List, p disposal.Policy) string {
+	if l.Because != "" && l.Approved.IsZero() {
+		return "proposed by " + printable(l.ProposedBy)
+	}
 	minute, standing := strings.CutPrefix(l.Authority, "standing approval, ")
 	switch {
 	case standing:
@@ -140,65 +147,54 @@ func approvalOf(l disposal.List, p disposal.Policy) string {
 	return "-"
 }
 
-func (a *app) disposalApproveCommand() *cobra.Command {
-	var by actor
-	var role string
-	c := &cobra.Command{
-		Use:   "approve LIST",
-		Short: "Approve the destruction of a list",
-		Long: `Approve records that a named person approves the destruction of a list. It is
-needed where the configuration says approval = "each". What is on hold is kept all
-the same.`,
-		Example: `  muniment disposal approve 3 --role clerk --for "Jo Marsh" --reason "seen, nothing to keep"`,
-		Args:    oneNumber("the number of the list, as `muniment disposal list` shows it"),
-		RunE: func(c *cobra.Command, args []string) error {
-			list, _ := strconv.ParseInt(args[0], 10, 64) // checked by Args
-			if !slices.Contains(people.Roles, role) {
-				return usageError{fmt.Errorf("say in which role: --role %s; the stubs keep it, not the name", strings.Join(people.Roles, "|"))}
-			}
-			return a.withArchive(c.Context(), func(cfg config.Config, _ daemon.Home, db *sqlite.DB) error {
-				if disposal.Approval(cfg.Disposal.Approval) != disposal.Each {
-					return errors.New("lists are approved one by one only where the configuration says approval = \"each\" under [disposal]")
-				}
-				if err := db.Write(c.Context(), func(tx *sqlite.Tx) error {
-					return disposal.Approve(tx, now(), list, by.who, role, by.reason)
-				}); err != nil {
-					return err
-				}
-				fmt.Fprintf(c.OutOrStdout(), "List %d is approved.\n", list)
-				return nil
-			})
-		},
-	}
-	c.Flags().StringVar(&role, "role", "", "the approver's role: "+strings.Join(people.Roles, ", "))
-	return by.flags(c, true)
-}
-
 func (a *app) disposalCertificateCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "certificate RUN",
-		Short:   "Print the certificate of a run as JSON",
-		Example: "  muniment disposal certificate 3",
-		Args:    oneNumber("the number of the run, as the certificate bears it"),
+	var asJSON, asHTML bool
+	c := &cobra.Command{
+		Use:   "certificate RUN",
+		Short: "Print the certificate of a run, as JSON or as a page",
+		Long: `Certificate prints the certificate of a run with its signature, as it is attached to
+the email: the final one, once the last backup of what was destroyed has gone, and the
+interim one before. "muniment verify --certificate FILE" checks one that was saved.
+
+With --html it prints the same as a page for people.`,
+		Example: `  muniment disposal certificate 3
+  muniment disposal certificate 3 --html > certificate-3.html`,
+		Args: oneNumber("the number of the run, as the certificate bears it"),
 		RunE: func(c *cobra.Command, args []string) error {
 			run, _ := strconv.ParseInt(args[0], 10, 64) // checked by Args
-			return a.withArchive(c.Context(), func(_ config.Config, _ daemon.Home, db *sqlite.DB) error {
+			return a.withArchive(c.Context(), func(cfg config.Config, home daemon.Home, db *sqlite.DB) error {
 				return db.Read(c.Context(), func(tx *sqlite.Tx) error {
 					cert, err := disposal.LoadCertificate(tx, run)
 					if err != nil {
 						return err
 					}
-					return printCertificate(c.OutOrStdout(), cert)
+					if !asHTML {
+						return printCertificate(c.OutOrStdout(), cert)
+					}
+					letters := daemon.Letters(cfg, home.IsDemonstration())
+					page, err := letters.CertificateHTML(cert)
+					if err != nil {
+						return err
+					}
+					_, err = io.WriteString(c.OutOrStdout(), page)
+					return err
 				})
 			})
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print it as JSON, as it was signed (this is so by itself)")
+	c.Flags().BoolVar(&asHTML, "html", false, "print it as a page")
+	c.MarkFlagsMutuallyExclusive("json", "html")
+	return c
 }
 
 func printCertificate(out io.Writer, c disposal.Certificate) error {
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(c)
+	b, err := c.Document()
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(b)
+	return err
 }
 
 func (a *app) disposalConfirmClockCommand() *cobra.Command {

@@ -55,7 +55,7 @@ London's; what does not apply or is not known is null.
   nothing_missing    whether nothing is known to be missing of what was sent since the
                      record began, and nothing is known that speaks against it
   statement          the rest of it, in sentences
-  not_connected, not_linked, not_in_group
+  not_connected, not_linked, lost, not_in_group
                      objects of times: how many; seconds: in all; open_since; supplied:
                      how many records of them the council's own phone supplied
   unread, unseen     messages that could not be read; messages that others answer or
@@ -360,7 +360,11 @@ func (r gapReport) list(out io.Writer, to screen, all bool) error {
 			healed = append(healed, g)
 		}
 	}
-	if len(r.Gaps) == 0 {
+	switch {
+	case len(r.Gaps) > 0:
+	case r.From > retention.DateOf(r.At): // the statement says that it is still to come
+		return nil
+	default:
 		_, err := fmt.Fprintln(out, "\nNone is known.")
 		return err
 	}
@@ -419,6 +423,7 @@ type (
 		Statement      []string       `json:"statement"`
 		NotConnected   shownTimes     `json:"not_connected"`
 		NotLinked      shownTimes     `json:"not_linked"`
+		Lost           shownTimes     `json:"lost"`
 		NotInGroup     shownTimes     `json:"not_in_group"`
 		Unread         shownMessages  `json:"unread"`
 		Unseen         shownMessages  `json:"unseen"`
@@ -489,7 +494,7 @@ func (r gapReport) printJSON(out io.Writer) error {
 	shown := shownGaps{
 		From: s.From, Through: s.Through, AsAt: s.At.UTC().Format(time.RFC3339), Groups: []shownGroup{},
 		Verdict: r.teller.Verdict(s), NothingMissing: r.teller.NothingMissing(s), Statement: append([]string{}, r.teller.Statement(s)...),
-		NotConnected: showTimes(s.NotConnected), NotLinked: showTimes(s.NotLinked), NotInGroup: showTimes(s.Outside),
+		NotConnected: showTimes(s.NotConnected), NotLinked: showTimes(s.NotLinked), Lost: showTimes(s.Lost), NotInGroup: showTimes(s.Outside),
 		Unread: showMessages(s.Unread), Unseen: showMessages(s.Unseen), Further: s.Further, Abandoned: s.Abandoned, Announced: s.Announced,
 		Supplied: s.Supplied, Imported: s.Imported, Destroyed: s.Destroyed, FilesLost: s.FilesLost, FilesWanted: s.FilesWanted,
 		Gaps: []shownGap{}, Days: []shownAccount{},

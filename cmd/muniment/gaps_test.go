@@ -43,7 +43,7 @@ func gappy(t *testing.T) *sqlite.DB {
 		if err := archive.Lay(tx, london("2 08:00"), "test"); err != nil {
 			return err
 		}
-		a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
+		a, err := archive.Load(tx, retention.ForYears(6))
 		if err != nil {
 			return err
 		}

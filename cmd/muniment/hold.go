@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
+	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
 
@@ -33,16 +36,18 @@ record that was named when it was placed.
 Information that has been requested must not be destroyed to prevent its
 disclosure: that is a criminal offence (Freedom of Information Act 2000, section
 77; Data Protection Act 2018, section 173).`,
-		Example: `  muniment hold place --all --for "Jo Marsh" --reason "request FOI-2026-003"
-  muniment hold place --member "Cllr Ann Brook" --for "Jo Marsh" --reason "complaint 2"
+		Example: `  muniment hold place --all --kind foi --case FOI-2026-003 --for "Jo Marsh" --reason "minutes of the culvert"
+  muniment hold place --member "Cllr Ann Brook" --kind policy-breach --for "Jo Marsh" --reason "complaint 2"
   muniment hold list
+  muniment hold review 1 --until "1 June 2027" --for "Jo Marsh" --reason "the tribunal sits in May"
   muniment hold release 1 --for "Jo Marsh" --reason "request answered, review period over"`,
-	}, a.holdPlaceCommand(), a.holdReleaseCommand(), a.holdListCommand())
+	}, a.holdPlaceCommand(), a.holdDescribeCommand(), a.holdReviewCommand(), a.holdReleaseCommand(), a.holdListCommand())
 }
 
 func (a *app) holdPlaceCommand() *cobra.Command {
 	var what cover
 	var review string
+	var about subject
 	var by actor
 	c := &cobra.Command{
 		Use:   "place",
@@ -51,25 +56,38 @@ func (a *app) holdPlaceCommand() *cobra.Command {
 
   --all                      everything, also what is still to come
   --record 12,15-18          these records; may be given more than once
-  --from DATE --through DATE what was sent on these days and between them (London)
+  --from DATE --through DATE what is sent on these days and between them (London),
+                             which may be days to come
   --member NAME              what this person on the member register sent, or will send
+  --group NAME               what was or will be sent in this group, as it is
+                             configured
   --search QUERY             what a search finds now; what comes later is not held.
                              The query is as for ` + "`muniment search`" + ` and is kept.
+  --search QUERY --and-what-comes
+                             and also what that search finds later, as it comes
 
 With a record the whole of it is kept: its message, every edit, deletion and
 reaction, the file, and the message that it answers.
 
+--kind says what it is for, and --case for which case, such as FOI-2026-003. The kinds
+are ` + kindsInWords() + `.
+
 A hold does not end by itself. By the review date somebody should ask whether it
 is still needed: six months ahead, or earlier with --review.`,
-		Example: `  muniment hold place --all --for "Jo Marsh" --reason "request FOI-2026-003"
-  muniment hold place --from "1 November 2026" --through "30 November 2026" --for "Jo Marsh" --reason "dispute 4"
-  muniment hold place --search '"mill lane" OR culvert' --review 2027-02-01 --for "Jo Marsh" --reason "request FOI-2026-003"`,
+		Example: `  muniment hold place --all --kind foi --case FOI-2026-003 --for "Jo Marsh" --reason "asks for everything"
+  muniment hold place --from "1 November 2026" --through "30 November 2026" --kind dispute --for "Jo Marsh" --reason "dispute 4"
+  muniment hold place --search '"mill lane" OR culvert' --and-what-comes --review 2027-02-01 --kind sar --case SAR-2026-001 \\
+      --for "Jo Marsh" --reason "a resident of Mill Lane"`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := what.check(); err != nil {
 				return usageError{err}
 			}
 			reviewOn, err := reviewDate(review, retention.DateOf(now()))
+			if err != nil {
+				return usageError{fmt.Errorf("--review: %w", err)}
+			}
+			kind, forCase, err := about.read()
 			if err != nil {
 				return usageError{err}
 			}
@@ -80,7 +98,7 @@ is still needed: six months ahead, or earlier with --review.`,
 					if err != nil {
 						return err
 					}
-					id, err := archive.PlaceHold(tx, now(), by.who, by.reason, reviewOn, covered)
+					id, err := archive.Place(tx, now(), by.who, archive.Hold{Kind: kind, Case: forCase, Reason: by.reason, Review: reviewOn, Cover: covered})
 					if err != nil {
 						return err
 					}
@@ -89,12 +107,13 @@ is still needed: six months ahead, or earlier with --review.`,
 				}); err != nil {
 					return err
 				}
-				_, err := fmt.Fprint(c.OutOrStdout(), placed[0].told())
+				_, err := fmt.Fprint(c.OutOrStdout(), placed[0].told(retention.DateOf(now())))
 				return err
 			})
 		},
 	}
 	what.flags(c)
+	about.flags(c)
 	c.Flags().StringVar(&review, "review", "", "the `date` of the review, such as \"1 February 2027\" (default six months ahead, and no later)")
 	return by.flags(c, true)
 }
@@ -105,7 +124,9 @@ type cover struct {
 	records       []string
 	from, through string
 	member        string
+	group         string
 	search        string
+	ahead         bool
 
 	flag func(string) bool // whether it was given
 }
@@ -116,26 +137,30 @@ func (w *cover) flags(c *cobra.Command) {
 	c.Flags().StringVar(&w.from, "from", "", "hold what was sent from this `date` on, such as \"1 November 2026\" or 2026-11-01")
 	c.Flags().StringVar(&w.through, "through", "", "hold what was sent up to this `date`, the day itself included")
 	c.Flags().StringVar(&w.member, "member", "", "hold what a person sent: the `name`, exactly as the register has it")
+	c.Flags().StringVar(&w.group, "group", "", "hold what was sent in a group: the `name`, as it is configured")
 	c.Flags().StringVar(&w.search, "search", "", "hold what a search for `query` finds now")
+	c.Flags().BoolVar(&w.ahead, "and-what-comes", false, "with --search: hold also what the search finds later")
 	w.flag = c.Flags().Changed
 }
 
 // check refuses all but one way of saying what is held.
 func (w *cover) check() error {
 	ways := 0
-	for _, given := range []bool{w.all, w.flag("record"), w.flag("from") || w.flag("through"), w.flag("member"), w.flag("search")} {
+	for _, given := range []bool{w.all, w.flag("record"), w.flag("from") || w.flag("through"), w.flag("member"), w.flag("group"), w.flag("search")} {
 		if given {
 			ways++
 		}
 	}
 	switch {
 	case ways == 0:
-		return errors.New("say what the hold covers: --all, --record, --from and --through, --member or --search")
+		return errors.New("say what the hold covers: --all, --record, --from and --through, --member, --group or --search")
 	case ways > 1:
-		return errors.New("say what the hold covers in one way: --all, --record, --from and --through, --member or --search; " +
+		return errors.New("say what the hold covers in one way: --all, --record, --from and --through, --member, --group or --search; " +
 			"place another hold for the rest")
 	case w.flag("from") != w.flag("through"):
 		return errors.New("give the first day and the last: --from DATE --through DATE")
+	case w.ahead && !w.flag("search"):
+		return errors.New("--and-what-comes stands with --search: all other holds but those of --record cover what comes as it is")
 	}
 	return nil
 }
@@ -155,17 +180,32 @@ func (w *cover) find(tx *sqlite.Tx, groups map[string]string) (c archive.Cover, 
 		return w.dates()
 	case w.flag("member"):
 		return w.ofMember(tx)
+	case w.flag("group"):
+		return w.inGroup(groups)
 	}
 	q, err := parseQuery(w.search)
 	if err != nil {
 		return archive.Cover{}, usageError{err}
 	}
 	q.Groups = groups
-	seqs, err := archive.SearchAll(tx, q)
-	if errors.Is(err, archive.ErrNobody) || errors.Is(err, archive.ErrNoGroup) {
+	c, err = archive.FoundBy(tx, w.search, q, w.ahead)
+	if errors.Is(err, archive.ErrNobody) || errors.Is(err, archive.ErrNoGroup) || errors.Is(err, archive.ErrAhead) {
 		err = usageError{err}
 	}
-	return archive.Cover{Scope: archive.Records, Records: seqs, Search: w.search}, err
+	return c, err
+}
+
+// inGroup finds the group by its name, of those that are official.
+func (w *cover) inGroup(groups map[string]string) (archive.Cover, error) {
+	var names []string
+	for _, jid := range slices.Sorted(maps.Keys(groups)) {
+		if strings.EqualFold(groups[jid], w.group) {
+			return archive.Cover{Scope: archive.InGroup, Group: jid, GroupName: groups[jid]}, nil
+		}
+		names = append(names, fmt.Sprintf("%q", groups[jid]))
+	}
+	return archive.Cover{}, usageError{fmt.Errorf("no group in the configuration is called %q; there is %s", w.group,
+		cmp.Or(strings.Join(names, ", "), "none"))}
 }
 
 func (w *cover) ofMember(tx *sqlite.Tx) (archive.Cover, error) {
@@ -246,24 +286,20 @@ func allKept(tx *sqlite.Tx, seqs []record.Seq) error {
 	return fmt.Errorf("not in the archive, or destroyed already: %s; nothing was put on hold", spans)
 }
 
-// reviewMonths is how many months ahead a hold is reviewed at the latest
-// (REQUIREMENTS.md, C9).
-const reviewMonths = 6
-
 // reviewDate reads the date of a hold's review, six months ahead if none is given.
 func reviewDate(s string, today retention.Date) (retention.Date, error) {
-	latest := today.AddMonths(reviewMonths)
+	latest := archive.LastReview(today)
 	if s == "" {
 		return latest, nil
 	}
 	d, err := givenDay(s)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("--review: %w", err)
+		return "", err
 	case d <= today:
-		return "", fmt.Errorf("--review: %s is not to come", d.Long())
+		return "", fmt.Errorf("%s is not to come", d.Long())
 	case d > latest:
-		return "", fmt.Errorf("--review: %s is more than six months ahead; a hold is reviewed by %s", d.Long(), latest.Long())
+		return "", fmt.Errorf("%s is more than six months ahead; a hold is reviewed by %s", d.Long(), latest.Long())
 	}
 	return d, nil
 }
@@ -271,8 +307,9 @@ func reviewDate(s string, today retention.Date) (retention.Date, error) {
 // heldNow is a hold with what it covers, in words.
 type heldNow struct {
 	archive.Hold
-	covers string
-	keeps  int64 // records, with all that is kept for them; of a hold that is released, 0
+	covers  string
+	covered int64 // records, by itself; of a hold that is released, 0
+	keeps   int64 // records, with all that is kept for them
 }
 
 // holdsNow returns the holds that are meant.
@@ -294,6 +331,9 @@ func holdsNow(tx *sqlite.Tx, meant func(archive.Hold) bool) (all []heldNow, err 
 			n.covers = "what " + printable(names.Of(h.Person)) + " sent"
 		}
 		if h.Released.IsZero() {
+			if n.covered, err = archive.CountCovered(tx, h.ID); err != nil {
+				return nil, err
+			}
 			if n.keeps, err = archive.CountHeld(tx, h.ID); err != nil {
 				return nil, err
 			}
@@ -315,6 +355,10 @@ func covered(h archive.Hold) string {
 		return "what was sent on " + c.From.Long()
 	case c.Scope == archive.Dates:
 		return fmt.Sprintf("what was sent from %s to %s", c.From.Long(), c.Through.Long())
+	case c.Scope == archive.InGroup:
+		return "what was sent in “" + printable(c.GroupName) + "”"
+	case c.Ahead:
+		return fmt.Sprintf("%s found by a search for %s, and what it finds later", count(len(c.Records), "record"), printable(c.Search))
 	case c.Search != "":
 		return fmt.Sprintf("%s found by a search for %s", count(len(c.Records), "record"), printable(c.Search))
 	}
@@ -328,18 +372,41 @@ func covered(h archive.Hold) string {
 }
 
 // told says what was done by placing h.
-func (h heldNow) told() string {
-	review := fmt.Sprintf("To be reviewed by %s.\n", h.Review.Long())
+func (h heldNow) told(today retention.Date) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Hold %d is in force: ", h.ID)
 	switch {
 	case h.Cover.Scope == archive.Everything:
-		return fmt.Sprintf("Hold %d is in force: nothing is destroyed until it is released.\n%s", h.ID, review)
+		b.WriteString("nothing is destroyed until it is released.\n")
 	case h.keeps == 0:
-		return fmt.Sprintf("Hold %d is in force: there is no record yet that it keeps.\nIt covers %s.\n%s", h.ID, h.covers, review)
+		fmt.Fprintf(&b, "there is no record yet that it keeps.\nIt covers %s.\n", h.covers)
 	case h.keeps == 1:
-		return fmt.Sprintf("Hold %d is in force: 1 record is kept from destruction.\nIt covers %s.\n%s", h.ID, h.covers, review)
+		fmt.Fprintf(&b, "1 record is kept from destruction.\nIt covers %s.\n", h.covers)
+	default:
+		fmt.Fprintf(&b, "%d records are kept from destruction, with what belongs to them.\nIt covers %s.\n", h.keeps, h.covers)
 	}
-	return fmt.Sprintf("Hold %d is in force: %d records are kept from destruction, with what belongs to them.\nIt covers %s.\n%s",
-		h.ID, h.keeps, h.covers, review)
+	if s := h.whatComes(today); s != "" {
+		b.WriteString(s + "\n")
+	}
+	fmt.Fprintf(&b, "To be reviewed by %s.\n", h.Review.Long())
+	if law := saying.HoldLaw(h.Kind); law != "" {
+		b.WriteString(law + "\n")
+	}
+	return b.String()
+}
+
+// whatComes says what becomes of what is still to be sent, where somebody may wonder.
+func (h heldNow) whatComes(today retention.Date) string {
+	c := h.Cover
+	switch {
+	case c.Scope == archive.Dates && c.Through >= today:
+		return "What is sent on days that are still to come is covered as it comes."
+	case c.Scope == archive.ByMember || c.Scope == archive.InGroup:
+		return "What comes later is covered as it comes."
+	case c.Search != "" && !c.Ahead:
+		return "What the search would find later is not covered: for that, place it with --and-what-comes."
+	}
+	return ""
 }
 
 func (a *app) holdReleaseCommand() *cobra.Command {
@@ -414,8 +481,10 @@ func (a *app) holdListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Show all holds",
-		Long: `List shows what each hold covers, how many records it keeps from destruction now,
-with what belongs to them, and by when it is to be reviewed.`,
+		Long: `List shows what each hold is for and covers, how many records it keeps from
+destruction now, and by when it is to be reviewed. “4 (1, and 3 with it)” means that it
+covers one record and keeps three more for its sake: the message that it belongs to,
+what else belongs to that, and what it answers or quotes.`,
 		Example: "  muniment hold list",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -438,16 +507,37 @@ func listHolds(out io.Writer, holds []heldNow, today retention.Date) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "HOLD\tCOVERS\tKEEPS\tPLACED\tBY\tREASON\tREVIEW BY\tRELEASED")
+	fmt.Fprintln(w, "HOLD\tKIND\tCASE\tCOVERS\tKEEPS\tPLACED\tBY\tREASON\tREVIEW BY\tRELEASED")
+	var law []string
 	for _, h := range holds {
-		keeps, released := strconv.FormatInt(h.keeps, 10), "in force"
+		released := "in force"
 		if !h.Released.IsZero() {
-			keeps, released = "-", fmt.Sprintf("%s by %s: %s", day(h.Released), printable(h.ReleasedBy), printable(h.ReleaseReason))
+			released = fmt.Sprintf("%s by %s: %s", day(h.Released), printable(h.ReleasedBy), printable(h.ReleaseReason))
+		} else if s := saying.HoldLaw(h.Kind); s != "" {
+			law = append(law, fmt.Sprintf("Hold %d: %s\n", h.ID, s))
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID, h.covers, keeps, day(h.Placed), printable(h.PlacedBy), printable(h.Reason),
-			h.reviewBy(today), released)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID, h.Kind.Typed(), printable(cmp.Or(h.Case, "-")), h.covers, h.counted(),
+			day(h.Placed), printable(h.PlacedBy), printable(h.Reason), h.reviewBy(today), released)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil || len(law) == 0 {
+		return err
+	}
+	_, err := fmt.Fprint(out, "\n"+strings.Join(law, ""))
+	return err
+}
+
+// counted says how many records h keeps, and how many of them for the sake of others.
+func (h heldNow) counted() string {
+	switch also := h.keeps - h.covered; {
+	case !h.Released.IsZero():
+		return "-"
+	case also == 0:
+		return strconv.FormatInt(h.keeps, 10)
+	case h.covered == 1:
+		return fmt.Sprintf("%d (1, and %d with it)", h.keeps, also)
+	default:
+		return fmt.Sprintf("%d (%d, and %d with them)", h.keeps, h.covered, also)
+	}
 }
 
 // reviewBy says by when h is to be reviewed, and if that is overdue.

@@ -156,7 +156,7 @@ func (in importing) run(c *cobra.Command, cfg config.Config, home daemon.Home, d
 	}
 	var ar *archive.Archive
 	if err := db.Read(c.Context(), func(tx *sqlite.Tx) (err error) {
-		if ar, err = archive.Load(tx, retention.Schedule{MessageYears: cfg.Retention.Years}); err != nil {
+		if ar, err = archive.Load(tx, cfg.Retention.Schedule); err != nil {
 			return err
 		}
 		i.Lost, err = lostFiles(tx)
@@ -182,7 +182,7 @@ func (in importing) run(c *cobra.Command, cfg config.Config, home daemon.Home, d
 	if err := db.Read(c.Context(), func(tx *sqlite.Tx) (err error) { taken, tie, err = authors(tx, e); return err }); err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, describeImport(done, e, g, cfg.Retention.Years)+taken+tie)
+	_, err = io.WriteString(out, describeImport(done, e, g, cfg.Retention.Schedule.Years(retention.Messages, g.JID))+taken+tie)
 	return err
 }
 

@@ -7,7 +7,7 @@
 //	0  done
 //	1  it failed; the message says why and what to do
 //	2  wrong use: an unknown command or flag, or a faulty or incomplete configuration
-//	3  verify found damage
+//	3  verify found damage, or a proof does not hold
 //	4  this machine is not linked to a WhatsApp account
 //	5  import --check found a difference between the phone and the archive
 package main
@@ -70,7 +70,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, whatsapp.ErrNotLinked):
 		return exitNotLinked
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged), errors.Is(err, errNotProved):
 		return exitDamaged
 	case errors.Is(err, errDiffers):
 		return exitDiffers
@@ -88,9 +88,9 @@ func (e usageError) Unwrap() error { return e.error }
 // app is what commands share.
 type app struct {
 	configPath string
-	// password is how to come by the mail account's, if root's rights had to be
-	// given up; else nil.
-	password func() (string, error)
+	// secret is how to come by what we log in to the mail server by, if root's rights
+	// had to be given up; else nil.
+	secret func() (string, error)
 }
 
 func newRoot() *cobra.Command {
@@ -125,8 +125,8 @@ difference.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		a.initCommand(), a.linkCommand(), a.groupsCommand(), a.memberCommand(), a.checkCommand(), a.runCommand(),
-		a.statusCommand(), a.gapsCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(), a.importCommand(),
-		a.holdCommand(), a.disposalCommand(), a.verifyCommand(), a.reindexCommand(),
+		a.statusCommand(), a.gapsCommand(), a.recordsCommand(), a.searchCommand(), a.mediaCommand(), a.rosterCommand(), a.digestCommand(), a.flagCommand(), a.outboxCommand(), a.importCommand(),
+		a.forwardCommand(), a.retentionCommand(), a.holdCommand(), a.disposalCommand(), a.verifyCommand(), a.proveCommand(), a.keyCommand(), a.backupCommand(), a.restoreCommand(), a.reindexCommand(),
 		demoCommand(), versionCommand(),
 	)
 	return root
@@ -163,8 +163,8 @@ func (a *app) load() (config.Config, error) {
 	if !ok || uid == 0 || os.Geteuid() != 0 {
 		return c, nil
 	}
-	password, unread := c.Mail.Password() // which only root may read
-	a.password = func() (string, error) { return password, unread }
+	secret, unread := c.Mail.Secret() // which only root may read
+	a.secret = func() (string, error) { return secret, unread }
 	err = errors.Join(syscall.Setgroups([]int{gid}), syscall.Setgid(gid), syscall.Setuid(uid))
 	if err != nil {
 		return config.Config{}, fmt.Errorf("become the user that %s belongs to: %w", c.StateDirectory, err)

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"muniment": program, "tamper": tamper, "chat": chat, "journal": journalOf, "pack": pack, "older": older,
-		"everything": everything, "gap": gap})
+		"everything": everything, "gap": gap, "proveall": proveAll, "adopt": adopt})
 }
 
 // program is the program; in a script that has a stand-in, it trusts that.
@@ -71,8 +71,9 @@ func TestScripts(t *testing.T) {
 }
 
 // concurrent are the scripts of commands in which something goes on beside something
-// else. Of the others the race detector would see nothing, twenty times as slowly.
-var concurrent = []string{"demo.txtar", "everything.txtar", "import.txtar", "begin.txtar"}
+// else. Of the others the race detector would see nothing, twenty times as slowly; of the
+// demonstration and of imports it sees no more than in the tests of their packages.
+var concurrent = []string{"everything.txtar", "begin.txtar"}
 
 // scriptConfig is the configuration that scripts find: complete, but for a mail
 // server that is there.

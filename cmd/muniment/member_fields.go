@@ -224,7 +224,12 @@ func parseDay(s string, now time.Time) (retention.Date, error) {
 		return retention.DateOf(now), nil
 	}
 	for _, layout := range []string{"2 January 2006", time.DateOnly, "2 Jan 2006", "2-Jan-2006", "2/1/2006", "2.1.2006", "2-1-2006"} {
-		if t, err := time.Parse(layout, s); err == nil && t.Year() > 1900 {
+		t, err := time.Parse(layout, s)
+		switch {
+		case err != nil:
+		case t.Year() <= 1900: // a year of two digits, or one left out
+			return "", fmt.Errorf("%q is too long ago to be meant: write the year with four digits, as in 3 May 2027", s)
+		default:
 			return retention.ParseDate(t.Format(time.DateOnly))
 		}
 	}

@@ -29,7 +29,7 @@ func older() {
 			return err
 		}
 		err = db.Write(context.Background(), func(tx *sqlite.Tx) error {
-			a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
+			a, err := archive.Load(tx, retention.ForYears(6))
 			if err != nil {
 				return err
 			}

@@ -36,7 +36,7 @@ holds no message, name or number.`,
 				debug.SetMemoryLimit(300 << 20)
 			}
 			return daemon.Serve(c.Context(), daemon.Options{
-				Config: cfg, Password: a.password, Log: systemd.NewLogger(c.ErrOrStderr()), Version: version(),
+				Config: cfg, Secret: a.secret, Log: systemd.NewLogger(c.ErrOrStderr()), Version: version(),
 			})
 		},
 	}

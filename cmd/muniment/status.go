@@ -13,7 +13,9 @@ import (
 	"muniment/internal/config"
 	"muniment/internal/daemon"
 	"muniment/internal/disposal"
+	"muniment/internal/forward"
 	"muniment/internal/journal"
+	"muniment/internal/ledger"
 	"muniment/internal/mail"
 	"muniment/internal/retention"
 	"muniment/internal/saying"
@@ -58,9 +60,9 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, full 
 		return func(out io.Writer, tx *sqlite.Tx) error { return part(out, tx, cfg) }
 	}
 	for _, part := range []func(io.Writer, *sqlite.Tx) error{
-		func(out io.Writer, tx *sqlite.Tx) error { return printAttention(out, tx, cfg, running, full) }, configured(printRecordsStatus), printFiles, printIntake,
+		configured(printAlerts), func(out io.Writer, tx *sqlite.Tx) error { return printAttention(out, tx, cfg, running, full) }, configured(printRecordsStatus), printFiles, printIntake,
 		func(out io.Writer, tx *sqlite.Tx) error { return printGaps(out, tx, cfg, now(), running) },
-		printMail, printHolds, printDisposal,
+		printMail, printHolds, printDisposal, printRestored, configured(printBackups), configured(printStamp),
 	} {
 		if err := part(&b, tx); err != nil {
 			return err
@@ -68,6 +70,26 @@ func printStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, full 
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// printStamp says whether the ledger's daily checkpoint is stamped with the time, where it
+// should be.
+func printStamp(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
+	if cfg.Ledger.TimestampURL == "" {
+		return nil
+	}
+	last, err := ledger.LastStamped(tx)
+	switch {
+	case err != nil:
+		return err
+	case last.IsZero():
+		fmt.Fprintln(out, "Time stamp none yet: the authority is asked every night; if it gives none, the log of the service says why")
+	case now().Sub(last) > 48*time.Hour:
+		fmt.Fprintf(out, "Time stamp NONE since that of %s: the log of the service says why\n", moment(last))
+	default:
+		fmt.Fprintf(out, "Time stamp of the ledger as it was on %s\n", moment(last))
+	}
+	return nil
 }
 
 // printLink says how the link to WhatsApp stands, as the journal tells.
@@ -117,6 +139,11 @@ func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, fu
 	if !missed.IsZero() {
 		all = append(all, fmt.Sprintf("the council's phone has not been seen since %s: open WhatsApp on it; after about 14 days WhatsApp unlinks this machine", moment(missed)))
 	}
+	waiting, err := waitingMarks(tx)
+	if err != nil {
+		return err
+	}
+	all = append(all, waiting...)
 	for _, g := range cfg.Groups {
 		a, err := archive.AttentionTo(tx, g.JID, now())
 		if err != nil {
@@ -134,6 +161,26 @@ func printAttention(out io.Writer, tx *sqlite.Tx, cfg config.Config, running, fu
 		heading = ""
 	}
 	return nil
+}
+
+// waitingMarks says which marked conversations are not owed to anybody yet, and why.
+func waitingMarks(tx *sqlite.Tx) (lines []string, err error) {
+	for _, w := range []struct {
+		wait forward.Wait
+		why  string
+	}{
+		{forward.ForAnAddress, "for the chair's email address, at one of the council's domains: `muniment member edit`"},
+		{forward.ForAnotherDay, "for another day, since one member marked more than thirty: they go by themselves"},
+	} {
+		n, since, err := forward.Waiting(tx, w.wait)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			lines = append(lines, fmt.Sprintf("%s, marked since %s, waiting %s", count(n, "conversation"), moment(since), w.why))
+		}
+	}
+	return lines, nil
 }
 
 // diskAttention says that the disk is too full for files, or for anything: the daemon, if
@@ -196,7 +243,7 @@ func count[N int | int64](n N, one string) string {
 }
 
 func printRecordsStatus(out io.Writer, tx *sqlite.Tx, cfg config.Config) error {
-	a, err := archive.Load(tx, retention.Schedule{MessageYears: cfg.Retention.Years})
+	a, err := archive.Load(tx, cfg.Retention.Schedule)
 	if err != nil {
 		return err
 	}
@@ -295,24 +342,42 @@ func printGaps(out io.Writer, tx *sqlite.Tx, cfg config.Config, at time.Time, ru
 	return screen{width: 100}.row(out, []int{9}, "", printable(r.teller.Verdict(r.Statement)))
 }
 
+// nextEmails is how many emails are shown that do not go: `muniment outbox` has them all.
+const nextEmails = 5
+
 func printMail(out io.Writer, tx *sqlite.Tx) error {
-	waiting, err := mail.List(tx, mail.Waiting)
+	counts, err := mail.Counts(tx)
 	if err != nil {
 		return err
 	}
-	refused, err := mail.List(tx, mail.Refused)
+	items, err := mail.List(tx, wantedStates(false)...)
 	if err != nil {
 		return err
 	}
-	sent, err := mail.List(tx, mail.HandedOver)
-	if err != nil {
-		return err
+	failed := counts[mail.Refused] + counts[mail.Expired]
+	fmt.Fprintf(out, "Emails     %d handed over to the mail server, %d waiting, %d refused or expired",
+		counts[mail.HandedOver], counts[mail.Queued]+counts[mail.Sending]+counts[mail.Unknown], failed)
+	if failed > 0 {
+		fmt.Fprint(out, ": see `muniment outbox list`")
 	}
-	fmt.Fprintf(out, "Emails     %d handed over to the mail server, %d waiting, %d refused\n", len(sent), len(waiting), len(refused))
-	for _, it := range slices.Concat(waiting, refused) {
-		if it.Attempts > 0 || it.LastAnswer != "" { // or kept back
-			fmt.Fprintf(out, "           %s %d, %s after %s: %s\n", it.Kind, it.About, it.State, count(it.Attempts, "attempt"), printable(it.LastAnswer))
+	fmt.Fprintln(out)
+	shown := 0
+	for _, it := range items {
+		for _, r := range it.Recipients {
+			if r.State == mail.HandedOver || r.State == mail.Cancelled || r.Attempts == 0 && r.LastAnswer == "" { // or kept back
+				continue
+			}
+			if shown++; shown <= nextEmails {
+				tried := ""
+				if r.Attempts > 0 {
+					tried = " after " + count(r.Attempts, "attempt")
+				}
+				fmt.Fprintf(out, "           %s %d, %s%s: %s\n", it.Kind, it.About, r.State, tried, printable(r.LastAnswer))
+			}
 		}
+	}
+	if more := shown - nextEmails; more > 0 {
+		fmt.Fprintf(out, "           and %d more: see `muniment outbox list`\n", more)
 	}
 	return nil
 }
@@ -343,7 +408,7 @@ func printDisposal(out io.Writer, tx *sqlite.Tx) error {
 	slices.Reverse(lists) // what is destroyed next comes first
 	fmt.Fprintf(out, "Disposal   %s open\n", count(len(lists), "list"))
 	for _, l := range lists[:min(nextLists, len(lists))] {
-		fmt.Fprintf(out, "           list %d: %s, to be destroyed from %s\n", l.ID, count(l.Records, "record"), l.DestroyOn.Long())
+		fmt.Fprintf(out, "           list %d: %s, to be destroyed from %s\n", l.ID, saying.Listed(l.Records, l.Entries), l.DestroyOn.Long())
 	}
 	if more := len(lists) - nextLists; more > 0 {
 		fmt.Fprintf(out, "           and %d more until %s: see `muniment disposal list`\n", more, lists[len(lists)-1].DestroyOn.Long())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"muniment/internal/config"
 	"muniment/internal/daemon"
+	"muniment/internal/disposal"
 	"muniment/internal/ledger"
 	"muniment/internal/record"
 	"muniment/internal/sqlite"
@@ -23,7 +25,7 @@ import (
 var errDamaged = errors.New("the archive does not verify")
 
 func (a *app) verifyCommand() *cobra.Command {
-	var checkpoint string
+	var checkpoint, certificate, reference, proof, key string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Prove that nothing was altered, added or removed since capture",
@@ -37,24 +39,88 @@ With --checkpoint it also compares the archive with a checkpoint from elsewhere,
 such as the one in a certificate: save the email, or the five lines. That shows that
 even somebody with this machine's keys has not rewritten what was there then.
 
+With --reference it does the same with the integrity reference at the end of an emailed
+conversation, typed from the email or from paper.
+
+With --certificate it also compares a certificate of destruction that was saved as JSON:
+its signature, what it says of each record, and that the journal commits to it.
+
+With --proof it checks a file that "muniment prove" wrote, and says what that proves. It
+needs neither archive nor configuration for that: anybody can do it, anywhere. All rests
+on the ledger's public key, which stands in the file and in every digest: compare them,
+or give the key from the digest with --key, or the digest itself with --checkpoint.
+
 Exit code 3 means that something is wrong; what, is printed.`,
 		Example: `  muniment verify
-  muniment verify --checkpoint certificate.eml`,
+  muniment verify --checkpoint certificate.eml
+  muniment verify --certificate certificate-3.json
+  muniment verify --reference 1204-0ac5186a91863e8e1d90c808
+  muniment verify --proof record-14.json --checkpoint digest.eml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			others, err := readCheckpoint(checkpoint)
 			if err != nil {
 				return err
 			}
-			r, err := a.verify(c.Context(), others)
+			if proof != "" {
+				return checkProof(c.OutOrStdout(), proof, key, others)
+			}
+			if key != "" {
+				return usageError{errors.New("--key goes with --proof: the archive has its own")}
+			}
+			references, err := readReference(reference)
 			if err != nil {
 				return err
+			}
+			if certificate != "" {
+				its, err := readCheckpoint(certificate)
+				if err != nil {
+					return err
+				}
+				others = append(others, its...)
+			}
+			r, err := a.verify(c.Context(), others, references)
+			if err != nil {
+				return err
+			}
+			if certificate != "" {
+				if err := a.checkCertificate(c.Context(), certificate, &r); err != nil {
+					return err
+				}
 			}
 			return printReport(c.OutOrStdout(), r)
 		},
 	}
 	c.Flags().StringVar(&checkpoint, "checkpoint", "", "compare with the signed checkpoint in this `file` too")
+	c.Flags().StringVar(&certificate, "certificate", "", "compare with the certificate of destruction in this `file` too")
+	c.Flags().StringVar(&reference, "reference", "", "compare with this integrity `reference` too")
+	c.Flags().StringVar(&proof, "proof", "", "check this `file`, which \"muniment prove\" wrote, and not the archive")
+	c.Flags().StringVar(&key, "key", "", "the public `key` that the proof must rest on, as a digest gives it")
 	return c
+}
+
+// checkCertificate adds to r what is wrong with a certificate that somebody saved.
+func (a *app) checkCertificate(ctx context.Context, path string, r *verify.Report) error {
+	given, err := os.ReadFile(path)
+	if err != nil {
+		return usageError{fmt.Errorf("read the certificate: %w", err)}
+	}
+	return a.withArchive(ctx, func(_ config.Config, home daemon.Home, db *sqlite.DB) error {
+		key, err := home.OpenKey()
+		if err != nil {
+			return err
+		}
+		return db.Read(ctx, func(tx *sqlite.Tx) error {
+			checked, err := disposal.Check(tx, key, given)
+			if err != nil {
+				return usageError{fmt.Errorf("%s: %w", path, err)}
+			}
+			for _, f := range checked.Faults {
+				r.Faults = append(r.Faults, fmt.Sprintf("the certificate of destruction %d that was given: %s", checked.Number, f))
+			}
+			return nil
+		})
+	})
 }
 
 // readCheckpoint finds the checkpoints in a file that somebody made of an email or
@@ -74,17 +140,29 @@ func readCheckpoint(path string) ([]string, error) {
 	return notes, nil
 }
 
+// readReference reads an integrity reference that somebody typed.
+func readReference(typed string) ([]ledger.Reference, error) {
+	if typed == "" {
+		return nil, nil
+	}
+	r, err := ledger.ParseReference(typed)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--reference: %w", err)}
+	}
+	return []ledger.Reference{r}, nil
+}
+
 // verify verifies the archive. What keeps it from being read at all is a finding
 // like any other.
-func (a *app) verify(ctx context.Context, others []string) (r verify.Report, err error) {
+func (a *app) verify(ctx context.Context, others []string, references []ledger.Reference) (r verify.Report, err error) {
 	err = a.withArchive(ctx, func(_ config.Config, home daemon.Home, db *sqlite.DB) error {
 		key, err := home.OpenKey()
 		if err != nil {
 			r.Faults = []string{fmt.Sprintf("the key that checks the ledger's signatures is damaged or missing: %v", err)}
 			return nil
 		}
-		r, err = verify.Run(ctx, db, key, verify.With{
-			Files: home.Vault(db), Checkpoints: key.Own(others), Differs: daemon.Differs, Progress: progress("verifying"),
+		r, err = verify.Run(ctx, db, key, verify.With{Disposal: disposal.Faults,
+			Files: home.Vault(db), Checkpoints: key.Own(others), References: references, Differs: daemon.Differs, Progress: progress("verifying"),
 		})
 		return err
 	})
@@ -121,6 +199,7 @@ func printReport(out io.Writer, r verify.Report) error {
 		if r.Reread > 0 {
 			fmt.Fprintf(out, "  %d of the records could not be read when captured, and say what was read in them since\n", r.Reread)
 		}
+		printLosses(out, r)
 		if len(r.Otherwise) > 0 {
 			fmt.Fprintf(out, "\nThis version would read records %s in another way than was read then. They stay as they are.\n", record.Spans(r.Otherwise))
 		}
@@ -133,6 +212,15 @@ func printReport(out io.Writer, r verify.Report) error {
 	if r.More > 0 {
 		fmt.Fprintf(out, "  and %d more\n", r.More)
 	}
+	printLosses(out, r)
 	fmt.Fprint(out, "\nIf nothing but the checkpoint given is wrong, first make sure that it was copied whole\nand is of this archive. Else: stop the service, keep the state directory as it is, and tell the clerk.\n")
 	return errDamaged
+}
+
+// printLosses tells of what was lost with a machine and not restored.
+func printLosses(out io.Writer, r verify.Report) {
+	for _, l := range r.Losses {
+		s := l.String()
+		fmt.Fprintf(out, "\n%s%s.\n", strings.ToUpper(s[:1]), s[1:])
+	}
 }

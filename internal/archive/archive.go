@@ -28,10 +28,11 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// Archive captures and destroys under a retention schedule.
+// Archive captures and destroys under the retention schedule that is in force.
 type Archive struct {
-	schedule retention.Schedule
-	key      []byte // of the origins
+	schedule retention.Schedule // that Adopt puts in force
+	key      []byte             // of the origins
+	restored int                // how often it was restored from a backup
 }
 
 // Lay makes a fresh database an archive.
@@ -40,13 +41,18 @@ func Lay(tx *sqlite.Tx, now time.Time, who string) error {
 		ledger.NewSalt(), sqlite.FormatTime(now)); err != nil {
 		return fmt.Errorf("lay out archive: %w", err)
 	}
-	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.Created})
+	first := retention.Default() // until another is adopted
+	if err := putSchedule(tx, first); err != nil {
+		return err
+	}
+	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.Created, About: (*Archive)(nil).told(first)})
 }
 
-// Load returns the archive in the database.
+// Load returns the archive in the database. The schedule is the council's as it is
+// configured; see [Archive.Adopt].
 func Load(tx *sqlite.Tx, schedule retention.Schedule) (*Archive, error) {
 	a := &Archive{schedule: schedule}
-	if err := tx.QueryRow("SELECT origin_key FROM archive").Scan(&a.key); errors.Is(err, sql.ErrNoRows) {
+	if err := tx.QueryRow("SELECT origin_key, restored FROM archive").Scan(&a.key, &a.restored); errors.Is(err, sql.ErrNoRows) {
 		return nil, sqlite.ErrNoArchive
 	} else if err != nil {
 		return nil, fmt.Errorf("load archive: %w", err)
@@ -55,10 +61,15 @@ func Load(tx *sqlite.Tx, schedule retention.Schedule) (*Archive, error) {
 }
 
 // Token is a word that no other archive has, for the Message-IDs of its emails.
-// It tells nothing of the key that it is derived from.
+// It tells nothing of the key that it is derived from. After a restore it is another: the
+// numbers that emails are about are given anew, and a mail server might take an email for one
+// that it had before.
 func (a *Archive) Token() string {
 	h := hmac.New(sha256.New, a.key)
 	h.Write([]byte("message-id token"))
+	if a.restored > 0 {
+		fmt.Fprintf(h, " %d", a.restored)
+	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
@@ -118,7 +129,7 @@ func (a *Archive) Capture(tx *sqlite.Tx, now time.Time, r record.Received) (Capt
 		return Captured{}, fmt.Errorf("capture: %w", err)
 	}
 	if expected {
-		if err := a.parentArrived(tx, now, c.Seq, origin); err != nil {
+		if err := parentArrived(tx, now, c.Seq, r.Group, origin); err != nil {
 			return Captured{}, fmt.Errorf("capture %d: %w", c.Seq, err)
 		}
 	}
@@ -203,9 +214,6 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	if err != nil {
 		return 0, err
 	}
-	if err := a.tellPeriod(tx, now); err != nil {
-		return 0, err
-	}
 	t, err := a.term(tx, now, r, c.Target)
 	if err != nil {
 		return 0, err
@@ -219,9 +227,9 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 			return 0, err
 		}
 	}
-	leaf, salt, err := ledger.Append(tx, func(int64) []byte {
-		return record.Canonical(seq, origin, now, r, c.Target, digests)
-	})
+	secret := ledger.NewSalt()
+	canonical, salt := record.Canonical(record.Facts(seq, origin, now, r, c.Target, digests), secret)
+	leaf, err := ledger.AppendSalted(tx, salt, canonical)
 	if err != nil {
 		return 0, err
 	}
@@ -234,18 +242,25 @@ func (a *Archive) insert(tx *sqlite.Tx, now time.Time, r record.Received, origin
 	_, err = tx.Exec(`
 		INSERT INTO record (seq, origin, kind, type, group_jid, id, person, sender, sender_alt, push_name, own,
 			sent, captured, text, emoji, target, mentions, participants, version, protobuf,
-			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at, details, import, supplied)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			class, due, due_from, years, salt, leaf, file_name, file_sealed, by_admin, text_at, details, import, supplied, form)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		seq, origin, r.Kind, r.Type, r.Group, r.ID, c.Person, r.Sender.JID, r.Sender.Alt, r.PushName, r.Own,
 		sqlite.FormatTime(r.Sent), sqlite.FormatTime(now), r.Text, r.Emoji, c.Target,
 		toJSON(r.Mentions), toJSON(r.Participants), r.Version, notNull(protobuf),
-		retention.Messages, t.due, t.from, t.years, salt, leaf, fileName, fileSealed, r.ByAdmin, textAt, r.Details, r.Import, r.Supplied,
+		retention.ClassOf(r.Kind), t.due, t.from, t.years, secret, leaf, fileName, fileSealed, r.ByAdmin, textAt, r.Details, r.Import, r.Supplied, sealedForm,
 	)
 	if err != nil {
 		return 0, fmt.Errorf("insert record %d: %w", seq, err)
 	}
 	return seq, nil
 }
+
+// In which form a record's leaf was made. In the first nothing could be withheld from a
+// proof; see [record.Canonical].
+const (
+	openForm   = 1
+	sealedForm = 2
+)
 
 // minCut is how many bytes of text are worth not keeping twice.
 const minCut = 16
@@ -275,28 +290,6 @@ func nextSeq(tx *sqlite.Tx) (seq record.Seq, err error) {
 	err = tx.QueryRow(`
 		SELECT 1 + max(coalesce((SELECT max(seq) FROM record), 0), coalesce((SELECT max(seq) FROM stub), 0))`).Scan(&seq)
 	return seq, err
-}
-
-// FirstPeriod is for how many years messages are kept until the journal says
-// otherwise. The archive is laid out with it.
-const FirstPeriod = 6
-
-// tellPeriod journals the period for which messages are kept where it is another
-// than at the last capture. The due dates of what is captured from now on rest on
-// it, and are verified by it.
-func (a *Archive) tellPeriod(tx *sqlite.Tx, now time.Time) error {
-	var before int
-	if err := tx.QueryRow("SELECT years FROM archive").Scan(&before); err != nil {
-		return err
-	}
-	if before == a.schedule.MessageYears {
-		return nil
-	}
-	if _, err := tx.Exec("UPDATE archive SET years = ?", a.schedule.MessageYears); err != nil {
-		return err
-	}
-	return journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.PeriodChanged,
-		About: journal.About{"before": before, "years": a.schedule.MessageYears}})
 }
 
 // The clocks that a due date follows.
@@ -332,20 +325,24 @@ func following(name string) string {
 // (REQUIREMENTS.md 3.1); while the message is not known, its own.
 func (a *Archive) term(tx *sqlite.Tx, now time.Time, r record.Received, target []byte) (term, error) {
 	if r.Kind.Follows() && target != nil {
-		if t, _, err := a.termOf(tx, target); err != nil || t.due != "" {
+		if t, _, err := termOf(tx, r.Group, target); err != nil || t.due != "" {
 			return t, err
 		}
 	}
+	years, err := period(tx, retention.ClassOf(r.Kind), r.Group)
+	if err != nil {
+		return term{}, err
+	}
 	const kept = time.Millisecond // as exactly as the record says them
 	return term{
-		due:   a.schedule.Due(retention.From(r.Sent.Truncate(kept), now.Truncate(kept))),
-		years: a.schedule.MessageYears, from: ownClock,
+		due:   retention.DueAfter(retention.From(r.Sent.Truncate(kept), now.Truncate(kept)), years),
+		years: years, from: ownClock,
 	}, nil
 }
 
-// termOf returns for how long the message with that origin is kept, and whether it
-// is destroyed already; an empty term if it is not known.
-func (a *Archive) termOf(tx *sqlite.Tx, origin []byte) (t term, destroyed bool, err error) {
+// termOf returns for how long the message of a group with that origin is kept, and
+// whether it is destroyed already; an empty term if it is not known.
+func termOf(tx *sqlite.Tx, group string, origin []byte) (t term, destroyed bool, err error) {
 	t.from = parentClock
 	err = tx.QueryRow("SELECT due, years FROM record WHERE origin = ?", origin).Scan(&t.due, &t.years)
 	if !errors.Is(err, sql.ErrNoRows) {
@@ -358,13 +355,17 @@ func (a *Archive) termOf(tx *sqlite.Tx, origin []byte) (t term, destroyed bool, 
 	} else if err != nil {
 		return term{}, false, err
 	}
-	return term{due: a.schedule.Due(sentOn.Start()), years: a.schedule.MessageYears, from: parentClock}, true, nil
+	if t.years, err = period(tx, retention.Messages, group); err != nil {
+		return term{}, false, err
+	}
+	t.due = retention.DueAfter(sentOn.Start(), t.years)
+	return t, true, nil
 }
 
 // parentArrived sets the clock of edits, deletions, reactions and quotations that
 // came before the message they belong to: once, and journaled.
-func (a *Archive) parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, origin []byte) error {
-	t, _, err := a.termOf(tx, origin)
+func parentArrived(tx *sqlite.Tx, now time.Time, seq record.Seq, group string, origin []byte) error {
+	t, _, err := termOf(tx, group, origin)
 	if err != nil {
 		return err
 	}
@@ -389,7 +390,7 @@ func (a *Archive) insertQuotations(tx *sqlite.Tx, now time.Time, seq record.Seq,
 		if err != nil {
 			return nil, err
 		}
-		original, destroyed, err := a.termOf(tx, origin)
+		original, destroyed, err := termOf(tx, r.Group, origin)
 		if err != nil {
 			return nil, err
 		}

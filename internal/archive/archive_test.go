@@ -49,7 +49,7 @@ func newOffice(t testing.TB) *office {
 			return err
 		}
 		var err error
-		o.archive, err = Load(tx, retention.Schedule{MessageYears: 6})
+		o.archive, err = Load(tx, retention.ForYears(6))
 		return err
 	})
 	return o
@@ -126,7 +126,7 @@ func (o *office) record(seq record.Seq) Record {
 	return rs[0]
 }
 
-func (o *office) account() (a Account) {
+func (o *office) account() (a Tally) {
 	o.Helper()
 	o.write(func(tx *sqlite.Tx) (err error) { a, err = o.archive.Count(tx); return err })
 	return a
@@ -593,7 +593,7 @@ func TestHolds(t *testing.T) {
 	}
 	o.write(func(tx *sqlite.Tx) error {
 		hs, err := Holds(tx)
-		want := []Hold{{ID: 1, Cover: Cover{Scope: Everything}, Reason: "flood inquiry", PlacedBy: "Jane Clerk", Placed: o.now,
+		want := []Hold{{ID: 1, Kind: Other, Cover: Cover{Scope: Everything}, Reason: "flood inquiry", PlacedBy: "Jane Clerk", Placed: o.now,
 			ReleasedBy: "Jane Clerk", Released: o.now, ReleaseReason: "settled"}}
 		if diff := cmp.Diff(want, hs); diff != "" {
 			t.Errorf("holds (-want +got)\n%s", diff)
@@ -774,13 +774,13 @@ func TestAccount(t *testing.T) {
 	poll := says(bo, "B1", "")
 	poll.Kind, poll.Type = record.Unsupported, "pollCreationMessage"
 	o.captures(poll)
-	want := Account{Kept: 2, Unsupported: map[string]int64{"pollCreationMessage": 1}, LastCaptured: o.now}
+	want := Tally{Kept: 2, Unsupported: map[string]int64{"pollCreationMessage": 1}, LastCaptured: o.now}
 	if diff := cmp.Diff(want, o.account()); diff != "" {
 		t.Errorf("account (-want +got)\n%s", diff)
 	}
 	o.passes(7)
 	o.destroys(1, 2)
-	want = Account{Destroyed: 2, Unsupported: map[string]int64{}}
+	want = Tally{Destroyed: 2, Unsupported: map[string]int64{}}
 	if diff := cmp.Diff(want, o.account()); diff != "" {
 		t.Errorf("account (-want +got)\n%s", diff)
 	}
@@ -871,8 +871,8 @@ func TestAround(t *testing.T) {
 	}
 }
 
-// Held tells a fragment that somebody else said too from one that nobody did.
-func TestHeld(t *testing.T) {
+// What surviving records say is told, and nothing else.
+func TestContents(t *testing.T) {
 	o := newOffice(t)
 	o.captures(quotes(ann, "3EB0AAAAAAAA", "The surviving text ☔", bo, "3EB0BBBBBBBB", "The quoted text"))
 	for fragment, want := range map[string]bool{
@@ -880,12 +880,9 @@ func TestHeld(t *testing.T) {
 		bo.JID: true, ann.JID: true, official: true,
 		"destroyed text": false, "Surviving": false,
 	} {
-		o.write(func(tx *sqlite.Tx) error {
-			if held, err := Held(tx, []byte(fragment)); err != nil || held != want {
-				t.Errorf("Held(%q) = %v, %v; want %v", fragment, held, err, want)
-			}
-			return nil
-		})
+		if held := o.held(fragment); held != want {
+			t.Errorf("%q is held: %v; want %v", fragment, held, want)
+		}
 	}
 }
 
@@ -914,7 +911,7 @@ func TestLoadWithoutAnArchive(t *testing.T) {
 	}
 	defer db.Close()
 	if err := db.Read(context.Background(), func(tx *sqlite.Tx) error {
-		_, err := Load(tx, retention.Schedule{MessageYears: 6})
+		_, err := Load(tx, retention.ForYears(6))
 		return err
 	}); !errors.Is(err, sqlite.ErrNoArchive) {
 		t.Errorf("Load of an empty database: %v; want ErrNoArchive", err)

@@ -33,6 +33,7 @@ type chat struct {
 	sent    map[int]record.Received // what may still be answered or changed
 	count   int
 	now     time.Time
+	alters  func(*record.Received) // what fill captures, if it is set
 }
 
 // options are those of PERFORMANCE.md: six years, 400 people, long messages.
@@ -45,8 +46,10 @@ func newChat(t testing.TB, directory string, o corpus.Options) *chat {
 	t.Helper()
 	c := &chat{TB: t, people: corpus.People(o.Members), sent: make(map[int]record.Received), now: o.Begin,
 		forward: forward.Rules{
-			Marks: record.Marks{"📌"}, Roles: []string{"councillor", "chair", "clerk"}, Settle: 3 * time.Minute, Choice: record.DefaultRule,
-			From: "muniment@example.gov.uk", To: "clerk@example.gov.uk",
+			Marks:  record.Marks{{Name: "important", Emoji: []string{"📌"}, Roles: []string{"councillor", "chair", "clerk"}, Does: record.Forward}},
+			Settle: 3 * time.Minute, Choice: record.DefaultRule,
+			To:   "clerk@example.gov.uk",
+			Post: forward.Post{From: "muniment@example.gov.uk"},
 		}}
 	c.next = pull(t, o)
 	var err error
@@ -57,7 +60,7 @@ func newChat(t testing.TB, directory string, o corpus.Options) *chat {
 		if err := archive.Lay(tx, c.now, "sysadmin"); err != nil {
 			return err
 		}
-		if c.archive, err = archive.Load(tx, retention.Schedule{MessageYears: 6}); err != nil {
+		if c.archive, err = archive.Load(tx, retention.ForYears(6)); err != nil {
 			return err
 		}
 		c.forward.Token = c.archive.Token()
@@ -179,6 +182,9 @@ func (c *chat) fill(size int) {
 		c.write(func(tx *sqlite.Tx) error {
 			for end := min(c.count+1000, size); c.count < end; {
 				for _, r := range c.receive() {
+					if c.alters != nil {
+						c.alters(&r)
+					}
 					if err := c.capture(tx, r); err != nil {
 						return err
 					}

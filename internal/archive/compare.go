@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode"
 
-	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/record"
 	"muniment/internal/retention"
@@ -131,7 +130,7 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 		}
 		switch {
 		case n.match != nil && !n.brings || n.told:
-		case over(n.At):
+		case over(group, n.At):
 			c.PastDue++
 		case n.At.After(now.Add(aDay)):
 			c.Future = append(c.Future, i)
@@ -157,26 +156,34 @@ func (a *Archive) Compare(tx *sqlite.Tx, now time.Time, group string, e *transcr
 
 const aDay = 24 * time.Hour
 
-// PastDue tells whether the time of a message sent then is over: by the period of today, or
-// by a shorter one while that was in force. It may have been destroyed then, and an
-// export has nothing by which its stub would be known.
-func (a *Archive) PastDue(tx *sqlite.Tx, now time.Time) (over func(sent time.Time) bool, err error) {
-	type period struct {
+// leastNotice is for how many days a schedule is in force, at least, before anything can
+// have been destroyed under it.
+const leastNotice = 30
+
+// PastDue tells whether the time of a message sent to a group then is over: by the schedule
+// in force, by the one that is configured, or by a shorter one while that was in force. It may
+// have been destroyed then, and an export has nothing by which its stub would be known.
+func (a *Archive) PastDue(tx *sqlite.Tx, now time.Time) (over func(group string, sent time.Time) bool, err error) {
+	type term struct {
 		retention.Schedule
-		until retention.Date
+		until retention.Date // for which it was in force
 	}
-	var last retention.Schedule // that the journal knows
-	if err := tx.QueryRow("SELECT years FROM archive").Scan(&last.MessageYears); err != nil {
-		return nil, err
+	today := retention.DateOf(now)
+	terms := []term{{a.schedule, today}}
+	adopted, err := Schedules(tx)
+	for i, s := range adopted {
+		until := today
+		if i+1 < len(adopted) {
+			until = retention.DateOf(adopted[i+1].At)
+		}
+		if until >= retention.DateOf(s.At).AddDays(leastNotice) || i+1 == len(adopted) {
+			terms = append(terms, term{s.Schedule, until})
+		}
 	}
-	periods := []period{{a.schedule, retention.DateOf(now)}, {last, retention.DateOf(now)}}
-	err = journal.Of(tx, journal.PeriodChanged, func(e journal.Entry, _ int64) error {
-		before := retention.Schedule{MessageYears: int(e.About.Number("before"))}
-		periods = append(periods, period{before, retention.DateOf(e.At)})
-		return nil
-	})
-	return func(sent time.Time) bool {
-		return slices.ContainsFunc(periods, func(p period) bool { return p.Due(retention.From(sent, now)) <= p.until })
+	return func(group string, sent time.Time) bool {
+		return slices.ContainsFunc(terms, func(t term) bool {
+			return retention.DueAfter(retention.From(sent, now), t.Years(retention.Messages, group)) <= t.until
+		})
 	}, err
 }
 
@@ -185,7 +192,7 @@ func missedFor(tx *sqlite.Tx, group string) (missed func(time.Time) bool, err er
 	gaps, err := Gaps(tx)
 	return func(at time.Time) bool {
 		return slices.ContainsFunc(gaps, func(g Gap) bool {
-			return (g.Kind == NotLinked || g.Kind == NotInGroup) && (g.Group == "" || g.Group == group) &&
+			return (g.Kind == NotLinked || g.Kind == LostWithMachine || g.Kind == NotInGroup) && (g.Group == "" || g.Group == group) &&
 				!at.Before(g.Opened.Truncate(time.Minute)) && (g.Closed.IsZero() || at.Before(g.Closed))
 		})
 	}, err

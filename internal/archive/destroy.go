@@ -14,19 +14,26 @@ import (
 	"muniment/internal/sqlite"
 )
 
+// today is the period of the schedule in force for a record, in years: of several rules
+// the longest, and without one as good as for ever.
+const today = "(SELECT coalesce(max(s.period), 9999) FROM schedule s WHERE s.of_class = class AND s.of_group IN ('', group_jid))"
+
 // isDue is true of a record, on date ?1, whose time is over both by the period that
-// it was captured under and by the one of today, ?2 years: where these differ, the
+// it was captured under and by the one of today: where these differ, the
 // longer counts. (Around 29 February that may be a day late, never early.)
-const isDue = "due <= ?1 AND (years >= ?2 OR date(due, '-1 day', '+' || (?2 - years) || ' years', '+1 day') <= ?1)"
+const isDue = "due <= ?1 AND (years >= " + today + " OR coalesce(date(due, '-1 day', '+' || (" + today + " - years) || ' years', '+1 day') <= ?1, 0))"
 
 // Due returns the numbers of the records, in order, that may be destroyed from
 // the given date on and are not on hold. Those are left out for which skip is
 // true, and what follows them, which goes when they go.
 func (a *Archive) Due(tx *sqlite.Tx, on retention.Date, skip func(record.Seq) bool) ([]record.Seq, error) {
+	if err := allTakenIn(tx); err != nil {
+		return nil, fmt.Errorf("records due on %s: %w", on, err)
+	}
 	rows, err := tx.Query(`
 		SELECT seq, CASE WHEN `+follows+` THEN coalesce((SELECT t.seq FROM record t WHERE t.origin = record.target), 0) ELSE 0 END
 		FROM record WHERE `+isDue+" AND "+rootOf("record")+" NOT IN ("+
-		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE "+isDue, inForce)+") ORDER BY seq", on, a.schedule.MessageYears)
+		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE "+isDue, inForce)+") ORDER BY seq", on)
 	if err != nil {
 		return nil, fmt.Errorf("records due on %s: %w", on, err)
 	}
@@ -49,6 +56,9 @@ type Destruction struct {
 	Run       int64
 	On        retention.Date
 	Authority string
+	// Early is true of early disposal: what is destroyed need not be due. Nothing else
+	// is different: what is on hold stays.
+	Early bool
 }
 
 // Destroyed is what the run must look for afterwards, and must not keep.
@@ -59,60 +69,110 @@ type Destroyed struct {
 	Salts [][]byte // of the record and of the quotations that went with it
 	// PushName is the sender's own name for himself, unless he is the council:
 	// that name the device keeps.
-	PushName string
+	PushName   string
+	Kind       record.Kind
+	Bytes      int64 // that the archive kept of it, its file not counted
+	Quotations int   // of it and in it, that went with it
+	Indexed    bool  // it stood in the search index
 	// Content is what it said and quoted, and whatever text there is in its
 	// protobuf. Of a record that this program does not read, and of one with a file,
 	// that is all of it.
 	Content [][]byte
 }
 
+// mayGo is true of a record whose time is over (see isDue), or of any if ?3: that of
+// [Destruction.Early].
+const mayGo = "(?3 OR " + isDue + ")"
+
+// letThrough is the destroying statement's decision: which of the records ?2 may go, with
+// the edits, deletions and reactions that follow them. Of all others, a trigger refuses
+// that they be deleted.
+var letThrough = `
+	INSERT INTO destruction (seq, origin) SELECT seq, origin FROM record
+	WHERE (seq IN (SELECT value FROM json_each(?2))
+		OR (` + follows + ` AND target IN (
+			SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?2)) AND ` + mayGo + `)))
+		AND ` + mayGo + ` AND ` + rootOf("record") + ` NOT IN (` +
+	heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE r.seq IN (SELECT value FROM json_each(?2))", inForce) + ")"
+
 // Destroy destroys those of the given records that are due and not on hold, and
 // the edits, deletions and reactions that follow them, and leaves a stub of each. Quotations of them in later
-// messages go too. It is decided here, in the destroying statement itself,
+// messages go too. It is decided here, in the transaction that destroys,
 // whatever the caller found before.
 //
 // The salt goes with the record, so the leaf that stays in the ledger can no
 // longer be tested against a guess.
-func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) ([]Destroyed, error) {
+func (a *Archive) Destroy(tx *sqlite.Tx, d Destruction, seqs []record.Seq) (destroyed []Destroyed, err error) {
 	if err := Reconcile(tx); err != nil { // else a hold on a member might miss what he sent
 		return nil, err
 	}
-	rows, err := tx.Query(`
-		DELETE FROM record
-		WHERE (seq IN (SELECT value FROM json_each(?3))
-			OR (`+follows+` AND target IN (
-				SELECT origin FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND `+isDue+`)))
-			AND `+isDue+` AND `+rootOf("record")+` NOT IN (`+
-		heldAmong("SELECT DISTINCT "+rootOf("r")+" AS origin FROM record r WHERE r.seq IN (SELECT value FROM json_each(?3))", inForce)+`)
-		RETURNING seq, group_jid, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at, details`,
-		d.On, a.schedule.MessageYears, toJSON(seqs))
+	if err := allTakenIn(tx); err != nil {
+		return nil, fmt.Errorf("destroy records: %w", err)
+	}
+	schedule, err := InForce(tx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(letThrough, d.On, toJSON(seqs), d.Early); err != nil {
+		return nil, fmt.Errorf("decide which records go: %w", err)
+	}
+	all, err := deleteLetThrough(tx)
 	if err != nil {
 		return nil, fmt.Errorf("destroy records: %w", err)
 	}
-	all, err := scanGone(rows)
-	if err != nil {
-		return nil, fmt.Errorf("destroy records: %w", err)
-	}
-	var destroyed []Destroyed
 	for _, g := range all {
-		if _, err := tx.Exec(`
-			INSERT INTO stub (seq, origin, sent_on, class, rule, destroyed_on, run, authority, leaf)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			g.Seq, g.origin, g.sentOn, g.class, a.schedule.RuleFor(g.years), d.On, d.Run, d.Authority, g.leaf); err != nil {
-			return nil, fmt.Errorf("leave stub of record %d: %w", g.Seq, err)
-		}
-		if err := g.destroyQuotations(tx); err != nil {
-			return nil, fmt.Errorf("destroy quotations of record %d: %w", g.Seq, err)
-		}
-		if err := g.destroyReading(tx); err != nil {
-			return nil, fmt.Errorf("destroy the reading of record %d: %w", g.Seq, err)
-		}
-		if err := forgetAsking(tx, g.Seq, g.Group, g.ID); err != nil {
+		if err := g.finish(tx, d, schedule); err != nil {
 			return nil, fmt.Errorf("destroy record %d: %w", g.Seq, err)
 		}
 		destroyed = append(destroyed, g.Destroyed)
 	}
+	if _, err := tx.Exec("DELETE FROM destruction"); err != nil {
+		return nil, fmt.Errorf("destroy records: %w", err)
+	}
 	return destroyed, nil
+}
+
+// LetThrough returns how many records stand as let through. Outside of the transaction that
+// destroys them there are none.
+func LetThrough(tx *sqlite.Tx) (n int64, err error) {
+	if err := tx.QueryRow("SELECT count(*) FROM destruction").Scan(&n); err != nil {
+		return 0, fmt.Errorf("records let through: %w", err)
+	}
+	return n, nil
+}
+
+// deleteLetThrough deletes the records that may go.
+func deleteLetThrough(tx *sqlite.Tx) ([]gone, error) {
+	rows, err := tx.Query(`
+		DELETE FROM record WHERE seq IN (SELECT seq FROM destruction)
+		RETURNING seq, group_jid, origin, leaf, class, years, kind, sent, id, push_name, own, text, protobuf, salt, file_name, file_sealed IS NOT NULL, text_at, details,
+			` + searchable)
+	if err != nil {
+		return nil, err
+	}
+	return scanGone(rows)
+}
+
+// finish leaves the stub of a record that was deleted, and destroys what belonged to it.
+func (g *gone) finish(tx *sqlite.Tx, d Destruction, schedule retention.Schedule) error {
+	if _, err := tx.Exec(`
+		INSERT INTO stub (seq, origin, sent_on, class, rule, destroyed_on, run, authority, leaf)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		g.Seq, g.origin, g.sentOn, g.class, schedule.RuleFor(g.class, g.Group, g.years), d.On, d.Run, d.Authority, g.leaf); err != nil {
+		return fmt.Errorf("leave a stub: %w", err)
+	}
+	return g.destroyBelongings(tx)
+}
+
+// destroyBelongings destroys what belonged to a record that was deleted.
+func (g *gone) destroyBelongings(tx *sqlite.Tx) error {
+	if err := g.destroyQuotations(tx); err != nil {
+		return fmt.Errorf("its quotations: %w", err)
+	}
+	if err := g.destroyReading(tx); err != nil {
+		return fmt.Errorf("its reading: %w", err)
+	}
+	return forgetAsking(tx, g.Seq, g.Group, g.ID)
 }
 
 // gone is a destroyed record and what its stub keeps.
@@ -130,13 +190,12 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 	defer rows.Close()
 	for rows.Next() {
 		var g gone
-		var kind record.Kind
 		var sent, text, fileName, details string
 		var own, hasFile bool
 		var salt []byte
 		var textAt sql.NullInt64
-		if err := rows.Scan(&g.Seq, &g.Group, &g.origin, &g.leaf, &g.class, &g.years, &kind, &sent, &g.ID, &g.PushName, &own,
-			&text, &g.protobuf, &salt, &fileName, &hasFile, &textAt, &details); err != nil {
+		if err := rows.Scan(&g.Seq, &g.Group, &g.origin, &g.leaf, &g.class, &g.years, &g.Kind, &sent, &g.ID, &g.PushName, &own,
+			&text, &g.protobuf, &salt, &fileName, &hasFile, &textAt, &details, &g.Indexed); err != nil {
 			return nil, err
 		}
 		at, err := sqlite.ParseTime(sent)
@@ -146,7 +205,8 @@ func scanGone(rows *sql.Rows) (all []gone, err error) {
 		g.sentOn = retention.DateOf(at)
 		g.Salts = [][]byte{salt}
 		g.Content = append(texts(putBack(g.protobuf, text, textAt), text), []byte(text), []byte(fileName), []byte(details))
-		if kind == record.Unsupported || hasFile { // which brings a small picture of itself
+		g.Bytes = int64(len(g.protobuf) + len(text) + len(fileName) + len(details))
+		if g.Kind == record.Unsupported || hasFile { // which brings a small picture of itself
 			g.Content = append(g.Content, g.protobuf)
 		}
 		if own {
@@ -195,6 +255,7 @@ func (g *gone) destroyQuotations(tx *sqlite.Tx) error {
 		if err := rows.Scan(&salt, &text, &protobuf); err != nil {
 			return err
 		}
+		g.Quotations++
 		g.Salts = append(g.Salts, salt)
 		g.Content = append(g.Content, text)
 		g.Content = append(g.Content, texts(protobuf, string(text))...)
@@ -228,8 +289,8 @@ func (g *gone) destroyReading(tx *sqlite.Tx) error {
 // Destroyable reports whether any of the given records may be destroyed from the
 // given date on: is due and not on hold.
 func (a *Archive) Destroyable(tx *sqlite.Tx, on retention.Date, seqs []record.Seq) (is bool, err error) {
-	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND "+isDue+" AND NOT "+onHold+")",
-		on, a.schedule.MessageYears, toJSON(seqs)).Scan(&is); err != nil {
+	if err := tx.QueryRow("SELECT EXISTS (SELECT 1 FROM record WHERE seq IN (SELECT value FROM json_each(?2)) AND "+isDue+" AND NOT "+onHold+")",
+		on, toJSON(seqs)).Scan(&is); err != nil {
 		return false, fmt.Errorf("records due on %s: %w", on, err)
 	}
 	return is, nil
@@ -238,40 +299,11 @@ func (a *Archive) Destroyable(tx *sqlite.Tx, on retention.Date, seqs []record.Se
 // AllDue reports whether every one of the given records that is still here is due
 // on the given date, on hold or not.
 func (a *Archive) AllDue(tx *sqlite.Tx, on retention.Date, seqs []record.Seq) (are bool, err error) {
-	if err := tx.QueryRow("SELECT NOT EXISTS (SELECT 1 FROM record WHERE seq IN (SELECT value FROM json_each(?3)) AND NOT ("+isDue+"))",
-		on, a.schedule.MessageYears, toJSON(seqs)).Scan(&are); err != nil {
+	if err := tx.QueryRow("SELECT NOT EXISTS (SELECT 1 FROM record WHERE seq IN (SELECT value FROM json_each(?2)) AND NOT ("+isDue+"))",
+		on, toJSON(seqs)).Scan(&are); err != nil {
 		return false, fmt.Errorf("records due on %s: %w", on, err)
 	}
 	return are, nil
-}
-
-// Stub is what remains of a destroyed record: nothing of what it said or of who
-// said it.
-type Stub struct {
-	Seq         record.Seq      `json:"record"`
-	SentOn      retention.Date  `json:"sent_on"`
-	Class       retention.Class `json:"class"`
-	Rule        string          `json:"rule"`
-	DestroyedOn retention.Date  `json:"destroyed_on"`
-	Leaf        int64           `json:"leaf"` // its place in the ledger
-}
-
-// StubsOf returns the stubs that a run left, in order of number.
-func StubsOf(tx *sqlite.Tx, run int64) ([]Stub, error) {
-	rows, err := tx.Query("SELECT seq, sent_on, class, rule, destroyed_on, leaf FROM stub WHERE run = ? ORDER BY seq", run)
-	if err != nil {
-		return nil, fmt.Errorf("stubs of run %d: %w", run, err)
-	}
-	defer rows.Close()
-	var stubs []Stub
-	for rows.Next() {
-		var s Stub
-		if err := rows.Scan(&s.Seq, &s.SentOn, &s.Class, &s.Rule, &s.DestroyedOn, &s.Leaf); err != nil {
-			return nil, fmt.Errorf("stubs of run %d: %w", run, err)
-		}
-		stubs = append(stubs, s)
-	}
-	return stubs, rows.Err()
 }
 
 // Senders returns who sent the surviving records, and whose are on hold.
@@ -336,25 +368,48 @@ func Addresses(tx *sqlite.Tx) (map[string]bool, error) {
 	return addresses, rows.Err()
 }
 
-// Held reports whether a surviving record says fragment, in its text, in what it
-// carries, or in a quotation; or whether it stands in what is kept of destroyed
-// and of missing ones.
-func Held(tx *sqlite.Tx, fragment []byte) (bool, error) {
-	var held bool
-	err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM record WHERE instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1)
-				OR instr(CAST(file_name AS BLOB), ?1) OR instr(CAST(details AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM quotation WHERE salt IS NOT NULL
-				AND (instr(CAST(text AS BLOB), ?1) OR instr(protobuf, ?1) OR instr(CAST(id AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)))
-			OR EXISTS (SELECT 1 FROM record WHERE instr(CAST(push_name AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1)
-				OR instr(CAST(sender_alt AS BLOB), ?1) OR instr(CAST(mentions AS BLOB), ?1) OR instr(CAST(participants AS BLOB), ?1)
-				OR instr(CAST(group_jid AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM stub WHERE instr(CAST(rule AS BLOB), ?1) OR instr(CAST(authority AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM import WHERE instr(CAST(who || reason AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM gap WHERE instr(CAST(cause AS BLOB), ?1) OR instr(CAST(message_id AS BLOB), ?1) OR instr(CAST(sender AS BLOB), ?1))
-			OR EXISTS (SELECT 1 FROM hold WHERE instr(CAST(search || reason || placed_by || coalesce(release_reason, '') AS BLOB), ?1))`, fragment).Scan(&held)
-	if err != nil {
-		return false, fmt.Errorf("search the records: %w", err)
+// Contents calls f for everything that surviving records say and carry, their quotations
+// too, and for what is kept of destroyed and of missing ones, of holds and of imports:
+// piece by piece, in no order. f must not keep what it is given.
+func Contents(tx *sqlite.Tx, f func(content []byte) error) error {
+	for _, query := range []string{
+		`SELECT text, protobuf, id, file_name, details, push_name, sender, sender_alt, mentions, participants, group_jid FROM record`,
+		`SELECT text, protobuf, id, sender FROM quotation WHERE salt IS NOT NULL`,
+		`SELECT DISTINCT rule FROM stub UNION SELECT authority FROM stub`,
+		`SELECT who, reason FROM import`,
+		`SELECT cause, message_id, sender FROM gap`,
+		`SELECT search, reason, case_ref, group_name, placed_by, release_reason FROM hold`,
+	} {
+		if err := contents(tx, query, f); err != nil {
+			return fmt.Errorf("search the records: %w", err)
+		}
 	}
-	return held, nil
+	return nil
+}
+
+func contents(tx *sqlite.Tx, query string, f func([]byte) error) error {
+	rows, err := tx.Query(query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	row, to := make([]sql.RawBytes, len(columns)), make([]any, len(columns))
+	for i := range row {
+		to[i] = &row[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(to...); err != nil {
+			return err
+		}
+		for _, content := range row {
+			if err := f(content); err != nil {
+				return err
+			}
+		}
+	}
+	return rows.Err()
 }

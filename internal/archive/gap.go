@@ -25,6 +25,8 @@ const (
 	NotDelivered GapKind = "not delivered" // messages, of any chat, that WhatsApp announced when we connected, or that nobody could take apart
 	Abandoned    GapKind = "abandoned"     // decrypted, never captured, never sent again
 
+	LostWithMachine GapKind = "lost with the machine" // a time between a backup and its restore; what was recorded then is missing
+
 	// Of one group:
 	ListBroken GapKind = "list of participants" // a time; who came and went was not told, and the list was asked for
 	NotInGroup GapKind = "not in the group"     // a time; what was sent is missing for good

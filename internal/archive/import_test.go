@@ -247,6 +247,9 @@ func TestImportTwice(t *testing.T) {
 
 // TestMatching: which lines of an export are records that were captured.
 func TestMatching(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	annIs, boIs := "\u202a+44 7700 900101\u202c", "\u202a+44 7700 900102\u202c"
 	annLong := record.Address{JID: ann.JID, Alt: "447700900101@s.whatsapp.net"}
 	boLong := record.Address{JID: bo.JID, Alt: "447700900102@s.whatsapp.net"}
@@ -404,13 +407,14 @@ func TestWhatIsNotImported(t *testing.T) {
 func TestWhatALongerPeriodDoesNotBringBack(t *testing.T) {
 	o := newOffice(t)
 	o.now = time.Date(2032, 3, 3, 12, 0, 0, 0, time.UTC)
-	o.archive.schedule.MessageYears = 10
+	o.archive.schedule = retention.ForYears(10)
 	e := o.parsed("02/03/2026, 09:36 - Ann: due under the old period\n03/03/2026, 09:36 - Ann: due tomorrow under the old\n03/03/2032, 12:00 - Ann: now\n")
-	for i := range 2 { // before and after the journal tells of the new period
+	for i := range 2 { // before and after the new schedule is adopted
 		if c := o.compares(e); c.PastDue != 1 {
 			t.Errorf("%d: %+v", i, c)
 		}
 		o.imports(e)
+		o.write(func(tx *sqlite.Tx) error { return o.archive.Adopt(tx, o.now) })
 		o.now = o.now.AddDate(1, 0, 0)
 	}
 }

@@ -25,29 +25,47 @@ type Leaf struct {
 	Person   people.ID // who that is, as the record has it
 	HasFile  bool      // it brought a file,
 	FileName string
-	File     []byte   // with this SHA-256 as delivered, encrypted; empty if it did not say
+	File     []byte      // with this SHA-256 as delivered, encrypted; empty if it did not say
+	Kind     record.Kind // as captured
+	Group    string
+	Class    retention.Class
 	Years    int      // the period that it says it was captured under,
 	Follows  bool     // unless it is its message's, which is here
 	Reread   bool     // it could not be read at capture; the leaf is that of the record as captured,
 	Reading  []byte   // and this the digest of what is read in it now
 	Faults   []string // of the record's quotations and due date
+
+	Facts  []record.Fact // what the leaf commits to, of a record of which part can be withheld
+	Secret []byte        // and where their salts come from
 }
 
 // Leaves calls f for every record and stub, in the order of the ledger.
 func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
-	rows, err := tx.Query(`
-		SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
-			text, emoji, target, mentions, participants, version, protobuf, salt,
-			(SELECT count(*) FROM quotation q WHERE q.record = seq),
-			due, due_from, years, coalesce(person, 0), file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import, supplied,
-			CASE WHEN ` + follows + ` THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
-			CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END,
-			EXISTS (SELECT 1 FROM reread g WHERE g.seq = record.seq)
-		FROM record
-		UNION ALL
-		SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
-			'', '', 0, 0, '', 0, NULL, 0, NULL, '', 0, 0, NULL, NULL, 0 FROM stub
-		ORDER BY leaf`)
+	return eachLeaf(tx, f, leaves+" ORDER BY leaf")
+}
+
+// LeafOf returns the leaf of the record or stub with that number; false if there is none.
+func LeafOf(tx *sqlite.Tx, seq record.Seq) (l Leaf, is bool, err error) {
+	err = eachLeaf(tx, func(of Leaf) error { l, is = of, true; return nil }, "SELECT * FROM ("+leaves+") WHERE seq = ?", seq)
+	return l, is, err
+}
+
+// leaves selects what is behind each leaf; its columns are read by scanLeaf.
+var leaves = `
+	SELECT seq, leaf, 0, origin, kind, type, group_jid, id, sender, sender_alt, push_name, own, sent, captured,
+		text, emoji, target, mentions, participants, version, protobuf, salt,
+		(SELECT count(*) FROM quotation q WHERE q.record = seq),
+		due, due_from, years, coalesce(person, 0), file_name, file_sealed IS NOT NULL, file_sealed, by_admin, text_at, details, import, supplied,
+		CASE WHEN ` + follows + ` THEN (SELECT p.due || ' ' || p.years FROM record p WHERE p.origin = record.target) END,
+		CASE WHEN ` + follows + ` THEN (SELECT s.sent_on FROM stub s WHERE s.origin = record.target) END,
+		EXISTS (SELECT 1 FROM reread g WHERE g.seq = record.seq), form, class
+	FROM record
+	UNION ALL
+	SELECT seq, leaf, 1, origin, '', '', '', '', '', '', '', 0, '', '', '', '', NULL, '', '', '', x'', x'', 0,
+		'', '', 0, 0, '', 0, NULL, 0, NULL, '', 0, 0, NULL, NULL, 0, 0, class FROM stub`
+
+func eachLeaf(tx *sqlite.Tx, f func(Leaf) error, query string, args ...any) error {
+	rows, err := tx.Query(query, args...)
 	if err != nil {
 		return fmt.Errorf("read leaves: %w", err)
 	}
@@ -82,16 +100,17 @@ func scanLeaf(quoted, reread *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 	var l Leaf
 	var r record.Received
 	var sent, captured, mentions, participants string
-	var origin, target, salt []byte
+	var origin, target, secret []byte
 	var quotations int
 	var k kept
 	var file record.File
 	var textAt sql.NullInt64
+	var form int
 	if err := rows.Scan(&l.Seq, &l.Leaf, &l.Stub, &origin, &r.Kind, &r.Type, &r.Group, &r.ID, &r.Sender.JID, &r.Sender.Alt,
 		&r.PushName, &r.Own, &sent, &captured, &r.Text, &r.Emoji, &target, &mentions, &participants, &r.Version,
-		&r.Protobuf, &salt, &quotations, &k.due, &k.from, &k.years,
+		&r.Protobuf, &secret, &quotations, &k.due, &k.from, &k.years,
 		&l.Person, &file.Name, &l.HasFile, &file.Sealed, &r.ByAdmin, &textAt, &r.Details, &r.Import, &r.Supplied, &k.parent, &k.gone,
-		&l.Reread); err != nil {
+		&l.Reread, &form, &l.Class); err != nil {
 		return Leaf{}, err
 	}
 	if l.Stub {
@@ -125,7 +144,16 @@ func scanLeaf(quoted, reread *sql.Stmt, rows *sql.Rows) (Leaf, error) {
 			return Leaf{}, err
 		}
 	}
-	l.Hash = ledger.LeafHash(salt, record.Canonical(l.Seq, origin, at, r, target, digests))
+	l.Kind, l.Group = r.Kind, r.Group
+	switch form {
+	case openForm:
+		l.Hash = ledger.LeafHash(secret, record.CanonicalBeforeSeals(l.Seq, origin, at, r, target, digests))
+	case sealedForm:
+		l.Facts, l.Secret = record.Facts(l.Seq, origin, at, r, target, digests), secret
+		canonical, salt := record.Canonical(l.Facts, secret)
+		l.Hash = ledger.LeafHash(salt, canonical)
+	default: // no leaf is made so, and none agrees
+	}
 	return l, nil
 }
 
@@ -156,15 +184,14 @@ type kept struct {
 
 // agrees reports whether the due date is the one that follows from the rest.
 func (k kept) agrees(r record.Received, captured time.Time) bool {
-	by := retention.Schedule{MessageYears: k.years}
 	switch {
 	case k.parent.Valid:
 		return k.from == parentClock && k.parent.String == fmt.Sprintf("%s %d", k.due, k.years)
 	case k.from == ownClock:
-		return k.due == by.Due(retention.From(r.Sent, captured))
+		return k.due == retention.DueAfter(retention.From(r.Sent, captured), k.years)
 	default:
 		sentOn, err := retention.ParseDate(k.gone.String)
-		return err == nil && k.due == by.Due(sentOn.Start())
+		return err == nil && k.due == retention.DueAfter(sentOn.Start(), k.years)
 	}
 }
 

@@ -62,21 +62,27 @@ func MissPhone(tx *sqlite.Tx, now, seen time.Time, days int) error {
 // long that the journal says so; else the zero time. Once the link is lost it is too late,
 // and nothing is said any more.
 func PhoneMissed(tx *sqlite.Tx) (time.Time, error) {
+	since, _, err := PhoneMissedFor(tx)
+	return since, err
+}
+
+// PhoneMissedFor is [PhoneMissed]; it returns too for how many days, as the journal last said.
+func PhoneMissedFor(tx *sqlite.Tx) (since time.Time, days int, err error) {
 	seen, err := PhoneSeen(tx)
 	if err != nil || seen.IsZero() {
-		return time.Time{}, err
+		return time.Time{}, 0, err
 	}
 	linked, _, err := journal.LastOf(tx, journal.Linked)
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, 0, err
 	}
 	if lost, _, err := journal.LastOf(tx, journal.LinkLost); err != nil || lost > linked {
-		return time.Time{}, err
+		return time.Time{}, 0, err
 	}
-	if told, err := missedSince(tx, seen); err != nil || told == 0 {
-		return time.Time{}, err
+	if days, err = missedSince(tx, seen); err != nil || days == 0 {
+		return time.Time{}, 0, err
 	}
-	return seen, nil
+	return seen, days, nil
 }
 
 // missedSince returns of how many days the journal says that the phone was not seen since

@@ -134,6 +134,9 @@ func (c council) received(m corpus.Message) record.Received {
 // Whatever part of a chat was captured, and whatever phone exports it: what the archive
 // lacks are the messages that were not captured, each once, and nothing else.
 func TestWhatEveryPhoneHas(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(7, 1500, time.Time{})
 	names := func(i int) string { return c.people[i].Name }
 	numbers := func(i int) string {
@@ -283,7 +286,7 @@ func TestImportInChild(t *testing.T) {
 	}
 	o := &office{TB: t, db: db, now: monday.AddDate(2, 0, 0)}
 	o.write(func(tx *sqlite.Tx) (err error) {
-		o.archive, err = Load(tx, retention.Schedule{MessageYears: 6})
+		o.archive, err = Load(tx, retention.ForYears(6))
 		return err
 	})
 	o.imports(bigExport(t, 3000))

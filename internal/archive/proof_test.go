@@ -294,6 +294,9 @@ func FuzzAdvQuery(f *testing.F) {
 }
 
 func TestLongQuery(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	o := newOffice(t)
 	o.captures(says(ann, "A", "a b c"))
 	for _, s := range []string{strings.Repeat("a OR ", 3000) + "b", strings.Repeat("a ", 3000), "a " + strings.Repeat("-x ", 3000)} {

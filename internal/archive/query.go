@@ -21,7 +21,8 @@ type Query struct {
 	In     string            // what a group is called: what was sent in it; empty: any
 	Groups map[string]string // the official groups by JID, by whose names In is meant
 
-	match string // in FTS5's language; empty: any words
+	match string     // in FTS5's language; empty: any words
+	after record.Seq // only records with a higher number
 }
 
 // Things are what a record can be searched for to have, and how: sorts of files, any

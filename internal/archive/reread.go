@@ -261,7 +261,7 @@ func (a *Archive) Reread(tx *sqlite.Tx, now time.Time, who, reason, version stri
 			return nil, fmt.Errorf("read record %d again: %w", seq, err)
 		}
 		if c.Target != nil && rd.Of.target == nil && rd.Received.Kind.Follows() {
-			parent, n, err := a.follow(tx, c)
+			parent, n, err := follow(tx, rd.Of.Received.Group, c)
 			if err != nil {
 				return nil, fmt.Errorf("read record %d again: %w", seq, err)
 			}
@@ -354,8 +354,8 @@ func (a *Archive) nowNamed(tx *sqlite.Tx, now time.Time, d Delivered, r record.R
 // follow gives a record the clock of the message that it turns out to follow, if that is
 // known, and hands it on. It returns the number of that message, and how many records
 // got its clock.
-func (a *Archive) follow(tx *sqlite.Tx, c Captured) (parent record.Seq, n int64, err error) {
-	t, destroyed, err := a.termOf(tx, c.Target)
+func follow(tx *sqlite.Tx, group string, c Captured) (parent record.Seq, n int64, err error) {
+	t, destroyed, err := termOf(tx, group, c.Target)
 	if err != nil || t.due == "" {
 		return 0, 0, err
 	}
@@ -367,7 +367,7 @@ func (a *Archive) follow(tx *sqlite.Tx, c Captured) (parent record.Seq, n int64,
 		if err := tx.QueryRow("SELECT s.sent_on, r.years FROM stub s, record r WHERE s.seq = ? AND r.seq = ?", parent, c.Seq).Scan(&sentOn, &t.years); err != nil {
 			return 0, 0, err
 		}
-		t.due = retention.Schedule{MessageYears: t.years}.Due(sentOn.Start())
+		t.due = retention.DueAfter(sentOn.Start(), t.years)
 	}
 	if _, err := tx.Exec("UPDATE record SET due = ?, years = ?, due_from = ? WHERE seq = ?", t.due, t.years, parentClock, c.Seq); err != nil {
 		return 0, 0, err

@@ -56,6 +56,7 @@ func ClearIndex(tx *sqlite.Tx) error {
 		"INSERT INTO record_search (record_search) VALUES ('delete-all')",
 		"DELETE FROM search_day",
 		"UPDATE archive SET indexed = 0",
+		"UPDATE hold SET searched = 0 WHERE ahead = 1",
 	} {
 		if _, err := tx.Exec(q); err != nil {
 			return fmt.Errorf("clear the search index: %w", err)
@@ -167,6 +168,9 @@ func (q Query) where(tx *sqlite.Tx) (where string, args []any, err error) {
 		add("record_search MATCH ?", q.match)
 	case len(q.Has) == 0: // a place may have no words
 		add("text || file_name <> '' OR file_sealed IS NOT NULL")
+	}
+	if q.after > 0 {
+		add("NUMBER > ?", q.after)
 	}
 	if q.After != "" {
 		add("record.sent >= ?", sqlite.FormatTime(q.After.Start()))

@@ -23,9 +23,10 @@ type Statement struct {
 
 	NotConnected Times
 	NotLinked    Times
+	Lost         Times         // what was recorded then was lost: the archive was restored from a backup
 	Outside      Times         // the council's account was not in a group
 	Lists        Times         // it was not told how who is in a group changed
-	Missing      time.Duration // how long, taken together, it was not linked or outside
+	Missing      time.Duration // how long, taken together, it was not linked or outside, or what was recorded is lost
 
 	Unread    Messages // could not be read when they arrived
 	Unseen    Messages // others answer or change them
@@ -210,8 +211,9 @@ func (s *Statement) readGaps(tx *sqlite.Tx, groups []string) error {
 	}
 	s.NotConnected, s.NotLinked = s.sum(times[NotConnected]), s.sum(times[NotLinked])
 	s.Outside, s.Lists = s.sum(times[NotInGroup]), s.sum(times[ListBroken])
-	s.Missing = s.sum(append(times[NotLinked], times[NotInGroup]...)).Total
-	s.absences = s.spans(append(times[NotConnected], times[NotLinked]...))
+	s.Lost = s.sum(times[LostWithMachine])
+	s.Missing = s.sum(slices.Concat(times[NotLinked], times[NotInGroup], times[LostWithMachine])).Total
+	s.absences = s.spans(slices.Concat(times[NotConnected], times[NotLinked], times[LostWithMachine]))
 	return nil
 }
 

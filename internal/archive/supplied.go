@@ -18,8 +18,8 @@ type Lack struct {
 }
 
 // Lacks returns the times of which messages are missing that the council's phone may have,
-// the latest gap first: while this machine was not linked, what arrived and was never
-// recorded, and what was announced and never delivered. A time that lasts is not among
+// the latest gap first: while this machine was not linked, what was recorded by a machine that
+// was lost, what arrived and was never recorded, and what was announced and never delivered. A time that lasts is not among
 // them.
 func Lacks(tx *sqlite.Tx) (all []Lack, err error) {
 	gaps, err := Gaps(tx)
@@ -29,7 +29,7 @@ func Lacks(tx *sqlite.Tx) (all []Lack, err error) {
 	for _, g := range gaps {
 		l := Lack{g.ID, g.Group, g.Opened, g.Closed}
 		switch {
-		case g.Kind == NotLinked && !g.Closed.IsZero():
+		case (g.Kind == NotLinked || g.Kind == LostWithMachine) && !g.Closed.IsZero():
 		case g.Kind == Abandoned, g.Kind == NotDelivered:
 			l.Since, l.Until = g.Opened.Add(-aDay), g.Opened
 			if g.Kind == NotDelivered { // it was sent while we were away

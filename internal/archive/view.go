@@ -334,17 +334,17 @@ func KeptIn(tx *sqlite.Tx) (map[string]int64, error) {
 	return in, rows.Err()
 }
 
-// Account is how many records there are, and how many there were.
-type Account struct {
+// Tally is how many records there are, and how many there were.
+type Tally struct {
 	Kept, OnHold, Destroyed int64
 	Unsupported             map[string]int64 // kept but not read, by WhatsApp's name for them
 	Sealed                  int64            // encrypted under the secret of a message that is not here
 	LastCaptured            time.Time
 }
 
-// Count returns the account of the archive.
-func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
-	acc := Account{Unsupported: map[string]int64{}}
+// Count returns the tally of the archive.
+func (a *Archive) Count(tx *sqlite.Tx) (Tally, error) {
+	acc := Tally{Unsupported: map[string]int64{}}
 	var last string
 	// Each part alone: SQLite then counts the entries of the smallest index.
 	if err := tx.QueryRow("SELECT (SELECT count(*) FROM record), "+
@@ -352,22 +352,22 @@ func (a *Archive) Count(tx *sqlite.Tx) (Account, error) {
 		"(SELECT count(*) FROM stub), (SELECT count(*) FROM record WHERE type = 'sealed'), "+
 		"coalesce((SELECT captured FROM record WHERE import = 0 ORDER BY seq DESC LIMIT 1), '')").
 		Scan(&acc.Kept, &acc.OnHold, &acc.Destroyed, &acc.Sealed, &last); err != nil {
-		return Account{}, fmt.Errorf("count records: %w", err)
+		return Tally{}, fmt.Errorf("count records: %w", err)
 	}
 	var err error
 	if acc.LastCaptured, err = sqlite.ParseTime(last); err != nil {
-		return Account{}, err
+		return Tally{}, err
 	}
 	rows, err := tx.Query("SELECT type, count(*) FROM record WHERE kind = 'unsupported' GROUP BY type") // as its index has it
 	if err != nil {
-		return Account{}, fmt.Errorf("count records: %w", err)
+		return Tally{}, fmt.Errorf("count records: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var name string
 		var n int64
 		if err := rows.Scan(&name, &n); err != nil {
-			return Account{}, fmt.Errorf("count records: %w", err)
+			return Tally{}, fmt.Errorf("count records: %w", err)
 		}
 		acc.Unsupported[name] = n
 	}

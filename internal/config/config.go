@@ -3,8 +3,8 @@
 //
 // There is one file, written by the council's system administrator, and it is
 // read once: a restart loses nothing, so restarting is reloading. The file
-// never holds a secret. The password of the mail account comes from systemd or
-// from a file of its own, by [Mail.Password].
+// never holds a secret. What we log in to the mail server by comes from systemd or
+// from a file of its own, by [Mail.Secret].
 //
 // Two questions are kept apart. [Load] asks whether what is written is right,
 // and refuses the file if anything in it is wrong. [Config.ReadyToRun] asks
@@ -20,15 +20,23 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
+
+	"muniment/internal/record"
+	"muniment/internal/retention"
 )
 
 // How the connection to the mail server is secured. There is no third way.
 const (
 	SecuritySTARTTLS = "starttls" // a plain connection that must become TLS before anything is sent
 	SecurityTLS      = "tls"      // TLS from the first byte
+)
+
+// How we log in to the mail server.
+const (
+	AuthPassword = "password"
+	AuthOAuth    = "oauth" // by tokens, as an application: the only way of Microsoft 365's that lasts
 )
 
 // Who approves that records past their period are destroyed. Empty, nobody has,
@@ -38,7 +46,7 @@ const (
 	ApprovalEach     = "each"     // the clerk does, list by list
 )
 
-// How much of what was said the weekly digest repeats.
+// How much of what was said digests repeat.
 const (
 	ContentReferences = "references" // nothing: the numbers of the records
 	ContentExtracts   = "extracts"   // the beginning of each message
@@ -53,21 +61,27 @@ type Config struct {
 	// StateDirectory holds the archive, the session and the media.
 	StateDirectory string
 
-	Council   Council
-	Policy    Policy
-	Groups    []Group
-	Notice    Notice // of the groups that have none of their own
-	Mark      Mark   // what holds in a group where it says nothing itself
-	Mail      Mail
-	Retention Retention
-	Disposal  Disposal
-	Schedule  Schedule
-	Digest    Digest
+	Council      Council
+	Policy       Policy
+	Groups       []Group
+	Notice       Notice       // of the groups that have none of their own
+	Marks        record.Marks // what holds in a group where it says nothing itself
+	Conversation Conversation // likewise
+	Mail         Mail
+	Retention    Retention
+	Disposal     Disposal
+	Schedule     Schedule
+	Digest       Digest
+	Alerts       Alerts
+	Meetings     Meetings
+	Backup       Backup
+	Ledger       Ledger
 }
 
 // A Council is the body whose record this is.
 type Council struct {
-	Name string
+	Name      string
+	Regulator string // of data protection, whose name the law changes now and then
 
 	// Domains are the council's own mail domains, in lower case. Emails go to
 	// addresses at exactly these and to no other; see [Council.Owns].
@@ -112,7 +126,8 @@ type Group struct {
 
 	ConversationsTo string // the mailbox that conversations marked in it go to
 	Notice          Notice
-	Mark            Mark
+	Marks           record.Marks // those without an emoji are not in use in it
+	Conversation    Conversation
 }
 
 // A Notice says which privacy notice the members of the group were given, when
@@ -123,24 +138,9 @@ type Notice struct {
 	Method  string
 }
 
-// A Mark says how members mark a conversation as important, and which messages
-// the conversation then consists of.
-type Mark struct {
-	// Emoji are the reactions that mark, as written in the file: variation
-	// selectors and skin tones are not removed here.
-	Emoji []string
-
-	// Hold are the reactions by which the clerk, the deputy clerk or the chair puts
-	// everything on hold; none: they cannot.
-	Hold []string
-
-	// Attach is how many bytes of photos and other files an email may carry.
-	Attach int64
-
-	// Roles are those on the member register whose reactions mark.
-	Roles []string
-
-	// Settle is how long a mark must stand before the conversation is sent.
+// A Conversation says which messages a mark forwards together, when, and what with them.
+type Conversation struct {
+	// Settle is how long a mark must stand before anything is sent.
 	Settle time.Duration
 
 	// Pause is how long a silence ends the conversation.
@@ -148,6 +148,9 @@ type Mark struct {
 
 	// AtMost bounds the number of messages in one conversation.
 	AtMost int
+
+	// Attach is how many bytes of photos and other files an email may carry.
+	Attach int64
 }
 
 // Mail says how emails leave, and to whom.
@@ -156,8 +159,9 @@ type Mail struct {
 	Security string // SecuritySTARTTLS or SecurityTLS
 	Username string // empty if the server asks for no password
 
-	// PasswordFile is read when systemd hands over no password.
-	PasswordFile string
+	Auth         string // AuthPassword or AuthOAuth
+	PasswordFile string // read when systemd hands over no password
+	OAuth        OAuth
 
 	From            string
 	ConversationsTo string // the mailbox that marked conversations go to, of groups that name none
@@ -168,9 +172,15 @@ type Mail struct {
 	PerHour int    // the most emails sent in an hour
 }
 
-// Retention says how long messages are kept.
-type Retention struct {
-	Years int
+// An OAuth says where tokens for the mail server are had, and which application we are
+// there.
+type OAuth struct {
+	TokenURL string // https; of Microsoft's tenant, or as the file has it
+	ClientID string
+	Scope    string
+
+	SecretFile    string    // read when systemd hands over no secret
+	SecretExpires time.Time // a date: midnight UTC, zero if not given
 }
 
 // Disposal says who approves destruction and how long before it they are told.
@@ -187,11 +197,52 @@ type Schedule struct {
 	Nightly string
 }
 
-// A Digest says when the clerk is sent the digest of the week that is over, and how
-// much of what was said it repeats.
+// How often the clerk gets a digest.
+const (
+	EveryWeek = "week"
+	EveryDay  = "day"
+)
+
+// A Digest says when the clerk is sent the digest of the week or the day that is over, and
+// how much of what was said digests repeat.
 type Digest struct {
+	Every    string // EveryWeek or EveryDay
 	Schedule string // as [Schedule.Nightly]
 	Content  string // ContentReferences, ContentExtracts or ContentFull
+}
+
+// Meetings says when the council meets: before each, every councillor is sent a digest.
+type Meetings struct {
+	Dates      []time.Time // midnight UTC
+	DaysBefore int
+}
+
+// Alerts says who is told at once of what is wrong with the machine, and how besides by
+// email.
+type Alerts struct {
+	TechnicalTo string   // the clerk, if nobody else
+	Command     []string // a program, by its whole path, and its arguments; empty for none
+}
+
+// Backup says where backups go, when they are made and for how long each is kept.
+type Backup struct {
+	Directory string // empty: none are made
+	Recipient string // the public key that they are encrypted to
+	Schedule  string // as [Schedule.Nightly]
+	KeepDays  int    // at most 35
+
+	// Programs, each by its whole path, and their arguments; empty for none.
+	Copy  []string // makes another place hold what the directory holds
+	Prune []string // removes from there what the directory no longer holds
+}
+
+// Made reports whether backups are made.
+func (b Backup) Made() bool { return b.Directory != "" && b.Recipient != "" }
+
+// Ledger says who stamps the ledger's daily checkpoint with the time.
+type Ledger struct {
+	TimestampURL string // https, of an authority that speaks RFC 3161; empty: nobody
+	TimestampCA  string // a file of certificates, PEM, that vouch for it; empty: not checked here
 }
 
 // defaults returns what holds where the file says nothing.
@@ -204,21 +255,17 @@ func defaults() Config {
 	}
 	return Config{
 		StateDirectory: state,
+		Council:        Council{Regulator: "the Information Commissioner"},
 		Policy:         Policy{Section: "5"},
-		Mark: Mark{
-			Emoji:  []string{"📌"},
-			Hold:   []string{"🔒"},
-			Attach: 10 << 20,
-			Roles:  []string{"councillor", "chair", "clerk", "deputy", "officer"},
-			Settle: 3 * time.Minute,
-			Pause:  15 * time.Minute,
-			AtMost: 200,
-		},
-		Mail:      Mail{Security: SecuritySTARTTLS, PerHour: 60},
-		Retention: Retention{Years: 6},
-		Disposal:  Disposal{NoticeDays: 30},
-		Schedule:  Schedule{Nightly: "30 2 * * *"},
-		Digest:    Digest{Schedule: "0 7 * * 1", Content: ContentExtracts},
+		Marks:          defaultMarks(),
+		Conversation:   Conversation{Settle: 3 * time.Minute, Pause: 15 * time.Minute, AtMost: 200, Attach: 10 << 20},
+		Mail:           Mail{Security: SecuritySTARTTLS, Auth: AuthPassword, OAuth: OAuth{Scope: "https://outlook.office365.com/.default"}, PerHour: 60},
+		Retention:      Retention{Schedule: retention.Default()},
+		Disposal:       Disposal{NoticeDays: 30},
+		Schedule:       Schedule{Nightly: "30 2 * * *"},
+		Digest:         Digest{Every: EveryWeek, Schedule: "0 7 * * 1", Content: ContentExtracts},
+		Meetings:       Meetings{DaysBefore: 5},
+		Backup:         Backup{Schedule: "0 4 * * *", KeepDays: 35},
 	}
 }
 
@@ -246,7 +293,8 @@ func Load(path string) (Config, error) {
 	c.File = path
 	c.read(doc)
 	doc.noteUnknown()
-	if err := doc.err(); err != nil {
+	wrong := c.loadSchedule(doc)
+	if err := errors.Join(doc.err(), wrong); err != nil {
 		return Config{}, err
 	}
 	return c, nil
@@ -260,19 +308,29 @@ func (c *Config) read(doc *document) {
 	c.Council.read(top.section("council"))
 	c.Policy.read(top.section("policy"))
 	c.Notice.read(top.section("notice"))
-	mark := top.section("mark")
-	c.Mark.read(mark)
-	mark.megabytes("attach_megabytes", 10, &c.Mark.Attach)
+	c.Marks = readMarks(top.section("mark"), c.Council, c.Marks)
+	conversation := top.section("conversation")
+	c.Conversation.read(conversation)
+	conversation.megabytes("attach_megabytes", 10, &c.Conversation.Attach)
 	c.Mail.read(top.section("mail"), c.Council)
 	c.readGroups(top.sections("group"))
-	top.section("retention").number("years", 1, 100, &c.Retention.Years)
+	top.section("retention").text("schedule", &c.Retention.File)
 	c.Disposal.read(top.section("disposal"))
 	top.section("schedule").text("nightly", &c.Schedule.Nightly, cronLine("30 2 * * *", "for every night at 02:30"))
 	c.Digest.read(top.section("digest"))
+	c.Alerts.read(top.section("alerts"), c.Council, c.Mail)
+	c.Backup.read(top.section("backup"))
+	ledger := top.section("ledger")
+	ledger.text("timestamp_url", &c.Ledger.TimestampURL, httpsAddress)
+	ledger.text("timestamp_ca", &c.Ledger.TimestampCA, absolutePath)
+	meetings := top.section("meetings")
+	meetings.dates("dates", &c.Meetings.Dates)
+	meetings.number("days_before", 1, 30, &c.Meetings.DaysBefore)
 }
 
 func (c *Council) read(s section) {
 	s.text("name", &c.Name)
+	s.text("regulator", &c.Regulator)
 	s.list("domains", &c.Domains, mailDomain)
 	for i, domain := range c.Domains {
 		c.Domains[i] = strings.ToLower(domain)
@@ -294,7 +352,7 @@ func (p *Policy) read(s section) {
 func (c *Config) readGroups(sections []section) {
 	jids, names := make(map[string]section), make(map[string]section)
 	for _, s := range sections {
-		g := Group{EveryCouncillor: true, ConversationsTo: c.Mail.ConversationsTo, Mark: c.Mark}
+		g := Group{EveryCouncillor: true, ConversationsTo: c.Mail.ConversationsTo, Conversation: c.Conversation}
 		s.text("jid", &g.JID, groupJID)
 		s.text("name", &g.Name)
 		s.prose("purpose", &g.Purpose)
@@ -309,7 +367,8 @@ func (c *Config) readGroups(sections []section) {
 		}
 		jids[g.JID], names[name] = s, s
 		g.Notice.readOwn(s.section("notice"), c.Notice)
-		g.Mark.read(s.section("mark"))
+		g.Marks = readMarks(s.section("mark"), c.Council, c.Marks)
+		g.Conversation.read(s.section("conversation"))
 		c.Groups = append(c.Groups, g)
 	}
 }
@@ -329,31 +388,19 @@ func (n *Notice) read(s section) {
 	s.prose("method", &n.Method)
 }
 
-func (m *Mark) read(s section) {
-	s.list("emoji", &m.Emoji, emoji)
-	s.list("roles", &m.Roles, oneOf("councillor", "chair", "clerk", "deputy", "officer", "other"))
-	if len(m.Emoji) == 0 && s.gives("emoji") {
-		s.fault("emoji", "without an emoji nothing can be marked: name at least one, or remove the line")
-	}
-	s.list("hold", &m.Hold, emoji)
-	for _, e := range m.Hold {
-		if slices.Contains(m.Emoji, e) && s.gives("emoji", "hold") {
-			s.fault("hold", "the same emoji cannot mark a conversation and place a hold: choose another")
-		}
-	}
-	if len(m.Roles) == 0 && s.gives("roles") {
-		s.fault("roles", "without a role nobody can mark: name at least one, or remove the line")
-	}
-	s.duration("settle", 0, 24*time.Hour, &m.Settle)
-	s.duration("pause", time.Second, 24*time.Hour, &m.Pause)
-	s.number("at_most", 1, 1000, &m.AtMost)
+func (c *Conversation) read(s section) {
+	s.duration("settle", 0, 24*time.Hour, &c.Settle)
+	s.duration("pause", time.Second, 24*time.Hour, &c.Pause)
+	s.number("at_most", 1, 1000, &c.AtMost)
 }
 
 func (m *Mail) read(s section, council Council) {
 	s.text("server", &m.Server, mailServer)
 	s.text("security", &m.Security, oneOf(SecuritySTARTTLS, SecurityTLS))
 	s.text("username", &m.Username)
+	s.text("auth", &m.Auth, oneOf(AuthPassword, AuthOAuth))
 	s.text("password_file", &m.PasswordFile, absolutePath)
+	m.OAuth.read(s.section("oauth"))
 	s.text("from", &m.From, emailAddress, ownAddress(council))
 	s.text("conversations_to", &m.ConversationsTo, emailAddress, ownAddress(council))
 	s.text("clerk", &m.Clerk, emailAddress, ownAddress(council))
@@ -362,9 +409,42 @@ func (m *Mail) read(s section, council Council) {
 	s.number("per_hour", 1, 3600, &m.PerHour)
 }
 
+func (o *OAuth) read(s section) {
+	tenant := ""
+	s.text("tenant", &tenant, hostName)
+	if tenant != "" {
+		o.TokenURL = "https://login.microsoftonline.com/" + tenant + "/oauth2/v2.0/token"
+	}
+	s.text("token_url", &o.TokenURL, httpsAddress)
+	s.text("client_id", &o.ClientID)
+	s.text("scope", &o.Scope)
+	s.text("secret_file", &o.SecretFile, absolutePath)
+	s.date("secret_expires", &o.SecretExpires)
+}
+
 func (d *Digest) read(s section) {
+	s.text("every", &d.Every, oneOf(EveryWeek, EveryDay))
+	if d.Every == EveryDay {
+		d.Schedule = "0 7 * * *"
+	}
 	s.text("schedule", &d.Schedule, cronLine("0 7 * * 1", "for every Monday at 07:00"))
 	s.text("content", &d.Content, oneOf(ContentReferences, ContentExtracts, ContentFull))
+}
+
+// read comes after the section that the default is taken from.
+func (a *Alerts) read(s section, council Council, mail Mail) {
+	a.TechnicalTo = mail.Clerk
+	s.text("technical_to", &a.TechnicalTo, emailAddress, ownAddress(council))
+	s.command("command", &a.Command)
+}
+
+func (b *Backup) read(s section) {
+	s.text("directory", &b.Directory, absolutePath)
+	s.text("recipient", &b.Recipient, ageRecipient)
+	s.text("schedule", &b.Schedule, cronLine("0 4 * * *", "for every night at 04:00"))
+	s.number("keep_days", 1, 35, &b.KeepDays)
+	s.command("copy_command", &b.Copy)
+	s.command("prune_command", &b.Prune)
 }
 
 func (d *Disposal) read(s section) {

@@ -82,6 +82,29 @@ func (s section) date(key string, into *time.Time) {
 	*into = day
 }
 
+// dates takes over a list of dates.
+func (s section) dates(key string, into *[]time.Time) {
+	v, given := s.value(key)
+	if !given {
+		return
+	}
+	values, ok := v.([]any)
+	if !ok {
+		s.fault(key, "write a list of dates in square brackets, such as [2026-12-07, 2027-01-11]")
+		return
+	}
+	var days []time.Time
+	for i, v := range values {
+		day, err := parseDay(dateText(v))
+		if err != nil {
+			s.faultIn(key, i, err)
+			continue
+		}
+		days = append(days, day)
+	}
+	*into = days
+}
+
 // review takes over a date or a month.
 func (s section) review(key string, into *Review) {
 	v, given := s.value(key)

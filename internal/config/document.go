@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,7 +121,13 @@ func (d *document) advice(path string) string {
 	if !nested {
 		parent, key = "", path
 	}
-	if key == "password" {
+	if path == "retention.years" {
+		return "the period stands in the retention schedule: remove this line. Without a schedule of the council's own, six years hold; for another period copy configs/retention.toml beside this file, write it there, and name that file here: schedule = \"retention.toml\""
+	}
+	switch key {
+	case "secret", "client_secret":
+		return "no secret stands in this file: put it in /etc/muniment/mail-oauth-secret, or in the file that secret_file under [mail.oauth] names"
+	case "password":
 		return "no password stands in this file: put it in /etc/muniment/smtp-password, or in the file that password_file under [mail] names"
 	}
 	var siblings, elsewhere []string
@@ -151,8 +158,8 @@ func place(section string) string {
 	switch {
 	case section == "":
 		return "at the top of the file, above the first section"
-	case display(section) == "group":
-		return "under [[group]]"
+	case display(section) == "group", display(section) == "class":
+		return "under [[" + display(section) + "]]"
 	}
 	return "under [" + display(section) + "]"
 }
@@ -234,6 +241,14 @@ func (s section) section(key string) section {
 	return sub
 }
 
+// keys returns the keys that are set, in the order of the file.
+func (s section) keys() []string {
+	return slices.SortedFunc(maps.Keys(s.values), func(a, b string) int {
+		at, other := s.position(part(a)), s.position(part(b))
+		return cmp.Or(cmp.Compare(at.line, other.line), cmp.Compare(at.column, other.column), cmp.Compare(a, b))
+	})
+}
+
 // sections returns the tables [[key]], in the order of the file.
 func (s section) sections(key string) []section {
 	v, given := s.value(key)
@@ -311,11 +326,7 @@ func (s section) list(key string, into *[]string, rules ...rule) {
 			err = errors.New("an item of the list is empty: fill it in or remove it")
 		}
 		if err != nil {
-			at, known := s.doc.index.at[s.join(key)+"."+strconv.Itoa(i)]
-			if !known {
-				at = s.position(key)
-			}
-			s.doc.note(at, "%s: %v", display(s.join(key)), err)
+			s.faultIn(key, i, err)
 			continue
 		}
 		texts = append(texts, text)
@@ -323,6 +334,23 @@ func (s section) list(key string, into *[]string, rules ...rule) {
 	if len(texts) == len(values) {
 		*into = texts
 	}
+}
+
+// command takes over a program and its arguments.
+func (s section) command(key string, into *[]string) {
+	s.list(key, into)
+	if argv := *into; len(argv) > 0 && absolutePath(argv[0]) != nil {
+		s.fault(key, "write the program's whole path, beginning with /, and each of its arguments as an item of its own: no shell reads them")
+	}
+}
+
+// faultIn notes what is wrong with an item of a list.
+func (s section) faultIn(key string, item int, err error) {
+	at, known := s.doc.index.at[s.join(key)+"."+strconv.Itoa(item)]
+	if !known {
+		at = s.position(key)
+	}
+	s.doc.note(at, "%s: %v", display(s.join(key)), err)
 }
 
 // obeys returns what is wrong with text, a value from the file. Control

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"muniment/internal/record"
 )
 
 // ReadyToRun returns every reason why this configuration does not suffice to
@@ -47,6 +49,24 @@ func (c Config) ReadyToRun() error {
 		}
 	}
 
+	for _, lacking := range incomplete(c.Marks) {
+		refuse("a mark is not complete: put %s in %s, or remove the mark", lacking, c.File)
+	}
+	for i, g := range c.Groups {
+		for _, lacking := range incomplete(g.Marks) {
+			if !slices.Contains(incomplete(c.Marks), lacking) {
+				refuse("a mark of group %d is not complete: put %s in %s, or remove the mark", i+1, strings.Replace(lacking, "[mark.", "[group.mark.", 1), c.File)
+			}
+		}
+	}
+
+	for _, m := range slices.Concat(append([]record.Marks{c.Marks}, marksOf(c.Groups)...)...) {
+		if unfit := append(c.SharedMailboxes(), c.Mail.Clerk); m.AboutClerk != "" && slices.ContainsFunc(unfit, func(a string) bool { return strings.EqualFold(a, m.AboutClerk) }) {
+			refuse("what is reported about the clerk would go to the clerk, or to a mailbox that more than one may read: put another address in about_clerk_to under the mark %q in %s, or remove the line", m.Name, c.File)
+			break
+		}
+	}
+
 	noMailbox := func(g Group) bool { return g.ConversationsTo == "" }
 	if missing := missing(
 		key{"server", c.Mail.Server != ""},
@@ -56,11 +76,40 @@ func (c Config) ReadyToRun() error {
 	); missing != "" {
 		refuse("email is not set up: put %s under [mail] in %s", missing, c.File)
 	}
+	if c.Mail.Auth == AuthOAuth {
+		if c.Mail.Username == "" {
+			refuse("it is not said which mailbox to log in as: put its address in username under [mail] in %s", c.File)
+		}
+		if missing := missing(key{"tenant", c.Mail.OAuth.TokenURL != ""}, key{"client_id", c.Mail.OAuth.ClientID != ""}); missing != "" {
+			refuse("logging in to the mail server by tokens is not set up: put %s under [mail.oauth] in %s", missing, c.File)
+		}
+	}
 
+	if c.Backup.Directory+c.Backup.Recipient != "" && !c.Backup.Made() {
+		refuse("backups are set up by half: put %s under [backup] in %s, or remove what is there",
+			missing(key{"directory", c.Backup.Directory != ""}, key{"recipient", c.Backup.Recipient != ""}), c.File)
+	}
 	if c.Disposal.Approval != "" && c.Policy.Minute == "" {
 		refuse("destruction is approved, but the minute that adopted the policy is not given: put minute under [policy] in %s; no certificate is issued without it", c.File)
 	}
 	return errors.Join(reasons...)
+}
+
+func marksOf(groups []Group) (all []record.Marks) {
+	for _, g := range groups {
+		all = append(all, g.Marks)
+	}
+	return all
+}
+
+// SharedMailboxes are those of the council's that more than one may read, the clerk among
+// them: which emails come from, and to which conversations go.
+func (c Config) SharedMailboxes() []string {
+	all := []string{c.Mail.From, c.Mail.ConversationsTo}
+	for _, g := range c.Groups {
+		all = append(all, g.ConversationsTo)
+	}
+	return all
 }
 
 // sharesNotice reports whether g relies on the notice of all groups.

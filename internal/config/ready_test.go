@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"muniment/internal/record"
 )
 
 // ready is a configuration with all that run needs.
@@ -51,12 +53,34 @@ func TestReadyToRun(t *testing.T) {
 		}, "the privacy notice is not recorded: give it to everyone in the group, then put version, given_on and method under [notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
 		{"a notice of a group without its version", func(c *Config) { c.Groups[0].Notice.Version = "" },
 			"the privacy notice of group 1 is not recorded: give it to everyone in that group, then put version under its [group.notice] in /etc/muniment/muniment.toml; the record is never kept covertly"},
+		{"no backups", func(c *Config) { c.Backup.Copy = []string{"/usr/bin/rclone"} }, ""},
+		{"backups that nobody could open", func(c *Config) { c.Backup.Directory = "/backups" },
+			"backups are set up by half: put recipient under [backup] in /etc/muniment/muniment.toml, or remove what is there"},
+		{"backups to nowhere", func(c *Config) { c.Backup.Recipient = "age1" },
+			"backups are set up by half: put directory under [backup] in /etc/muniment/muniment.toml, or remove what is there"},
+		{"tokens from nowhere", func(c *Config) { c.Mail.Auth, c.Mail.Username = AuthOAuth, "record@a.example" },
+			"logging in to the mail server by tokens is not set up: put tenant and client_id under [mail.oauth] in /etc/muniment/muniment.toml"},
+		{"tokens for nobody", func(c *Config) {
+			c.Mail.Auth, c.Mail.OAuth.TokenURL, c.Mail.OAuth.ClientID = AuthOAuth, "https://login.example/token", "1"
+		}, "it is not said which mailbox to log in as: put its address in username under [mail] in /etc/muniment/muniment.toml"},
 		{"a mailbox of each group", func(c *Config) { c.Mail.ConversationsTo = "" }, ""},
 		{"a mailbox of one group only", func(c *Config) {
 			c.Mail.ConversationsTo = ""
 			c.Groups = append(c.Groups, c.Groups[0])
 			c.Groups[1].ConversationsTo = ""
 		}, "email is not set up: put conversations_to under [mail] in /etc/muniment/muniment.toml"},
+		{"a mark of the council's own that nobody can use", func(c *Config) { c.Marks = append(c.Marks, record.Mark{Name: "planning"}) },
+			"a mark is not complete: put does under [mark.planning] in /etc/muniment/muniment.toml, or remove the mark\n" +
+				"a mark is not complete: put emoji under [mark.planning] in /etc/muniment/muniment.toml, or remove the mark"},
+		{"reports about the clerk to the clerk", func(c *Config) {
+			c.Groups[0].Marks = record.Marks{{Name: "concern", Emoji: []string{"🚩"}, Does: record.Report, AboutClerk: "Clerk@a.example"}}
+		}, `what is reported about the clerk would go to the clerk, or to a mailbox that more than one may read: put another address in about_clerk_to under the mark "concern" in /etc/muniment/muniment.toml, or remove the line`},
+		{"reports about the clerk to the council's mailbox", func(c *Config) {
+			c.Marks = record.Marks{{Name: "concern", Emoji: []string{"🚩"}, Does: record.Report, AboutClerk: strings.ToUpper(c.Mail.ConversationsTo)}}
+		}, `what is reported about the clerk would go to the clerk, or to a mailbox that more than one may read: put another address in about_clerk_to under the mark "concern" in /etc/muniment/muniment.toml, or remove the line`},
+		{"a mark of a group's own that nobody can use", func(c *Config) {
+			c.Groups[0].Marks = record.Marks{{Name: "rota", Does: record.Forward}}
+		}, "a mark of group 1 is not complete: put emoji under [group.mark.rota] in /etc/muniment/muniment.toml, or remove the mark"},
 		{"no email", func(c *Config) { c.Mail = defaults().Mail; c.Groups[0].ConversationsTo = "" },
 			"email is not set up: put server, from, conversations_to and clerk under [mail] in /etc/muniment/muniment.toml"},
 		{"nobody to tell", func(c *Config) { c.Mail.Clerk = "" },

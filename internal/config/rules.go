@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -71,6 +72,14 @@ func mailServer(text string) error {
 	return nil
 }
 
+func httpsAddress(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return errors.New("write an address that begins with https://")
+	}
+	return nil
+}
+
 func emailAddress(text string) error {
 	parsed, err := mail.ParseAddress(text)
 	if err != nil || parsed.Address != text || strings.ContainsFunc(text, func(c rune) bool { return c > unicode.MaxASCII }) {
@@ -89,6 +98,20 @@ func ownAddress(council Council) rule {
 		}
 		return nil
 	}
+}
+
+var ageRecipients = regexp.MustCompile(`^age1[02-9ac-hj-np-z]{58}$`)
+
+// ageRecipient allows what has the form of a public key of age. Whether it is one, is known
+// to who uses it.
+func ageRecipient(text string) error {
+	switch {
+	case strings.HasPrefix(strings.ToUpper(text), "AGE-SECRET-KEY-"):
+		return errors.New("this is the secret key, which must never be on this machine: whoever has it and a backup can read everything. Make a new pair elsewhere, and write its public key here")
+	case !ageRecipients.MatchString(text):
+		return errors.New("write the public key that age-keygen shows, 62 characters from age1 on")
+	}
+	return nil
 }
 
 func groupJID(text string) error {

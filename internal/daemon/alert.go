@@ -50,6 +50,28 @@ func (d *Daemon) alert(tx *sqlite.Tx, r record.Received, c archive.Captured) err
 	return nil
 }
 
+// ofGroup reports whether r is about the group itself, so that somebody may have to be told
+// at once.
+func ofGroup(r record.Received) bool { return r.Kind == record.Participants || r.Kind == record.Group }
+
+// alertGroup tells, in the transaction that captures it, what somebody should know of a group.
+func (d *Daemon) alertGroup(tx *sqlite.Tx, group string) error {
+	for _, g := range d.o.Config.Groups {
+		if g.JID != group {
+			continue
+		}
+		timer, err := timerWrong(tx, g)
+		if err == nil {
+			err = d.raise(tx, timer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := d.journalNews(tx)
+	return err
+}
+
 // settingsIn returns how r says that the group is set up.
 func settingsIn(r record.Received) (map[record.Type]string, error) {
 	if r.Kind == record.Group {

@@ -82,6 +82,9 @@ func (d *Daemon) caused(news []record.Received) {
 		if r.File != nil {
 			d.vault.Wake()
 		}
+		if ofGroup(r) {
+			d.tell()
+		}
 	}
 }
 
@@ -148,6 +151,9 @@ func (d *Daemon) causes(tx *sqlite.Tx, r record.Received, c archive.Captured) (e
 	}
 	if err == nil {
 		err = d.alert(tx, r, c)
+	}
+	if err == nil && ofGroup(r) {
+		err = d.alertGroup(tx, r.Group)
 	}
 	return err
 }
@@ -239,12 +245,13 @@ func (d *Daemon) connected(ctx context.Context) error {
 
 func (d *Daemon) disconnected(ctx context.Context, since time.Time, cause string) error {
 	d.log.Warn("not connected to WhatsApp", "cause", cause)
-	defer d.look()
+	defer d.tell()
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error { return d.absent(tx, since, archive.NotConnected, cause) })
 }
 
 func (d *Daemon) linkLost(ctx context.Context, cause string) error {
 	d.log.Error("the link to WhatsApp is lost: nothing is captured until somebody links again", "cause", cause)
+	defer d.tell()
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		return errors.Join(
 			d.journaled(tx, journal.LinkLost, journal.About{"cause": cause}), d.absent(tx, d.now(), archive.NotLinked, cause))
@@ -252,8 +259,9 @@ func (d *Daemon) linkLost(ctx context.Context, cause string) error {
 }
 
 // absent notes that nothing is received, and since when, and that the daemon is there:
-// should it be killed, that it was not running is another cause.
+// should it be killed, that it was not running is another cause. It tells somebody, unless
+// that can wait.
 func (d *Daemon) absent(tx *sqlite.Tx, since time.Time, kind archive.GapKind, cause string) error {
 	now := d.now()
-	return errors.Join(archive.OpenGap(tx, now, since, kind, cause), archive.Alive(tx, now, d.intake))
+	return errors.Join(archive.OpenGap(tx, now, since, kind, cause), archive.Alive(tx, now, d.intake), d.raiseLink(tx))
 }

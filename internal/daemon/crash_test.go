@@ -2,8 +2,10 @@ package daemon_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/mail"
 	"os"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/daemon"
 	"muniment/internal/sqlite"
 	"muniment/internal/standin"
 )
@@ -83,6 +86,35 @@ func TestKilledAtRandom(t *testing.T) {
 	w.onlyReceives()
 }
 
+// childKillAt is a message of its log at which a spawned daemon kills itself.
+const childKillAt = "MUNIMENT_TEST_KILL_AT"
+
+// killedAt has the daemon of the options kill itself at a message of its log, if it is to.
+func killedAt(o *daemon.Options) {
+	if message := os.Getenv(childKillAt); message != "" {
+		o.Log = slog.New(suicide{o.Log.Handler(), message})
+	}
+}
+
+type suicide struct {
+	slog.Handler
+	message string
+}
+
+func (s suicide) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s suicide) WithAttrs(a []slog.Attr) slog.Handler {
+	return suicide{s.Handler.WithAttrs(a), s.message}
+}
+
+func (s suicide) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == s.message {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // until it has come
+	}
+	return s.Handler.Handle(ctx, r)
+}
+
 // spawn starts the daemon as a process of its own.
 func (w *town) spawn() *exec.Cmd {
 	w.t.Helper()
@@ -134,7 +166,7 @@ func (w *town) conversationsArrived(conversations, messages int) {
 	for {
 		emails := make(map[string][]byte)
 		copies := 0
-		for _, raw := range w.post.Emails() {
+		for _, raw := range w.emails() {
 			msg, err := mail.ReadMessage(bytes.NewReader(raw))
 			w.must(err)
 			id := msg.Header.Get("Message-Id")

@@ -14,23 +14,24 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"muniment/internal/alert"
 	"muniment/internal/archive"
+	"muniment/internal/backup"
+	"muniment/internal/command"
 	"muniment/internal/config"
 	"muniment/internal/disposal"
+	"muniment/internal/flag"
 	"muniment/internal/forward"
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
 	"muniment/internal/letter"
 	"muniment/internal/mail"
 	"muniment/internal/people"
-	"muniment/internal/record"
-	"muniment/internal/retention"
 	"muniment/internal/sqlite"
 	"muniment/internal/vault"
 	"muniment/internal/verify"
@@ -47,9 +48,9 @@ type Options struct {
 	Now func() time.Time
 	// HTTP reaches WhatsApp; nil: as the environment says.
 	HTTP *http.Client
-	// Password tells the mail account's; nil: the configuration's way. A
-	// command that gives up root's rights reads it before.
-	Password func() (string, error)
+	// Secret tells what we log in to the mail server by; nil: the configuration's
+	// way. A command that gives up root's rights reads it before.
+	Secret func() (string, error)
 	// Demonstration says that nothing here is real. Without it, a directory
 	// that is marked as a demonstration's is refused.
 	Demonstration bool
@@ -78,10 +79,16 @@ type Daemon struct {
 	disposal *disposal.Disposal
 	letters  letter.Writer
 	outbox   *mail.Outbox
+	backups  *backup.Target // nil: none are made
 	release  func()
+
+	transport *mail.Transport // the way to the council's mail server
 
 	pieces chan struct{} // one of history is to be read
 	heard  sync.Map      // groups of which this run has had the list of participants
+
+	backupTried    time.Time // when this run last tried to make one; of runBackups
+	backupsDoubted error     // why it is not known which there are; of dispose, which alone writes it
 
 	intake    int64        // this run's account
 	received  atomic.Int64 // events at the door
@@ -89,6 +96,14 @@ type Daemon struct {
 
 	refused atomic.Pointer[refusal] // the archive takes no writes; nil: it does
 	lookNow chan struct{}           // see look
+
+	desk           alert.Desk
+	command        command.Command
+	toTell         chan struct{}      // the alert command is to be run
+	urgent         chan alert.Telling // likewise, for what the archive does not know
+	unwritableTold time.Time          // when that was last told so; of judge
+	expiries       func() []Expiry    // what expires, as far as is known
+	startedAt      time.Time
 
 	phoneAsked  time.Time    // when this run last asked the council's phone whether it is there; WatchPhone's
 	connectedAt atomic.Int64 // when this run was first connected, Unix nanoseconds; 0: not yet
@@ -98,7 +113,8 @@ type Daemon struct {
 // to do, whatever is not ready for it. [whatsapp.ErrNotLinked] is among the
 // reasons.
 func Open(ctx context.Context, o Options) (_ *Daemon, err error) {
-	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock(), lookNow: make(chan struct{}, 1), pieces: make(chan struct{}, 1)}
+	d := &Daemon{o: o, home: Home(o.Config.StateDirectory), log: o.Log, now: o.clock(), lookNow: make(chan struct{}, 1), pieces: make(chan struct{}, 1),
+		toTell: make(chan struct{}, 1), urgent: make(chan alert.Telling, 1)}
 	if d.home.IsDemonstration() && !o.Demonstration {
 		return nil, ErrDemonstration
 	}
@@ -152,11 +168,13 @@ func Complete(c config.Config, now time.Time) error {
 		if len(c.Groups) > 1 {
 			of = fmt.Sprintf(" of group %d", i+1)
 		}
-		if slices.ContainsFunc(g.Mark.Hold, record.Marks(g.Mark.Emoji).Has) {
-			err = errors.Join(err, fmt.Errorf("mark.hold%s: the same emoji cannot mark a conversation and place a hold; skin tones make no difference: choose another", of))
-		}
 		if given := g.Notice.GivenOn; given.After(now.Add(24 * time.Hour)) {
 			err = errors.Join(err, fmt.Errorf("the privacy notice%s is to be given on %s, which is in the future: the record may not begin before everyone has it", of, longDate(given)))
+		}
+	}
+	if c.Backup.Recipient != "" {
+		if _, wrong := backup.ParseRecipient(c.Backup.Recipient); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("the key that backups are to be encrypted to, recipient under [backup] in %s, is not one: %w", c.File, wrong))
 		}
 	}
 	return err
@@ -181,23 +199,20 @@ func (d *Daemon) load(ctx context.Context) error {
 	c := d.o.Config
 	err := d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		var err error
-		if d.archive, err = archive.Load(tx, retention.Schedule{MessageYears: c.Retention.Years}); err != nil {
+		if d.archive, err = archive.Load(tx, c.Retention.Schedule); err != nil {
 			return err
 		}
 		// Before anything is written with this clock.
-		return disposal.CheckClock(tx, d.now())
+		if err := disposal.CheckClock(tx, d.now()); err != nil {
+			return err
+		}
+		return d.archive.Adopt(tx, d.now())
 	})
 	if err != nil {
 		return err
 	}
-	d.forward = make(map[string]forward.Rules)
-	for _, g := range c.Groups {
-		d.forward[g.JID] = forward.Rules{
-			Marks: record.Marks(g.Mark.Emoji), Roles: g.Mark.Roles, Settle: g.Mark.Settle,
-			Choice: record.Rule{Pause: g.Mark.Pause, AtMost: g.Mark.AtMost},
-			From:   c.Mail.From, To: g.ConversationsTo, Token: d.archive.Token(),
-		}
-	}
+	d.openDesk(c)
+	d.forward = Forwarding(c, d.archive.Token())
 	return nil
 }
 
@@ -216,29 +231,40 @@ func (d *Daemon) wire(ctx context.Context) error {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
 	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now, Download: d.download, Ask: d.askFile}
-	d.disposal = &disposal.Disposal{
-		DB: d.db, Archive: d.archive, Vault: d.vault, Groups: names, Key: d.key, Log: d.log, Now: d.now,
+	d.disposal = Deciding(c, d.archive, d.now)
+	d.disposal.DB, d.disposal.Vault, d.disposal.Groups, d.disposal.Key, d.disposal.Log = d.db, d.vault, names, d.key, d.log
+	d.disposal.Directory, d.disposal.Verify, d.disposal.ScrubSession = string(d.home), d.verify, d.session.ScrubBuffer
+	d.disposal.Issuer = disposal.Issuer{
+		Council: c.Council.Name, PolicyTitle: c.Policy.Title, PolicyAdopted: longDate(c.Policy.Adopted),
+		PolicyMinute: c.Policy.Minute, PolicySection: c.Policy.Section,
+		Program: "muniment " + d.o.Version, Host: host,
+	}
+	if err := d.wireBackups(ctx); err != nil {
+		return err
+	}
+	d.letters = Letters(c, d.o.Demonstration)
+	d.letters.Files = letter.Files{Vault: d.vault, Most: c.Conversation.Attach}
+	if d.transport, err = Transport(c, d.o.Secret); err != nil {
+		return err
+	}
+	d.expiries = d.mailExpiries
+	d.outbox = mail.New(d.db, d.log, c.Council.Owns, d.transport.Send, d.compose, d.now, c.Mail.PerHour)
+	return nil
+}
+
+// Deciding returns what lists and early disposals are decided by, without what it takes to
+// destroy.
+func Deciding(c config.Config, a *archive.Archive, now func() time.Time) *disposal.Disposal {
+	return &disposal.Disposal{
+		Archive: a, Now: now, Owns: c.Council.Owns,
 		Policy: disposal.Policy{
 			Approval: disposal.Approval(c.Disposal.Approval), Minute: c.Disposal.ApprovalMinute,
 			NoticeDays: c.Disposal.NoticeDays, From: c.Mail.From, To: c.Mail.Clerk,
 		},
-		Directory:    string(d.home),
-		Verify:       d.verify,
-		ScrubSession: d.session.ScrubBuffer,
-		Issuer: disposal.Issuer{
-			Council: c.Council.Name, PolicyTitle: c.Policy.Title, PolicyAdopted: longDate(c.Policy.Adopted),
-			PolicyMinute: c.Policy.Minute, PolicySection: c.Policy.Section,
-			Program: "muniment " + d.o.Version, Host: host,
+		Chair: func(tx *sqlite.Tx) (string, error) {
+			return forward.Post{From: c.Mail.From, Clerk: c.Mail.Clerk, Owns: c.Council.Owns}.Chair(tx, now())
 		},
 	}
-	d.letters = Letters(c, d.o.Demonstration)
-	d.letters.Files = letter.Files{Vault: d.vault, Most: c.Mark.Attach}
-	transport, err := Transport(c, d.o.Password)
-	if err != nil {
-		return err
-	}
-	d.outbox = mail.New(d.db, d.log, c.Council.Owns, transport.Send, d.compose, d.now, c.Mail.PerHour)
-	return nil
 }
 
 // Letters returns the writer of the council's letters.
@@ -249,9 +275,9 @@ func Letters(c config.Config, demonstration bool) letter.Writer {
 			Notice: people.Notice{On: g.Notice.GivenOn, Version: g.Notice.Version}}
 	}
 	return letter.Writer{
-		Council: c.Council.Name, Groups: groups, Demonstration: demonstration,
+		Council: c.Council.Name, Regulator: c.Council.Regulator, Groups: groups, Demonstration: demonstration, Flags: flag.Reader{Domains: c.Council.Domains},
 		PolicyTitle: c.Policy.Title, PolicySection: c.Policy.Section, PolicyReference: policyReference(c.Policy),
-		Schedule: retention.Schedule{MessageYears: c.Retention.Years},
+		Schedule: c.Retention.Schedule,
 	}
 }
 
@@ -270,34 +296,61 @@ func policyReference(p config.Policy) string {
 	return strings.Join(parts, ", ")
 }
 
-// Transport returns the way to the council's mail server; for password see
-// [Options].
-func Transport(c config.Config, password func() (string, error)) (*mail.Transport, error) {
-	if password == nil {
-		password = c.Mail.Password
+// Transport returns the way to the council's mail server; for secret see [Options].
+func Transport(c config.Config, secret func() (string, error)) (*mail.Transport, error) {
+	if secret == nil {
+		secret = c.Mail.Secret
+	}
+	known, err := secret()
+	if err != nil {
+		return nil, err
 	}
 	t := &mail.Transport{
 		Server: c.Mail.Server, Security: mail.Security(c.Mail.Security),
 		Username: c.Mail.Username, Helo: c.Mail.Helo,
 	}
-	var err error
-	if t.Password, err = password(); err != nil {
+	if t.Roots, err = trusted(c.Mail.CAFile); err != nil {
 		return nil, err
 	}
-	if c.Mail.CAFile == "" {
+	if c.Mail.Auth != config.AuthOAuth {
+		t.Password = known
 		return t, nil
 	}
-	if t.Roots, err = x509.SystemCertPool(); err != nil {
+	o := c.Mail.OAuth
+	t.OAuth = &mail.OAuth{TokenURL: o.TokenURL, ClientID: o.ClientID, Scope: o.Scope, Secret: known, Roots: t.Roots}
+	return t, nil
+}
+
+// mailExpiries returns what emails depend on and expires: of the certificate, when, once the
+// server was met. A certificate is somebody
+// else's to renew, mostly by a machine and about a month before; a secret is ours.
+func (d *Daemon) mailExpiries() (all []Expiry) {
+	const day = 24 * time.Hour
+	all = append(all, Expiry{What: "The mail server's certificate", At: d.transport.CertificateExpires(), Notice: 14 * day})
+	if m := d.o.Config.Mail; m.Auth == config.AuthOAuth && !m.OAuth.SecretExpires.IsZero() {
+		all = append(all, Expiry{What: "The secret by which we log in to the mail server", At: m.OAuth.SecretExpires, Notice: 30 * day})
+	}
+	return all
+}
+
+// trusted returns who may vouch for the mail server, besides those whom the system
+// trusts; nil: nobody else.
+func trusted(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
 		return nil, fmt.Errorf("the system's certificates: %w", err)
 	}
-	pem, err := os.ReadFile(c.Mail.CAFile)
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("mail.ca_file: %w", err)
 	}
-	if !t.Roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("mail.ca_file: there is no certificate in %s", c.Mail.CAFile)
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("mail.ca_file: there is no certificate in %s", file)
 	}
-	return t, nil
+	return roots, nil
 }
 
 func longDate(t time.Time) string {
@@ -307,10 +360,14 @@ func longDate(t time.Time) string {
 	return t.Format("2 January 2006")
 }
 
-// verify checks the whole archive; a disposal run asks for it first.
+// verify checks the whole archive; a disposal run asks for it first. That it fails, or does
+// no more, is journaled and told.
 func (d *Daemon) verify(ctx context.Context) error {
-	r, err := verify.Run(ctx, d.db, d.key, verify.With{})
+	r, err := verify.Run(ctx, d.db, d.key, verify.With{Disposal: disposal.Faults})
 	if err != nil {
+		return err
+	}
+	if err := d.verified(ctx, r.OK()); err != nil {
 		return err
 	}
 	if !r.OK() {
@@ -319,9 +376,34 @@ func (d *Daemon) verify(ctx context.Context) error {
 	return nil
 }
 
+// verified notes whether the archive verifies, if that is news.
+func (d *Daemon) verified(ctx context.Context, ok bool) error {
+	defer d.tell()
+	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
+		wrong, err := verifyWrong(tx)
+		if failed := len(wrong) > 0; err != nil || failed != ok {
+			return err
+		}
+		act := journal.VerifyFailed
+		if ok {
+			act = journal.VerifyPassed
+		}
+		if err := d.journaled(tx, act, nil); err != nil {
+			return err
+		}
+		if wrong, err = verifyWrong(tx); err != nil {
+			return err
+		}
+		return d.raise(tx, wrong)
+	})
+}
+
 // Close closes everything; Run must have returned.
 func (d *Daemon) Close() error {
 	var errs []error
+	if d.transport != nil {
+		d.transport.Close()
+	}
 	if d.session != nil {
 		errs = append(errs, d.session.Close())
 	}
@@ -332,134 +414,6 @@ func (d *Daemon) Close() error {
 		d.release()
 	}
 	return errors.Join(errs...)
-}
-
-// compose has the letter written that an item of the outbox stands for.
-func (d *Daemon) compose(ctx context.Context, it mail.Item) (msg []byte, err error) {
-	h := letter.Header{MessageID: it.MessageID, From: it.From, To: it.To, Date: it.ComposedAt}
-	switch it.Kind {
-	case forward.Letter:
-		return d.composeConversation(ctx, h, it)
-	case forward.DigestLetter:
-		return d.composeDigest(ctx, h, it.About)
-	}
-	err = d.db.Read(ctx, func(tx *sqlite.Tx) error {
-		switch it.Kind {
-		case disposal.NoticeLetter:
-			n, err := d.disposal.Notice(tx, it.About)
-			if errors.Is(err, disposal.ErrNoList) { // it lapsed before it could be sent
-				return mail.ErrNothingToSend
-			} else if err != nil {
-				return err
-			}
-			msg, err = d.letters.Notice(tx, h, n)
-			return err
-		case disposal.CertificateLetter:
-			c, err := disposal.LoadCertificate(tx, it.About)
-			if err != nil {
-				return err
-			}
-			msg, err = d.letters.Certificate(h, c)
-			return err
-		case forward.CorrectionLetter:
-			msg, err = d.composeCorrection(tx, h, it.About)
-			return err
-		case holdLetter:
-			msg, err = d.composeHold(tx, h, it.About)
-			return err
-		}
-		return fmt.Errorf("there is no letter of the kind %q", it.Kind)
-	})
-	return msg, err
-}
-
-// filesWait is how long a conversation waits for its photos and other files.
-const filesWait = 30 * time.Minute
-
-// composeConversation decides first, once and for good, which messages belong to
-// the conversation. Files that are being fetched are waited for, for a while.
-func (d *Daemon) composeConversation(ctx context.Context, h letter.Header, it mail.Item) (msg []byte, err error) {
-	err = d.db.Write(ctx, func(tx *sqlite.Tx) error {
-		_, err := forward.Settle(tx, it.About)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = d.db.Read(ctx, func(tx *sqlite.Tx) error {
-		state, err := forward.StateOf(tx, it.About)
-		if err != nil {
-			return err
-		}
-		if state != forward.Settled {
-			return mail.ErrNothingToSend
-		}
-		c, err := forward.Load(tx, it.About)
-		if err != nil {
-			return err
-		}
-		if wait, err := d.filesWanted(tx, c.Seqs); err != nil {
-			return err
-		} else if wait && !it.Early(d.now()) && d.now().Before(it.NotBefore.Add(filesWait)) {
-			return mail.ErrLater
-		}
-		if c.Continues != 0 {
-			h.InReplyTo = d.messageID(forward.Letter, c.Continues)
-		}
-		msg, err = d.letters.Conversation(tx, h, c)
-		return nothingLeft(err)
-	})
-	return msg, err
-}
-
-// filesWanted reports whether a file of one of the messages is still to be fetched.
-func (d *Daemon) filesWanted(tx *sqlite.Tx, seqs []record.Seq) (bool, error) {
-	files, err := vault.Of(tx, seqs)
-	for _, f := range files {
-		if f.State == vault.Wanted {
-			return true, err
-		}
-	}
-	return false, err
-}
-
-func (d *Daemon) composeCorrection(tx *sqlite.Tx, h letter.Header, id int64) ([]byte, error) {
-	c, err := forward.LoadCorrection(tx, id)
-	if err != nil {
-		return nil, err
-	}
-	switch it, err := mail.Find(tx, forward.Letter, c.Conversation.ID); {
-	case err != nil:
-		return nil, err
-	case it.State == mail.Waiting:
-		return nil, mail.ErrLater
-	case it.State != mail.HandedOver: // nobody has it
-		return nil, mail.ErrNothingToSend
-	}
-	h.InReplyTo = d.messageID(forward.Letter, c.Conversation.ID)
-	msg, err := d.letters.Correction(tx, h, c)
-	return msg, nothingLeft(err)
-}
-
-func (d *Daemon) composeHold(tx *sqlite.Tx, h letter.Header, id int64) ([]byte, error) {
-	holds, err := archive.Holds(tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, placed := range holds {
-		if placed.ID == id {
-			return d.letters.Hold(h, placed)
-		}
-	}
-	return nil, fmt.Errorf("there is no hold %d", id)
-}
-
-// nothingLeft has an email cancelled of which nothing is kept any more.
-func nothingLeft(err error) error {
-	if errors.Is(err, letter.ErrNothingLeft) {
-		return mail.ErrNothingToSend
-	}
-	return err
 }
 
 func (d *Daemon) messageID(kind string, about int64) string {

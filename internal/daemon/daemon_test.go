@@ -103,7 +103,7 @@ func (w *town) logTellsNothing() {
 
 func TestAMarkTakenBackInTimeSendsNothing(t *testing.T) {
 	w := found(t)
-	w.edit(`settle = "1s"`, `settle = "1h"`)
+	w.edit(`settle = "200ms"`, `settle = "1h"`)
 	stop := w.run()
 	m := w.ann.Says("Shall we mark this?")
 	w.bo.Reacts(m, "📌")
@@ -112,7 +112,7 @@ func TestAMarkTakenBackInTimeSendsNothing(t *testing.T) {
 	stop()
 	w.read(func(tx *sqlite.Tx) error {
 		var state string
-		if err := tx.QueryRow("SELECT state FROM outbox").Scan(&state); err != nil || state != "cancelled" {
+		if err := tx.QueryRow("SELECT state FROM recipient").Scan(&state); err != nil || state != "cancelled" {
 			t.Errorf("the email is %q, err %v; want cancelled", state, err)
 		}
 		return nil
@@ -305,11 +305,16 @@ func TestMarkedBeforeTheFirstRun(t *testing.T) {
 func TestALetterIsComposedOnce(t *testing.T) {
 	breaksConnections(t) // to be stopped and started while WhatsApp is busy
 	w := found(t)
-	w.must(os.WriteFile(w.path("smtp-password"), []byte("wrong\n"), 0o600))
 	stop := w.run()
+	w.alerted(1) // that there is a stranger; one that cannot be sent would have all others wait
+	stop()
+	w.must(os.WriteFile(w.path("smtp-password"), []byte("wrong\n"), 0o600))
+	stop = w.run()
 	w.bo.Reacts(w.stranger.Says("The handrail is loose."), "📌")
 	w.must(w.server.WaitSettled(w.soon()))
-	w.mail(func(it mail.Item) bool { return strings.Contains(it.LastAnswer, "check user name and password") })
+	w.mail(func(it mail.Item) bool {
+		return strings.Contains(it.Recipients[0].LastAnswer, "check user name and password")
+	})
 	stop()
 	w.archive(func(db *sqlite.DB) error {
 		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
@@ -328,6 +333,82 @@ func TestALetterIsComposedOnce(t *testing.T) {
 	}
 }
 
+// The mail server has put off the email of a conversation. The one that goes on with it
+// goes after it, so that nobody reads an answer to what he does not have.
+func TestAnAnswerGoesAfterWhatItAnswers(t *testing.T) {
+	w := found(t)
+	stop := w.run()
+	leak := w.ann.Says("The culvert leaks.")
+	w.bo.Reacts(leak, "📌")
+	w.must(w.server.WaitSettled(w.soon()))
+	w.emailed(1)
+	stop()
+	w.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec(`UPDATE recipient SET state = 'queued', finished_at = NULL, next_attempt = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')
+			WHERE email = (SELECT id FROM email WHERE kind = 'conversation')`)
+		return err
+	})
+	stop = w.run()
+	defer func() { stop() }()
+	more := w.ann.Says("It is under water now.")
+	w.bo.Reacts(more, "📌")
+	w.must(w.server.WaitSettled(w.soon()))
+	answers := w.mailAbout(2, func(it mail.Item) bool {
+		return it.Recipients[0].Attempts > 0 && it.State == mail.Queued && it.Recipients[0].LastAnswer != ""
+	})
+	if answer := answers.Recipients[0].LastAnswer; answer != mail.ErrLater.Error() {
+		t.Errorf("the answer is %s: %s", answers.State, answer)
+	}
+	for _, id := range []int64{w.mail(func(mail.Item) bool { return true }).ID, answers.ID} {
+		w.write(func(tx *sqlite.Tx) error {
+			return mail.Retry(tx, time.Now(), id, "the test", "the server is well again")
+		})
+		stop()
+		stop = w.run() // it looks at once
+	}
+	emails := w.emailed(3)
+	if got, want := header(t, emails[2], "In-Reply-To"), header(t, emails[1], "Message-Id"); got != want || want != header(t, emails[0], "Message-Id") {
+		t.Errorf("the last email answers %s; want %s", got, want)
+	}
+}
+
+// The mail server puts off the email of a conversation, and refuses it in the end. The one
+// that would have gone on with it has all of it.
+func TestWhatWasRefusedGoesWithTheNextMark(t *testing.T) {
+	w := found(t)
+	stop := w.run()
+	leak := w.ann.Says("The culvert leaks.")
+	w.bo.Reacts(leak, "📌")
+	w.must(w.server.WaitSettled(w.soon()))
+	w.emailed(1)
+	stop()
+	w.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec(`UPDATE recipient SET state = 'queued', finished_at = NULL, next_attempt = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')
+			WHERE email = (SELECT id FROM email WHERE kind = 'conversation')`)
+		return err
+	})
+	stop = w.run()
+	w.bo.Reacts(w.ann.Says("It is under water now."), "📌")
+	w.must(w.server.WaitSettled(w.soon()))
+	next := w.mailAbout(2, func(it mail.Item) bool {
+		return it.Recipients[0].LastAnswer == mail.ErrLater.Error()
+	})
+	stop()
+	w.write(func(tx *sqlite.Tx) error {
+		_, err := tx.Exec(`UPDATE recipient SET state = 'refused', finished_at = last_attempt
+			WHERE email = (SELECT id FROM email WHERE kind = 'conversation' AND about = 1)`)
+		return errors.Join(err, mail.Retry(tx, time.Now(), next.ID, "the test", "the server is well again"))
+	})
+	stop = w.run()
+	defer stop()
+	e := w.emailed(2)[1]
+	tells(t, plain(e), "The culvert leaks.", "It is under water now.")
+	tellsNot(t, plain(e), "only the new messages")
+	if header(t, e, "In-Reply-To") != "" {
+		t.Errorf("it answers %s, which nobody has", header(t, e, "In-Reply-To"))
+	}
+}
+
 // The council has another domain: what waits for the old one is kept back, and
 // goes once that is the council's again.
 func TestEmailsStayWithinTheDomains(t *testing.T) {
@@ -336,7 +417,7 @@ func TestEmailsStayWithinTheDomains(t *testing.T) {
 	}
 	const old, other = "cranford-pc.example", "cranford.gov.example"
 	w := found(t)
-	w.edit(`settle = "1s"`, `settle = "3s"`)
+	w.edit(`settle = "200ms"`, `settle = "3s"`)
 	stop := w.run()
 	w.bo.Reacts(w.ann.Says("The handrail."), "📌")
 	w.must(w.server.WaitSettled(w.soon()))
@@ -345,12 +426,12 @@ func TestEmailsStayWithinTheDomains(t *testing.T) {
 	w.must(err)
 	w.must(os.WriteFile(w.path("muniment.toml"), bytes.ReplaceAll(configuration, []byte(old), []byte(other)), 0o600))
 	stop = w.run()
-	it := w.mail(func(it mail.Item) bool { return it.LastAnswer != "" })
-	if it.State != mail.Waiting || it.Attempts != 0 || it.LastAnswer != "its recipient is not at one of the council's domains" {
+	it := w.mail(func(it mail.Item) bool { return it.Recipients[0].LastAnswer != "" })
+	if it.State != mail.Queued || it.Recipients[0].Attempts != 0 || it.Recipients[0].LastAnswer != "its recipient is not at one of the council's domains" {
 		t.Errorf("kept back: %+v", it)
 	}
 	stop()
-	if n := len(w.post.Emails()); n != 0 {
+	if n := len(w.emails()); n != 0 {
 		t.Errorf("%d emails went outside the domains", n)
 	}
 	w.must(os.WriteFile(w.path("muniment.toml"), configuration, 0o600))
@@ -363,13 +444,22 @@ func TestEmailsStayWithinTheDomains(t *testing.T) {
 // it.
 func (w *town) mail(is func(mail.Item) bool) (it mail.Item) {
 	w.t.Helper()
+	return w.mailAbout(1, is)
+}
+
+// mailAbout is mail of another conversation; it need not be owed yet.
+func (w *town) mailAbout(id int64, is func(mail.Item) bool) (it mail.Item) {
+	w.t.Helper()
 	ctx := w.soon()
 	for {
 		w.read(func(tx *sqlite.Tx) (err error) {
-			it, err = mail.Find(tx, forward.Letter, 1)
+			it, err = mail.Find(tx, forward.Letter, id)
+			if errors.Is(err, mail.ErrNotQueued) {
+				return nil
+			}
 			return err
 		})
-		if is(it) {
+		if it.ID != 0 && is(it) {
 			return it
 		}
 		if ctx.Err() != nil {

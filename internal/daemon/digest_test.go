@@ -1,8 +1,12 @@
 package daemon_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"mime/quotedprintable"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +51,7 @@ func (w *town) opened(c *stepped) *daemon.Daemon {
 
 // digests returns the subjects of the digests that arrived, without what they all say.
 func (w *town) digests() (weeks []string) {
-	for _, e := range w.post.Emails() {
+	for _, e := range w.emails() {
 		head, _, _ := strings.Cut(strings.ReplaceAll(string(e), "\r\n ", " "), "\r\n\r\n")
 		if _, week, ok := strings.Cut(head, "WhatsApp record: week ending Sunday "); ok {
 			week, _, _ = strings.Cut(week, "\r\n")
@@ -94,14 +98,14 @@ func TestEachWeekHasItsDigestOnce(t *testing.T) {
 	}
 	expect(began.Plus(20).End().Add(7*time.Hour), eight...)
 
-	first := plain(w.post.Emails()[0])
+	first := plain(w.emails()[0])
 	if !strings.Contains(first, "The record began on ") {
 		t.Errorf("the first does not say when the record began:\n%s", first)
 	}
-	if !strings.Contains(string(w.post.Emails()[0]), "To: <clerk@cranford-pc.example>") {
+	if !strings.Contains(string(w.emails()[0]), "To: <clerk@cranford-pc.example>") {
 		t.Error("it does not go to the clerk")
 	}
-	w.verifiesWith(w.post.Emails()[2])
+	w.verifiesWith(w.emails()[2])
 }
 
 // verifiesWith checks the archive against the checkpoint in an email.
@@ -113,6 +117,9 @@ func (w *town) verifiesWith(email []byte) {
 		if err != nil {
 			return err
 		}
+		if decoded, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(email))); err != nil || !bytes.Contains(decoded, []byte(key.Public())) {
+			w.t.Errorf("the public key is not in it (%v):\n%s", err, email)
+		}
 		own := key.Own(notes)
 		if len(own) != 1 {
 			w.t.Fatalf("%d checkpoints in\n%s", len(own), email)
@@ -123,6 +130,80 @@ func (w *town) verifiesWith(email []byte) {
 		}
 		return err
 	})
+}
+
+var referred = regexp.MustCompile(`Integrity\s+reference:\s+([0-9]+-[0-9a-f]{24})\.`)
+
+// agreesWith checks the archive against the integrity reference in a conversation's email.
+func (w *town) agreesWith(email string) {
+	w.t.Helper()
+	m := referred.FindStringSubmatch(email)
+	if m == nil {
+		w.t.Fatalf("there is no integrity reference in\n%s", email)
+	}
+	ref, err := ledger.ParseReference(m[1])
+	w.must(err)
+	w.archive(func(db *sqlite.DB) error {
+		key, err := w.home().OpenKey()
+		if err != nil {
+			return err
+		}
+		r, err := verify.Run(w.t.Context(), db, key, verify.With{References: []ledger.Reference{ref}})
+		for _, f := range r.Faults {
+			w.t.Errorf("verify: %s", f)
+		}
+		return err
+	})
+}
+
+// The ledger is signed every day, whether or not there is anything to do.
+func TestTheLedgerIsSignedEveryDay(t *testing.T) {
+	w := found(t)
+	clock := &stepped{now: time.Now()}
+	d := w.opened(clock)
+	defer func() { w.must(d.Close()) }()
+	days := make(map[retention.Date]int)
+	for range 3 {
+		clock.now = clock.now.AddDate(0, 0, 1)
+		w.must(d.Nightly(t.Context()))
+		w.must(d.Nightly(t.Context())) // a night that came twice
+		days[retention.DateOf(clock.now)] = 0
+	}
+	w.archive(func(db *sqlite.DB) error {
+		return db.Read(t.Context(), func(tx *sqlite.Tx) error {
+			all, err := ledger.SignedSince(tx, 0)
+			for _, s := range all {
+				days[retention.DateOf(s.At)]++
+			}
+			return err
+		})
+	})
+	for day, n := range days {
+		if n != 1 {
+			t.Errorf("on %s the ledger was signed %d times, want once", day, n)
+		}
+	}
+}
+
+// A time-stamping authority that does not answer keeps nothing from being done: the
+// ledger is signed, and bears no stamp.
+func TestAnAuthorityThatDoesNotAnswer(t *testing.T) {
+	w := found(t)
+	w.edit("[disposal]", "[ledger]\ntimestamp_url = 'https://127.0.0.1:1/'\n[disposal]")
+	clock := &stepped{now: time.Now()}
+	d := w.opened(clock)
+	defer func() { w.must(d.Close()) }()
+	clock.now = clock.now.AddDate(0, 0, 1)
+	w.must(d.Nightly(t.Context()))
+	w.archive(func(db *sqlite.DB) error {
+		return db.Read(t.Context(), func(tx *sqlite.Tx) error {
+			if _, _, is, err := ledger.Unstamped(tx); err != nil || !is {
+				t.Errorf("a checkpoint without a stamp: %v, err %v", is, err)
+			}
+			return nil
+		})
+	})
+	w.haveLog("not stamped with the time")
 }
 
 // Who looks every hour while the clocks change owes no digest twice and leaves none
@@ -152,7 +233,7 @@ func TestDigestsWhenTheClocksChange(t *testing.T) {
 func (w *town) owed() (n int) {
 	w.t.Helper()
 	w.read(func(tx *sqlite.Tx) error {
-		for _, s := range []mail.State{mail.Waiting, mail.HandedOver, mail.Refused, mail.Cancelled} {
+		for _, s := range []mail.State{mail.Queued, mail.HandedOver, mail.Refused, mail.Cancelled} {
 			items, err := mail.List(tx, s)
 			if err != nil {
 				return err
@@ -186,7 +267,7 @@ func TestADigestAfterAnAbsence(t *testing.T) {
 	for _, week := range []retention.Week{this.Plus(-2), this.Plus(-1)} {
 		w.read(func(tx *sqlite.Tx) error {
 			it, err := mail.Find(tx, forward.DigestLetter, week.Number())
-			if wait := it.NotBefore.Sub(it.QueuedAt); err == nil && (it.State != mail.Waiting || wait < 5*time.Minute || wait > 15*time.Minute) {
+			if wait := it.NotBefore.Sub(it.QueuedAt); err == nil && (it.State != mail.Queued || wait < 5*time.Minute || wait > 15*time.Minute) {
 				t.Errorf("it is %s, and waits for %s", it.State, wait)
 			}
 			return err
@@ -227,7 +308,7 @@ func TestFromWhenThingsAreLate(t *testing.T) {
 		{first.Plus(20), first.Plus(20).Start(), now.Add(time.Millisecond)},
 	} {
 		w.read(func(tx *sqlite.Tx) error {
-			g, err := daemon.DigestOf(tx, w.options().Config, "test", now, tt.week)
+			g, err := daemon.DigestOf(tx, w.options().Config, "test", now, forward.Weekly(tt.week))
 			if !g.LateFrom.Equal(tt.from) || !g.LateBefore.Equal(tt.before) {
 				t.Errorf("week of %s: from %s to %s; want %s to %s", tt.week, g.LateFrom, g.LateBefore, tt.from, tt.before)
 			}

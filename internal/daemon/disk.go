@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"muniment/internal/alert"
 	"muniment/internal/archive"
 	"muniment/internal/journal"
 	"muniment/internal/sqlite"
@@ -66,6 +67,7 @@ func (d *Daemon) judge(ctx context.Context, err error) bool {
 	case why != "" && was == nil:
 		d.refused.Store(&refusal{d.now(), why})
 		d.log.Error(unwritable(why))
+		d.tellUnwritable(why)
 		d.session.Pause("Nothing could be written to the disk.")
 	case err == nil && was != nil:
 		if err := d.recover(ctx, *was); err != nil {
@@ -87,6 +89,9 @@ func (d *Daemon) recover(ctx context.Context, from refusal) error {
 		err := journal.Write(tx, journal.Entry{At: d.now(), Who: journal.Daemon, Act: journal.Unwritable, Reason: from.why,
 			About: journal.About{"since": from.since.UTC().Format(time.RFC3339)}})
 		if err != nil {
+			return err
+		}
+		if err := d.desk.Passed(tx, d.now(), alert.Condition{Kind: alert.Unwritable, Since: from.since, Cause: from.why}); err != nil {
 			return err
 		}
 		return vault.Retry(tx, d.now())

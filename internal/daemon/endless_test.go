@@ -111,7 +111,7 @@ func TestOptionsAndVotesWithoutEnd(t *testing.T) {
 	option := w.ann.AddsOption(poll, "Friday")
 	vote := w.ann.Votes(poll, "Friday")
 	w.must(w.server.WaitSettled(w.soon()))
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 20*time.Second { // 0.1 s on a machine with nothing else to do
 		t.Errorf("an option and a vote took %s", took)
 	}
 	stop()

@@ -41,13 +41,25 @@ func (d *Daemon) listed(tx *sqlite.Tx, r record.Received) (saysNothing bool, err
 // outside notes that the council's account is not in a group, and that this is missing
 // for good.
 func (d *Daemon) outside(ctx context.Context, group string, since time.Time, cause string) error {
+	defer d.tell()
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		news, err := archive.Outside(tx, d.now(), since, group, cause)
 		if err != nil || !news {
 			return err
 		}
 		d.log.Error("the council's account is not in a listed group: nothing is captured of it until it is", "cause", cause)
-		return d.journaled(tx, journal.AccountOutside, journal.About{"group": d.called(group)})
+		if err := d.journaled(tx, journal.AccountOutside, journal.About{"group": d.called(group)}); err != nil {
+			return err
+		}
+		gaps, err := archive.Gaps(tx)
+		if err != nil {
+			return err
+		}
+		wrong, err := d.groupsWrong(tx, gaps)
+		if err != nil {
+			return err
+		}
+		return d.raise(tx, wrong)
 	})
 }
 

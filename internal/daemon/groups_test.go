@@ -37,9 +37,10 @@ conversations_to = "office@cranford-pc.example"
 version = "officers 1"
 given_on = 2026-09-02
 method = "By hand"
-[group.mark]
+[group.mark.important]
 roles = ["clerk", "officer"]
-hold = ["🛑"]
+[group.mark.hold]
+emoji = ["🧊"]
 `
 
 func foundTwo(t *testing.T) twoGroups {
@@ -53,7 +54,7 @@ func foundTwo(t *testing.T) twoGroups {
 	w.must(err)
 	second := strings.Replace(officersConfig, "%q", `"`+w.officers.JID().String()+`"`, 1)
 	w.must(os.WriteFile(w.path("muniment.toml"), append(b, second...), 0o600))
-	w.edit("[mark]", "[mark]\nroles = [\"councillor\"]")
+	w.edit("[conversation]", "[mark.important]\nroles = [\"councillor\"]\n[conversation]")
 	w.archive(func(db *sqlite.DB) error {
 		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
 			for _, m := range []struct{ name, role, number string }{{"Jo Hall", "clerk", "07700 900103"}, {"Oz Hart", "officer", "07700 900104"}} {
@@ -113,11 +114,11 @@ func TestGroupsAreNeverMixed(t *testing.T) {
 	tells(t, plain(correction), "off on Friday", "Cranford officers")
 	tellsNot(t, plain(correction), "under water", "Cranford councillors")
 
-	w.jo.In(w.officers).Reacts(rota, "🔒")
-	w.jo.In(w.official).Reacts(lane, "🛑")
+	w.jo.In(w.officers).Reacts(rota, "🛑")
+	w.jo.In(w.official).Reacts(lane, "🧊")
 	w.must(w.server.WaitSettled(w.soon()))
 	w.holds()
-	w.jo.In(w.officers).Reacts(rota, "🛑")
+	w.jo.In(w.officers).Reacts(rota, "🧊")
 	w.must(w.server.WaitSettled(w.soon()))
 	w.holds("Cranford officers")
 	stop()
@@ -140,7 +141,7 @@ func (w twoGroups) owed(want int) {
 	w.t.Helper()
 	w.read(func(tx *sqlite.Tx) error {
 		var n int
-		err := tx.QueryRow("SELECT count(*) FROM outbox").Scan(&n)
+		err := tx.QueryRow("SELECT count(*) FROM email WHERE kind <> 'alert'").Scan(&n)
 		if n != want {
 			w.t.Errorf("%d emails are owed; want %d", n, want)
 		}

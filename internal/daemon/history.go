@@ -365,7 +365,7 @@ func (t *taking) capture(ctx context.Context) error {
 // take captures a message of the past and what belongs to it. It returns what is new, with
 // what can be read now that it is here; and when it was sent, without that. What is past its period never enters, nor what belongs to it; nor what was sent
 // before the record began, or will be.
-func (t *taking) take(tx *sqlite.Tx, m past, over func(time.Time) bool) (news []record.Received, sent []time.Time, err error) {
+func (t *taking) take(tx *sqlite.Tx, m past, over func(string, time.Time) bool) (news []record.Received, sent []time.Time, err error) {
 	t.count.Unread += m.Unread
 	if o, known := t.oldest[m.group]; m.ID != "" && (!known || m.Sent.Before(o.Sent)) {
 		t.oldest[m.group] = history.Anchor{ID: m.ID, Own: m.Own, Sent: m.Sent}
@@ -373,14 +373,14 @@ func (t *taking) take(tx *sqlite.Tx, m past, over func(time.Time) bool) (news []
 	begins, tomorrow := t.begins(m.group), t.now().Add(24*time.Hour)
 	if m.Deleted != nil {
 		t.count.Unread++
-		if over(m.Sent) || m.Sent.Before(begins) {
+		if over(m.group, m.Sent) || m.Sent.Before(begins) {
 			return nil, nil, nil
 		}
 		return nil, nil, t.archive.MissDeleted(tx, t.now(), m.group, *m.Deleted)
 	}
 	for _, r := range m.Records {
 		switch {
-		case over(m.Sent), over(r.Sent):
+		case over(m.group, m.Sent), over(m.group, r.Sent):
 			t.count.Due++
 			continue
 		case r.Sent.Before(begins):
@@ -478,7 +478,7 @@ func (d *Daemon) planHistory(tx *sqlite.Tx) error {
 			if begins := d.begins(g.JID); begins.After(since) {
 				since = begins
 			}
-			if l.Group != "" && l.Group != g.JID || l.Until.Before(since) || over(l.Until) {
+			if l.Group != "" && l.Group != g.JID || l.Until.Before(since) || over(g.JID, l.Until) {
 				continue
 			}
 			if err := history.Plan(tx, d.now(), l.Gap, g.JID, since, l.Until); err != nil {

@@ -454,6 +454,10 @@ func TestHistoryThatHasExpired(t *testing.T) {
 	w.server.Spoil(silent.Upload()) // which is as good as gone
 	asks := func(e standin.Entry) bool { return e.Kind == "media retry" && e.Node.Attrs["id"] == silent.ID() }
 	w.must(w.server.WaitJournal(w.soon(), asks))
+	w.eventually("that the phone was asked", func(tx *sqlite.Tx) (bool, error) { // the server knows it sooner; stopped now, the daemon would ask again
+		all, err := history.Pieces(tx)
+		return err == nil && len(all) == 3 && !all[2].AskedAt.IsZero(), err
+	})
 	d.stop()
 	d.ahead.Add(int64(25 * time.Hour))
 	d = w.watch(d.ahead)

@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestAHoldFromThePhoneBesidesAnother(t *testing.T) {
 	w.phone.Adds(jo)
 	stop := w.run()
 	m := w.ann.Says("I shall say it again in court.")
-	jo.In(w.official).Reacts(m, "🔒")
+	jo.In(w.official).Reacts(m, "🛑")
 	w.must(w.server.WaitSettled(w.soon()))
 	stop()
 	w.archive(func(db *sqlite.DB) error {
@@ -76,8 +77,8 @@ func TestTheDeputyPlacesAHold(t *testing.T) {
 	w.phone.Adds(jo, pat)
 	stop := w.run()
 	m := w.ann.Says("I shall say it again in court.")
-	jo.In(w.official).Reacts(m, "🔒")
-	pat.In(w.official).Reacts(m, "🔒")
+	jo.In(w.official).Reacts(m, "🛑")
+	pat.In(w.official).Reacts(m, "🛑")
 	w.must(w.server.WaitSettled(w.soon()))
 	stop()
 	w.read(func(tx *sqlite.Tx) error {
@@ -87,4 +88,49 @@ func TestTheDeputyPlacesAHold(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// On the day of a hold's review the clerk is asked whether it is still needed, once, and
+// again a week later; and not if somebody has answered before the email could go.
+func TestTheClerkIsRemindedOfAReview(t *testing.T) {
+	w := found(t)
+	clock := &stepped{now: time.Now()}
+	d := w.opened(clock)
+	defer func() { w.must(d.Close()) }()
+	review := retention.DateOf(clock.now).AddDays(3)
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			_, err := archive.Place(tx, clock.now, "Jo Hall", archive.Hold{Kind: archive.FOI, Case: "FOI-2026-003", Reason: "the culvert",
+				Review: review, Cover: archive.Cover{Scope: archive.Everything}})
+			return err
+		})
+	})
+	asked := func() (n int) {
+		for _, e := range w.emails() {
+			if text := string(e); strings.Contains(text, "FOI-2026-003") && strings.Contains(text, "section 77") && strings.Contains(text, "Hold 1: is it still needed?") {
+				n++
+			}
+		}
+		return n
+	}
+	for day, want := range []int{0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2} {
+		w.must(d.Nightly(t.Context()))
+		w.must(d.Nightly(t.Context())) // a night that came twice
+		w.must(d.Deliver(t.Context()))
+		if n := asked(); n != want {
+			t.Errorf("on day %d the clerk has been asked %d times, want %d", day, n, want)
+		}
+		clock.now = clock.now.AddDate(0, 0, 1)
+	}
+	clock.now = clock.now.AddDate(0, 0, 7)
+	w.must(d.Nightly(t.Context()))
+	w.archive(func(db *sqlite.DB) error {
+		return db.Write(t.Context(), func(tx *sqlite.Tx) error {
+			return archive.ReviewHold(tx, clock.now, 1, "Jo Hall", "not yet answered", retention.DateOf(clock.now).AddDays(90))
+		})
+	})
+	w.must(d.Deliver(t.Context()))
+	if n := asked(); n != 2 {
+		t.Errorf("somebody has answered, and the clerk was asked %d times, want 2", n)
+	}
 }

@@ -56,6 +56,9 @@ func (h Home) Make(ctx context.Context, now time.Time, who string) error {
 	if _, err := os.Stat(h.archive()); err == nil {
 		return fmt.Errorf("there is an archive at %s already", h.archive())
 	}
+	if err := h.unfinished(); err != nil {
+		return err
+	}
 	building := h.archive() + ".new"
 	for _, leftover := range []string{building, building + "-wal", building + "-shm"} {
 		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -108,6 +111,9 @@ func (h Home) IsDemonstration() bool {
 // there is none.
 func (h Home) OpenArchive(ctx context.Context) (*sqlite.DB, error) {
 	if err := h.accessible(); err != nil {
+		return nil, err
+	}
+	if err := h.unfinished(); err != nil {
 		return nil, err
 	}
 	db, err := sqlite.Open(ctx, h.archive())

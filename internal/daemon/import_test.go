@@ -22,7 +22,7 @@ func (w *town) imports(text string) {
 	w.archive(func(db *sqlite.DB) error {
 		var a *archive.Archive
 		if err := db.Read(w.t.Context(), func(tx *sqlite.Tx) (err error) {
-			a, err = archive.Load(tx, retention.Schedule{MessageYears: 6})
+			a, err = archive.Load(tx, retention.ForYears(6))
 			return err
 		}); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/daemon"
+	"muniment/internal/forward"
 	"muniment/internal/journal"
 	"muniment/internal/retention"
 	"muniment/internal/sqlite"
@@ -60,7 +61,7 @@ func TestThePhoneIsNotInUse(t *testing.T) {
 	}
 	missed := func(tx *sqlite.Tx) (bool, error) {
 		now := time.Now().Add(12 * 24 * time.Hour)
-		g, err := daemon.DigestOf(tx, w.options().Config, "test", now, retention.WeekOf(retention.DateOf(now)))
+		g, err := daemon.DigestOf(tx, w.options().Config, "test", now, forward.Weekly(retention.WeekOf(retention.DateOf(now))))
 		return !g.PhoneMissed.IsZero(), err
 	}
 	w.until("the digest tells", missed)

@@ -43,7 +43,7 @@ func (w *town) captures(as func(*standin.Message, record.Received) record.Receiv
 	w.t.Helper()
 	w.archive(func(db *sqlite.DB) error {
 		return db.Write(w.t.Context(), func(tx *sqlite.Tx) error {
-			a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
+			a, err := archive.Load(tx, retention.ForYears(6))
 			if err != nil {
 				return err
 			}
@@ -164,7 +164,7 @@ func TestChangesOfAGroupReadAgain(t *testing.T) {
 				return err
 			}
 			admins = len(before)
-			a, err := archive.Load(tx, retention.Schedule{MessageYears: 6})
+			a, err := archive.Load(tx, retention.ForYears(6))
 			for _, r := range []record.Received{subject, demotion, future} {
 				r.Kind, r.Type, r.Text, r.Details, r.Participants = record.Unsupported, "group_old", "", "", nil
 				if err == nil {

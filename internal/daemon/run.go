@@ -11,6 +11,7 @@ import (
 	"github.com/robfig/cron/v3"
 	"golang.org/x/sync/errgroup"
 
+	"muniment/internal/alert"
 	"muniment/internal/archive"
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
@@ -67,6 +68,8 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		d.runSchedule,
 		d.beat,
 		d.askAgain,
+		d.commandAlerts,
+		d.runBackups,
 		func(ctx context.Context) error { return systemd.Watchdog(ctx, d.alive) },
 	} {
 		g.Go(func() error { return d.guarded(ctx, work) })
@@ -100,6 +103,7 @@ func (d *Daemon) guarded(ctx context.Context, work func(context.Context) error) 
 
 // begin opens this run's account, and a gap since the daemon was last there.
 func (d *Daemon) begin(ctx context.Context) error {
+	d.startedAt = d.now()
 	return d.db.Write(ctx, func(tx *sqlite.Tx) error {
 		seen, err := archive.LastSeen(tx, d.now())
 		if err != nil {
@@ -145,7 +149,7 @@ func (d *Daemon) end() error {
 }
 
 // runSchedule does the nightly work when the daemon starts, in case a night was
-// missed, and every night; and likewise the weekly digest.
+// missed, and every night; and likewise the digests.
 func (d *Daemon) runSchedule(ctx context.Context) error {
 	c := cron.New(cron.WithLocation(retention.London), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
 	nightly := func() {
@@ -157,18 +161,22 @@ func (d *Daemon) runSchedule(ctx context.Context) error {
 	if _, err := c.AddFunc(d.o.Config.Schedule.Nightly, nightly); err != nil {
 		return fmt.Errorf("schedule.nightly: %w", err)
 	}
-	digest := func(delay time.Duration) {
-		err := d.guarded(ctx, func(ctx context.Context) error { return d.oweDigests(ctx, d.now().Add(delay)) })
+	owe := func(what func(context.Context, time.Duration) error, wait time.Duration) {
+		err := d.guarded(ctx, func(ctx context.Context) error { return what(ctx, wait) })
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("digest not queued; it will be tried again", "err", err)
 		}
 	}
-	if _, err := c.AddFunc(d.o.Config.Digest.Schedule, func() { digest(0) }); err != nil {
+	if _, err := c.AddFunc(d.o.Config.Digest.Schedule, func() { owe(d.oweDigests, 0) }); err != nil {
 		return fmt.Errorf("digest.schedule: %w", err)
+	}
+	if _, err := c.AddFunc(meetingsEvery, func() { owe(d.oweMeetings, 0) }); err != nil {
+		return fmt.Errorf("meetings: %w", err)
 	}
 	if !d.o.Demonstration { // its clock is stepped, and its nights with it
 		nightly()
-		digest(catchUp)
+		owe(d.oweDigests, catchUp)
+		owe(d.oweMeetings, catchUp)
 		c.Start()
 	}
 	<-ctx.Done()
@@ -177,9 +185,10 @@ func (d *Daemon) runSchedule(ctx context.Context) error {
 }
 
 // Nightly does what is due since last time: it gives up messages that will not
-// come again, draws up and carries out disposal lists, and signs the ledger.
+// come again, removes backups whose time is over, draws up and carries out disposal lists, and signs the ledger
+// and has it stamped with the time.
 func (d *Daemon) Nightly(ctx context.Context) error {
-	err := errors.Join(d.writable(ctx), d.abandon(ctx), d.disposal.Nightly(ctx), d.sign(ctx)) // none waits for another
+	err := errors.Join(d.writable(ctx), d.abandon(ctx), d.expireBackups(ctx), d.remindOfReviews(ctx), d.dispose(ctx), d.sign(ctx), d.stamp(ctx)) // none waits for another
 	d.outbox.Wake()
 	return err
 }
@@ -240,11 +249,20 @@ func (d *Daemon) beat(ctx context.Context) error {
 		if err := d.index(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("the search index is not up to date; it will be tried again", "err", err)
 		}
+		if err := d.holdWhatCame(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("what is to be on hold is not all taken in; it will be tried again", "err", err)
+		}
 		if err := d.watchPhone(ctx); err != nil && ctx.Err() == nil {
 			d.log.Warn("the council's phone was not looked after; it will be tried again", "err", err)
 		}
+		if err := d.resume(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("conversations that wait were not looked at; it will be tried again", "err", err)
+		}
 		if err := d.FindHoles(ctx); err != nil && ctx.Err() == nil {
 			d.log.Error("not all is known that is missing; it will be tried again", "err", err)
+		}
+		if err := d.Alert(ctx); err != nil && ctx.Err() == nil {
+			d.log.Error("not everybody is told of what is wrong; it will be tried again", "err", err)
 		}
 	}
 }
@@ -273,21 +291,29 @@ func (d *Daemon) tellStatus(ctx context.Context) error {
 	}
 	var kept int64
 	var waiting []mail.Item
+	var wrong []alert.Alert
 	err := d.db.Read(ctx, func(tx *sqlite.Tx) (err error) {
 		if kept, err = archive.Kept(tx); err != nil {
 			return err
 		}
-		waiting, err = mail.List(tx, mail.Waiting)
+		if wrong, err = alert.Open(tx); err != nil {
+			return err
+		}
+		waiting, err = mail.List(tx, mail.Queued)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	var alerts strings.Builder
+	for _, a := range wrong {
+		fmt.Fprintf(&alerts, "ALERT: %s; ", d.letters.AlertTitle(a))
+	}
 	link := linkState(d.session.State())
 	if err := d.session.Alive(); err != nil {
 		link = err.Error()
 	}
-	return systemd.Status(fmt.Sprintf("%s; %d records kept; %d emails waiting", link, kept, len(waiting)))
+	return systemd.Status(fmt.Sprintf("%s%s; %d records kept; %d emails waiting", alerts.String(), link, kept, len(waiting)))
 }
 
 // linkState says in one line how the link to WhatsApp is.

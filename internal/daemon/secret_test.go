@@ -154,7 +154,7 @@ func TestForgedSecrets(t *testing.T) {
 	if r := w.the(m); !r.Effective || r.EditedBy != 0 {
 		t.Errorf("the message: %+v", r)
 	}
-	if n := len(w.post.Emails()); n != 0 {
+	if n := len(w.emails()); n != 0 {
 		t.Errorf("%d emails", n)
 	}
 	if x := w.reindexes(false); x.Unread["encrypted vote"] != 1 || x.Unread["encrypted edit"] != 1 || x.Unread["encrypted reaction"] != 1 || len(x.News) > 0 {
@@ -232,7 +232,7 @@ func TestOldMarks(t *testing.T) {
 	w.must(w.server.WaitSettled(w.soon()))
 	stop()
 	said := ""
-	for _, email := range w.post.Emails() {
+	for _, email := range w.emails() {
 		said += plain(email)
 	}
 	w.read(func(tx *sqlite.Tx) error {
@@ -242,7 +242,7 @@ func TestOldMarks(t *testing.T) {
 		}
 		return err
 	})
-	if n := len(w.post.Emails()); n != 2 || !strings.Contains(said, "The weir is blocked.") || strings.Contains(said, "The lamp is out.") {
+	if n := len(w.emails()); n != 2 || !strings.Contains(said, "The weir is blocked.") || strings.Contains(said, "The lamp is out.") {
 		t.Errorf("the %d emails say %s", n, said)
 	}
 	w.verifies()

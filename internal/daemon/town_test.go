@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,6 +89,7 @@ func child(path string) error {
 	}
 	o := daemon.Options{Config: c, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Version: "test"}
 	controlled(&o)
+	killedAt(&o)
 	return daemon.Serve(ctx, o)
 }
 
@@ -102,6 +105,8 @@ type town struct {
 	ann, bo  *standin.Member // on the member register
 	stranger *standin.Member // in the group, on no register
 	log      *safeBuffer
+	now      func() time.Time // the daemon's clock; nil: it is right
+	daemon   *daemon.Daemon   // while it runs in this process
 
 	expectUncleanStop bool     // the archive cannot be written to
 	numbers           int      // that people have taken since
@@ -125,8 +130,8 @@ purpose = "Quick, informal messages. No decisions are made here."
 version = "1"
 given_on = 2026-09-01
 method = "Emailed to every member"
-[mark]
-settle = "1s"
+[conversation]
+settle = "200ms"
 pause = "15m"
 [mail]
 server = %q
@@ -141,6 +146,26 @@ per_hour = 3600
 approval = "standing"
 approval_minute = "24/037"
 `
+
+// laidOut is what an archive begins as, by the names of the files. To lay out its tables takes as
+// long as most tests do, several times so under the race detector.
+var laidOut = sync.OnceValues(func() (map[string][]byte, error) {
+	dir, err := os.MkdirTemp("", "muniment-daemon-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := daemon.Home(dir).Make(context.Background(), time.Now(), "the test"); err != nil {
+		return nil, err
+	}
+	files := make(map[string][]byte)
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		b, failed := os.ReadFile(filepath.Join(dir, e.Name()))
+		files[e.Name()], err = b, errors.Join(err, failed)
+	}
+	return files, err
+})
 
 // found founds a town and links it.
 func found(t testing.TB) *town {
@@ -171,7 +196,12 @@ func foundAt(t testing.TB, o standin.Options) *town {
 	w.must(os.WriteFile(w.path("muniment.toml"), fmt.Appendf(nil, townConfig,
 		w.path("state"), w.official.JID(), w.post.Addr(), w.path("smtp-password"), w.path("ca.pem")), 0o600))
 
-	w.must(w.home().Make(t.Context(), time.Now(), "the test"))
+	archive, err := laidOut()
+	w.must(err)
+	w.must(os.Mkdir(w.path("state"), 0o700))
+	for name, b := range archive {
+		w.must(os.WriteFile(filepath.Join(w.path("state"), name), b, 0o600))
+	}
 	link, err := daemon.OpenLink(t.Context(), w.options())
 	w.must(err)
 	w.must(link.Pair(t.Context(), w.scanned()))
@@ -212,7 +242,7 @@ func (w *town) options() daemon.Options {
 	c, err := config.Load(w.path("muniment.toml"))
 	w.must(err)
 	return daemon.Options{
-		Config: c, Version: "test", HTTP: w.server.HTTPClient(),
+		Config: c, Version: "test", HTTP: w.server.HTTPClient(), Now: w.now,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -224,6 +254,7 @@ func (w *town) run() (stop func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	d, err := daemon.Open(ctx, w.options())
 	w.must(err)
+	w.daemon = d
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
 	w.must(w.server.WaitOnline(w.soon()))
@@ -287,17 +318,40 @@ func (w *town) verifies() {
 	})
 }
 
-// emailed waits until n emails have arrived.
+// emails are those that have arrived, but for alerts.
+func (w *town) emails() [][]byte {
+	return slices.DeleteFunc(w.post.Emails(), isAlert)
+}
+
+// alerts are the alerts that have arrived.
+func (w *town) alerts() [][]byte {
+	return slices.DeleteFunc(w.post.Emails(), func(e []byte) bool { return !isAlert(e) })
+}
+
+// alerted waits until n alerts have arrived.
+func (w *town) alerted(n int) [][]byte {
+	w.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); len(w.alerts()) < n; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("%d alerts arrived, not %d", len(w.alerts()), n)
+		}
+	}
+	return w.alerts()
+}
+
+func isAlert(email []byte) bool { return bytes.Contains(email, []byte("\r\nMessage-Id: <alert.")) }
+
+// emailed waits until n emails, besides alerts, have arrived.
 func (w *town) emailed(n int) [][]byte {
 	w.t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
-	for len(w.post.Emails()) < n {
+	for len(w.emails()) < n {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%d emails arrived, not %d", len(w.post.Emails()), n)
+			w.t.Fatalf("%d emails arrived, not %d", len(w.emails()), n)
 		}
 		time.Sleep(10 * time.Millisecond) // another process sends them: there is nothing to wait on
 	}
-	return w.post.Emails()
+	return w.emails()
 }
 
 // breaksConnections leaves a test out of short runs, which are those under the race

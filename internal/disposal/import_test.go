@@ -61,6 +61,9 @@ func (c *council) imports(text, photoName, photo string) {
 // its words, the lines of the export, its author's name on that phone, its file and the
 // file's key. What is not due stays, and verifies before and after.
 func TestImportedRecordsGo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	const photo = "JPEG of the grating, which is longer than two windows of what is searched for, so that a copy is found"
 	c.imports(strings.Join([]string{
@@ -89,6 +92,9 @@ func TestImportedRecordsGo(t *testing.T) {
 
 // A photo that was planted outside of the vault would be found.
 func TestResidueOfAnImportedRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	for _, tt := range []struct{ name, plant string }{
 		{"a line of the export", "x02/03/2026, 09:36 - Mehetabel Overton: "},
 		{"its words", "x" + culvert},

@@ -26,10 +26,11 @@ import (
 )
 
 // The kinds under which letters of this package stand in the outbox. A notice is
-// about a list, a certificate about a run.
+// about a list, a certificate about a run; of an interim one, the final one follows.
 const (
 	NoticeLetter      = "disposal notice"
 	CertificateLetter = "disposal certificate"
+	FinalLetter       = "final disposal certificate"
 )
 
 // Approval is how the council approves destruction.
@@ -70,9 +71,28 @@ type Disposal struct {
 	ScrubSession func(context.Context) error
 	// Issuer is what certificates say of council and program.
 	Issuer Issuer
+	// Chair returns the address of the chair, at the council's own domains; empty if there is
+	// none. Nil: likewise.
+	Chair func(tx *sqlite.Tx) (string, error)
+	// Owns reports whether an address is at the council's own domains. Nil: none is.
+	Owns func(address string) bool
+
+	// Publish puts the account of what a run destroyed, a signed text, where whoever restores
+	// a backup finds it; the same again does no harm. There is no certificate before that.
+	// Nil: there are no backups.
+	Publish func(ctx context.Context, run int64, account string) error
+	// Backups tells of the backups that were made before a moment. Nil: there are none.
+	Backups func(tx *sqlite.Tx, before time.Time) (Backups, error)
 
 	turn     sync.Mutex           // held by Nightly, which alone touches:
 	searches map[int64]*fragments // what is to be searched for, by run
+}
+
+// Backups are those made before a moment. What was destroyed since is still in them.
+type Backups struct {
+	Left  int            // not known to have gone, here or elsewhere
+	Never bool           // some of them never will by our doing: there is no command that removes copies elsewhere
+	Gone  retention.Date // by which day the last should have gone
 }
 
 // List is a disposal list: records that fall due together.
@@ -83,48 +103,144 @@ type List struct {
 	ApprovedBy string
 	Approver   string // the approver's role
 	Approved   time.Time
+	Digest     string    // of what was on it when it was approved, as [Digest] returns it
+	Because    Because   // of an early disposal; empty: what is on it is due
+	ProposedBy string    // likewise: by whom,
+	Proposer   string    // and in which role
 	Closed     time.Time // run, or lapsed
 	Records    int       // still on it
+	Entries    int       // of the journal's access log, likewise
 
 	Run       int64  // that destroyed it, or is doing so; 0: none
 	Authority string // on which the run rests
 	Destroyed int    // by the run, once it is finished
 }
 
-// DrawUp lists what falls due within the period of notice and stands on no list
-// yet, and owes the clerk the notice. It returns 0 where there is nothing.
-func (d *Disposal) DrawUp(tx *sqlite.Tx) (list int64, err error) {
-	now := d.Now()
-	on := retention.DateOf(now).AddDays(d.Policy.NoticeDays)
+// drawUp draws up the list of the week, unless there is one already: on Monday, as a rule.
+// A list that would bear a wrong day is not drawn up.
+func (d *Disposal) drawUp(ctx context.Context) error {
+	var due Falling
+	read := func(tx *sqlite.Tx) error {
+		if is, err := d.hasDrawnUp(tx); err != nil || is {
+			return err
+		}
+		if inDoubt, err := clockInDoubt(tx); err != nil || inDoubt {
+			return err
+		}
+		var err error
+		due, err = d.Falling(tx)
+		return err
+	}
+	err := d.DB.Read(ctx, read)
+	if errors.Is(err, archive.ErrNotTakenIn) { // something was captured a moment ago
+		err = d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+			if err := archive.TakeIn(tx, d.Now()); err != nil {
+				return err
+			}
+			return read(tx)
+		})
+	}
+	if err != nil || due.none() {
+		return err
+	}
+	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if is, err := d.hasDrawnUp(tx); err != nil || is { // by another process, meanwhile
+			return err
+		}
+		_, err := d.DrawUp(tx, due)
+		return err
+	})
+}
+
+// hasDrawnUp reports whether a list was drawn up in this week.
+func (d *Disposal) hasDrawnUp(tx *sqlite.Tx) (bool, error) {
+	var last sql.NullString
+	if err := tx.QueryRow("SELECT max(drawn_up_at) FROM disposal_list WHERE because = ''").Scan(&last); err != nil {
+		return false, fmt.Errorf("last disposal list: %w", err)
+	}
+	if !last.Valid {
+		return false, nil
+	}
+	at, err := sqlite.ParseTime(last.String)
+	return retention.WeekOf(retention.DateOf(at)) >= retention.WeekOf(retention.DateOf(d.Now())), err
+}
+
+// Falling is what falls due within the period of notice and stands on no list yet.
+type Falling struct {
+	On      retention.Date // by this date
+	Records []record.Seq
+	Entries []int64 // of the journal's access log
+}
+
+func (f Falling) none() bool { return len(f.Records)+len(f.Entries) == 0 }
+
+// Falling returns what falls due within the period of notice and stands on no list yet.
+func (d *Disposal) Falling(tx *sqlite.Tx) (f Falling, err error) {
+	f.On = retention.DateOf(d.Now()).AddDays(d.Policy.NoticeDays)
 	listed, err := items(tx)
+	if err != nil {
+		return f, err
+	}
+	if f.Records, err = d.Archive.Due(tx, f.On, func(s record.Seq) bool { return listed[s] }); err != nil {
+		return f, err
+	}
+	f.Entries, err = entriesDue(tx, f.On)
+	return f, err
+}
+
+// DrawUp makes a list of what falls due, and owes the clerk the notice. Of records that
+// were destroyed, or put on a list, since that was found, none is put on it.
+func (d *Disposal) DrawUp(tx *sqlite.Tx, due Falling) (list int64, err error) {
+	now := d.Now()
+	if err := tx.QueryRow("INSERT INTO disposal_list (drawn_up_at, destroy_on) VALUES (?, ?) RETURNING id",
+		sqlite.FormatTime(now), due.On).Scan(&list); err != nil {
+		return 0, fmt.Errorf("draw up disposal list: %w", err)
+	}
+	records, err := putRecords(tx, list, due.Records)
 	if err != nil {
 		return 0, err
 	}
-	due, err := d.Archive.Due(tx, on, func(s record.Seq) bool { return listed[s] })
-	if err != nil || len(due) == 0 {
+	if err := putEntries(tx, list, due.Entries); err != nil {
 		return 0, err
 	}
-	if err := tx.QueryRow("INSERT INTO disposal_list (drawn_up_at, destroy_on) VALUES (?, ?) RETURNING id",
-		sqlite.FormatTime(now), on).Scan(&list); err != nil {
-		return 0, fmt.Errorf("draw up disposal list: %w", err)
-	}
-	for _, seq := range due {
-		if _, err := tx.Exec("INSERT INTO disposal_item (seq, list) VALUES (?, ?)", seq, list); err != nil {
-			return 0, fmt.Errorf("draw up disposal list %d: %w", list, err)
-		}
-	}
-	if err := d.queue(tx, NoticeLetter, list); err != nil {
+	if err := d.queue(tx, NoticeLetter, list, d.Policy.To); err != nil {
 		return 0, err
 	}
 	return list, journal.Write(tx, journal.Entry{At: now, Who: journal.Daemon, Act: journal.ListDrawnUp,
-		About: journal.About{"list": list, "records": len(due), "destroy on": on}})
+		About: journal.About{"list": list, "records": records, "entries": len(due.Entries), "destroy on": due.On}})
 }
 
-func (d *Disposal) queue(tx *sqlite.Tx, kind string, about int64) error {
+// putRecords puts records on a list, all at once: there may be a million of them, and
+// captures wait. It returns how many it put.
+func putRecords(tx *sqlite.Tx, list int64, seqs []record.Seq) (int64, error) {
+	if len(seqs) == 0 { // null is one, to SQLite
+		return 0, nil
+	}
+	numbers, err := json.Marshal(seqs)
+	if err != nil {
+		return 0, err
+	}
+	res, err := tx.Exec("INSERT OR IGNORE INTO disposal_item (seq, list) SELECT value, ? FROM json_each(?)", list, string(numbers))
+	if err != nil {
+		return 0, fmt.Errorf("draw up disposal list %d: %w", list, err)
+	}
+	return res.RowsAffected()
+}
+
+func (d *Disposal) queue(tx *sqlite.Tx, kind string, about int64, to ...string) error {
+	return d.queuePart(tx, kind, about, 1, to...)
+}
+
+// queuePart owes one of several emails of a kind about the same.
+func (d *Disposal) queuePart(tx *sqlite.Tx, kind string, about int64, part int, to ...string) error {
+	id := kind
+	if part > 1 {
+		id = fmt.Sprintf("%s %d", kind, part)
+	}
 	_, err := mail.Queue(tx, d.Now(), mail.Item{
-		Kind: kind, About: about,
-		MessageID: mail.MessageID(kind, about, d.Archive.Token(), d.Policy.From),
-		From:      d.Policy.From, To: d.Policy.To,
+		Kind: kind, About: about, Part: part,
+		MessageID: mail.MessageID(id, about, d.Archive.Token(), d.Policy.From),
+		From:      d.Policy.From, To: to,
 	})
 	return err
 }
@@ -147,36 +263,46 @@ func Items(tx *sqlite.Tx, list int64) ([]record.Seq, error) {
 	return scanSeqs(tx.Query("SELECT seq FROM disposal_item WHERE list = ? ORDER BY seq", list))
 }
 
-// stillOn returns those of the given records that stand on the list.
-func stillOn(tx *sqlite.Tx, list int64, seqs []record.Seq) ([]record.Seq, error) {
+// stillOn returns those of the given records that stand on the list, and did when it was
+// approved, where each list is.
+func (d *Disposal) stillOn(tx *sqlite.Tx, l List, seqs []record.Seq) ([]record.Seq, error) {
 	wanted, err := json.Marshal(seqs)
 	if err != nil {
 		return nil, err
 	}
-	return scanSeqs(tx.Query("SELECT seq FROM disposal_item WHERE list = ? AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", list, string(wanted)))
+	return scanSeqs(tx.Query("SELECT seq FROM disposal_item WHERE list = ? AND (approved OR NOT ?) AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+		l.ID, d.approvedOne(l), string(wanted)))
 }
 
+// approvedOne reports whether the list rests on an approval of its own.
+func (d *Disposal) approvedOne(l List) bool { return l.Because != "" || d.Policy.Approval == Each }
+
 func scanSeqs(rows *sql.Rows, err error) ([]record.Seq, error) {
+	return scanNumbers[record.Seq](rows, err)
+}
+
+func scanNumbers[N ~int64](rows *sql.Rows, err error) (numbers []N, _ error) {
 	if err != nil {
 		return nil, fmt.Errorf("read disposal list: %w", err)
 	}
 	defer rows.Close()
-	var seqs []record.Seq
 	for rows.Next() {
-		var s record.Seq
-		if err := rows.Scan(&s); err != nil {
+		var n N
+		if err := rows.Scan(&n); err != nil {
 			return nil, fmt.Errorf("read disposal list: %w", err)
 		}
-		seqs = append(seqs, s)
+		numbers = append(numbers, n)
 	}
-	return seqs, rows.Err()
+	return numbers, rows.Err()
 }
 
 const listColumns = `SELECT id, drawn_up_at, destroy_on, coalesce(approved_by, ''), coalesce(approver, ''),
 	coalesce(approved_at, ''), coalesce(closed_at, ''),
 	(SELECT count(*) FROM disposal_item i WHERE i.list = disposal_list.id),
-	coalesce(run, 0), coalesce(authority, ''), coalesce(json_array_length(certificate, '$.destroyed'), 0)
-	FROM disposal_list LEFT JOIN (SELECT id AS run, list, authority, certificate FROM disposal_run) ON list = id`
+	(SELECT count(*) FROM disposal_entry e WHERE e.list = disposal_list.id),
+	digest, because, proposed_by, proposer,
+	coalesce(run, 0), coalesce(authority, ''), coalesce((SELECT json_array_length(body, '$.destroyed') FROM certificate c WHERE c.run = ran.run LIMIT 1), 0)
+	FROM disposal_list LEFT JOIN (SELECT id AS run, list, authority FROM disposal_run) ran ON list = id`
 
 // Lists returns all lists, the latest first.
 func Lists(tx *sqlite.Tx) ([]List, error) {
@@ -225,6 +351,12 @@ func Lapses(tx *sqlite.Tx) (map[int64]Lapse, error) {
 	}); err != nil {
 		return nil, err
 	}
+	if err := journal.Of(tx, journal.EarlyProposed, func(e journal.Entry, _ int64) error {
+		drawnUp[e.About.Number("list")] = int(e.About.Number("count"))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
 	return lapses, journal.Of(tx, journal.ListLapsed, func(e journal.Entry, _ int64) error {
 		list := e.About.Number("list")
 		lapses[list] = Lapse{Why: e.Reason, Records: drawnUp[list]}
@@ -241,8 +373,8 @@ func scanLists(rows *sql.Rows, err error) ([]List, error) {
 	for rows.Next() {
 		var l List
 		var drawn, approved, closed string
-		if err := rows.Scan(&l.ID, &drawn, &l.DestroyOn, &l.ApprovedBy, &l.Approver, &approved, &closed, &l.Records,
-			&l.Run, &l.Authority, &l.Destroyed); err != nil {
+		if err := rows.Scan(&l.ID, &drawn, &l.DestroyOn, &l.ApprovedBy, &l.Approver, &approved, &closed, &l.Records, &l.Entries,
+			&l.Digest, &l.Because, &l.ProposedBy, &l.Proposer, &l.Run, &l.Authority, &l.Destroyed); err != nil {
 			return nil, fmt.Errorf("read disposal lists: %w", err)
 		}
 		for _, t := range []struct {
@@ -258,27 +390,12 @@ func scanLists(rows *sql.Rows, err error) ([]List, error) {
 	return lists, rows.Err()
 }
 
-// Approve records that a named person approves the destruction of a list.
-func Approve(tx *sqlite.Tx, now time.Time, list int64, who, role, reason string) error {
-	l, err := OpenList(tx, list)
-	if err != nil {
-		return err
-	}
-	if !l.Approved.IsZero() {
-		return fmt.Errorf("list %d was approved already, by %s on %s", list, l.ApprovedBy, retention.DateOf(l.Approved).Long())
-	}
-	if _, err := tx.Exec("UPDATE disposal_list SET approved_by = ?, approver = ?, approved_at = ? WHERE id = ?",
-		who, role, sqlite.FormatTime(now), list); err != nil {
-		return fmt.Errorf("approve list %d: %w", list, err)
-	}
-	return journal.Write(tx, journal.Entry{At: now, Who: who, Act: journal.ListApproved, Reason: reason,
-		About: journal.About{"list": list, "role": role, "records": l.Records}})
-}
-
 // closeList closes a list; what it still holds may stand on another.
 func closeList(tx *sqlite.Tx, now time.Time, list int64) error {
-	if _, err := tx.Exec("DELETE FROM disposal_item WHERE list = ?", list); err != nil {
-		return fmt.Errorf("close disposal list %d: %w", list, err)
+	for _, table := range []string{"disposal_item", "disposal_entry"} {
+		if _, err := tx.Exec("DELETE FROM "+table+" WHERE list = ?", list); err != nil {
+			return fmt.Errorf("close disposal list %d: %w", list, err)
+		}
 	}
 	if _, err := tx.Exec("UPDATE disposal_list SET closed_at = ? WHERE id = ?", sqlite.FormatTime(now), list); err != nil {
 		return fmt.Errorf("close disposal list %d: %w", list, err)

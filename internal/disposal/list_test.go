@@ -50,6 +50,9 @@ func (c *council) expectLists(want ...string) {
 // What is shown of a list says why it waits, what is to become of it, and what
 // became of it when nothing stands on it any more.
 func TestWhatIsSaidOfAList(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	c.says(ann, "3EB0AAAAAAAAAAAAAAAA", culvert)
 	c.nightsUntil("2032-02-20")
@@ -69,7 +72,7 @@ func TestWhatIsSaidOfAList(t *testing.T) {
 	c.expectLists("a hold was released since it was drawn up; a new list follows", "standing approval, minute "+c.d.Policy.Minute)
 
 	c.write(func(tx *sqlite.Tx) error {
-		err := Approve(tx, c.now, 2, "Jane Clerk", "clerk", "late")
+		_, err := Approve(tx, c.now, 2, Approver{Who: "Jane Clerk", Role: "clerk", Reason: "late"})
 		if !errors.Is(err, ErrNoList) || err.Error() != "list 2 was closed on 10 April 2032" {
 			t.Errorf("approval of a closed list: %v", err)
 		}

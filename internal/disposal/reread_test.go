@@ -62,7 +62,7 @@ func TestNothingStaysOfWhatWasReadLater(t *testing.T) {
 			r.Kind, r.Type, r.File = record.Message, record.Document, &record.File{Name: word + ".pdf", Sealed: []byte("s")}
 		}
 		c.reads(k.Seq, r)
-		due := retention.Schedule{MessageYears: 6}.Due(said.AddDate(0, 0, i/30))
+		due := retention.ForYears(6).Due(said.AddDate(0, 0, i/30))
 		gone[due] = append(gone[due], word, fmt.Sprintf("\x92%04d\x80", i))
 	}
 	c.expectVerified()
@@ -79,6 +79,9 @@ func TestNothingStaysOfWhatWasReadLater(t *testing.T) {
 // A copy of what was read later is searched for, and so is a copy of what it was read
 // in, and the salt of the digest that the journal has.
 func TestReadingsAreSearchedFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	const reading = "Tuesday the third, in the village hall"
 	for _, plant := range []string{"text", "details", "protobuf", "salt"} {
 		t.Run(plant, func(t *testing.T) {

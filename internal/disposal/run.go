@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"muniment/internal/archive"
-	"muniment/internal/forward"
 	"muniment/internal/journal"
 	"muniment/internal/people"
 	"muniment/internal/record"
@@ -31,30 +30,14 @@ const atOnce = 50
 func (d *Disposal) Nightly(ctx context.Context) error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
-	var open []List
-	err := d.DB.Write(ctx, func(tx *sqlite.Tx) error {
-		if err := CheckClock(tx, d.Now()); err != nil {
-			return err
-		}
-		if err := d.lapse(tx); err != nil {
-			return err
-		}
-		inDoubt, err := clockInDoubt(tx)
-		if err != nil {
-			return err
-		}
-		if !inDoubt { // else the list would bear a wrong day
-			if _, err := d.DrawUp(tx); err != nil {
-				return err
-			}
-		}
-		open, err = scanLists(tx.Query(listColumns + " WHERE closed_at IS NULL ORDER BY id"))
-		return err
-	})
+	open, err := d.drawUpAndLapse(ctx)
 	if err != nil {
 		return fmt.Errorf("disposal: %w", err)
 	}
 	var errs []error // one list that fails does not keep the others
+	if err := d.finals(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	for _, l := range open {
 		err := d.run(ctx, l)
 		if doubt := Doubt(""); errors.As(err, &doubt) {
@@ -64,6 +47,32 @@ func (d *Disposal) Nightly(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// drawUpAndLapse does what comes before the destruction, and returns the open lists. What
+// takes long is read beforehand, so that nobody waits for it.
+func (d *Disposal) drawUpAndLapse(ctx context.Context) (open []List, err error) {
+	if err := d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if err := archive.TakeIn(tx, d.Now()); err != nil {
+			return err
+		}
+		return CheckClock(tx, d.Now())
+	}); err != nil {
+		return nil, err
+	}
+	if err := d.lapse(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.drawUp(ctx); err != nil {
+		return nil, err
+	}
+	return open, d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if err := d.remind(tx); err != nil {
+			return err
+		}
+		open, err = scanLists(tx.Query(listColumns + " WHERE closed_at IS NULL ORDER BY id"))
+		return err
+	})
 }
 
 // run destroys the list l, if nothing speaks against it; else it returns the
@@ -101,14 +110,49 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 			f.addFile(m)
 		}
 	}
-	searched, err := d.prove(ctx, run, f)
+	if err := d.destroyEntries(ctx, l, run, f); err != nil {
+		return err
+	}
+	if f.records+f.entries > 0 || run.searched.IsZero() { // else the files were clean already, and it was the rest that failed
+		searched, err := d.prove(ctx, run, f)
+		if err != nil {
+			return err
+		}
+		if err := d.noteSearch(ctx, run, searched); err != nil {
+			return err
+		}
+		delete(d.searches, run.id)
+	}
+	if err := d.publish(ctx, run.id); err != nil {
+		return err
+	}
+	return d.finish(ctx, l, run)
+}
+
+// publish tells the backups what the run destroyed. Killed after that, the run tells them
+// the same again.
+func (d *Disposal) publish(ctx context.Context, run int64) error {
+	if d.Publish == nil {
+		return nil
+	}
+	var text string
+	if err := d.DB.Read(ctx, func(tx *sqlite.Tx) (err error) {
+		if text, err = archive.Account(tx, run); err != nil {
+			return err
+		}
+		entries, err := journal.Account(tx, run)
+		text += entries
+		return err
+	}); err != nil {
+		return err
+	}
+	account, err := d.Key.SignText(fmt.Sprintf("muniment destroyed 1\nrun %d\n%s", run, text))
 	if err != nil {
-		return err
+		return fmt.Errorf("account of run %d: %w", run, err)
 	}
-	if err := d.finish(ctx, l, run, searched); err != nil {
-		return err
+	if err := d.Publish(ctx, run, account); err != nil {
+		return fmt.Errorf("the backups could not be told what run %d destroyed: no certificate is given: %w", run, err)
 	}
-	delete(d.searches, run.id)
 	return nil
 }
 
@@ -116,7 +160,8 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 type running struct {
 	id        int64
 	authority string
-	residue   int // what the last search found
+	residue   int       // what the last search found
+	searched  time.Time // since when the files are known to be clean
 	on        retention.Date
 	seqs      []record.Seq
 }
@@ -134,19 +179,41 @@ func (d *Disposal) begin(ctx context.Context, l List) (running, error) {
 		if err := d.Doubts(tx, l); err != nil {
 			return err
 		}
-		if err := d.takeOff(tx, l.ID); err != nil {
+		if err := archive.TakeIn(tx, d.Now()); err != nil {
 			return err
 		}
 		if r.seqs, err = Items(tx, l.ID); err != nil {
 			return err
 		}
-		err = tx.QueryRow("SELECT id, authority, residue FROM disposal_run WHERE list = ?", l.ID).Scan(&r.id, &r.authority, &r.residue)
-		if !errors.Is(err, sql.ErrNoRows) {
+		if err := d.takeOff(tx, l.ID, r.seqs); err != nil {
 			return err
 		}
+		if err := d.takeOffEntries(tx, l.ID); err != nil {
+			return err
+		}
+		if r.seqs, err = Items(tx, l.ID); err != nil {
+			return err
+		}
+		var searched string
+		err = tx.QueryRow("SELECT id, authority, residue, coalesce(searched_at, '') FROM disposal_run WHERE list = ?", l.ID).
+			Scan(&r.id, &r.authority, &r.residue, &searched)
+		if err == nil {
+			r.searched, err = sqlite.ParseTime(searched)
+			return err
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if d.Backups != nil { // what is destroyed lives on in them: without knowing that, nothing is
+			if _, err := d.Backups(tx, d.Now()); err != nil {
+				return fmt.Errorf("nothing is destroyed while it is not known what backups there are: %w", err)
+			}
+		}
 		r.authority = d.authority(l)
-		if err := tx.QueryRow("INSERT INTO disposal_run (list, started_at, authority) VALUES (?, ?, ?) RETURNING id",
-			l.ID, sqlite.FormatTime(d.Now()), r.authority).Scan(&r.id); err != nil {
+		if r.id, err = nextRun(tx); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("INSERT INTO disposal_run (id, list, started_at, authority) VALUES (?, ?, ?, ?)",
+			r.id, l.ID, sqlite.FormatTime(d.Now()), r.authority); err != nil {
 			return fmt.Errorf("begin run: %w", err)
 		}
 		return journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStarted, Reason: r.authority,
@@ -158,11 +225,16 @@ func (d *Disposal) begin(ctx context.Context, l List) (running, error) {
 // authority says what a run rests on. A stub keeps it for good, so it names a
 // role and not a person.
 func (d *Disposal) authority(l List) string {
+	if l.Because != "" {
+		return fmt.Sprintf("early disposal, %s: proposed by the %s, confirmed by the %s on %s", l.Because, l.Proposer, l.Approver, retention.DateOf(l.Approved).Long())
+	}
 	if d.Policy.Approval == Standing {
-		return "standing approval, minute " + d.Policy.Minute
+		return standingOn(d.Policy.Minute)
 	}
 	return fmt.Sprintf("approved by the %s on %s", l.Approver, retention.DateOf(l.Approved).Long())
 }
+
+func standingOn(minute string) string { return "standing approval, minute " + minute }
 
 // destroyed is what a step destroyed.
 type destroyed struct {
@@ -183,29 +255,28 @@ func (d *Disposal) step(ctx context.Context, l List, r running, seqs []record.Se
 }
 
 func (d *Disposal) stepIn(tx *sqlite.Tx, l List, r running, seqs []record.Seq) (gone destroyed, err error) {
-	if err := d.takeOff(tx, l.ID); err != nil {
+	if err := archive.TakeIn(tx, d.Now()); err != nil {
 		return gone, err
 	}
-	if seqs, err = stillOn(tx, l.ID, seqs); err != nil {
+	if err := d.takeOff(tx, l.ID, seqs); err != nil {
 		return gone, err
 	}
-	gone.records, err = d.Archive.Destroy(tx, archive.Destruction{Run: r.id, On: r.on, Authority: r.authority}, seqs)
+	if seqs, err = d.stillOn(tx, l, seqs); err != nil {
+		return gone, err
+	}
+	gone.records, err = d.Archive.Destroy(tx, archive.Destruction{Run: r.id, On: r.on, Authority: r.authority, Early: l.Because != ""}, seqs)
 	if err != nil || len(gone.records) == 0 {
 		return gone, err
 	}
 	went := seqsOf(gone.records)
-	if gone.files, err = vault.Forget(tx, went); err != nil {
+	var copies Copies
+	if gone.files, copies, err = d.forget(tx, went); err != nil {
 		return gone, err
 	}
 	if err := d.noteGroups(tx, r.id, gone.records); err != nil {
 		return gone, err
 	}
-	for _, seq := range went {
-		if _, err := tx.Exec("DELETE FROM disposal_item WHERE seq = ?", seq); err != nil {
-			return gone, fmt.Errorf("run %d: %w", r.id, err)
-		}
-	}
-	files, err := goneForGood(tx, gone.files)
+	files, bytes, err := goneForGood(tx, gone.files)
 	if err != nil {
 		return gone, err
 	}
@@ -213,49 +284,78 @@ func (d *Disposal) stepIn(tx *sqlite.Tx, l List, r running, seqs []record.Seq) (
 		len(went), files, r.id); err != nil {
 		return gone, fmt.Errorf("run %d: %w", r.id, err)
 	}
-	if err := forward.Forget(tx, went); err != nil {
+	if err := countGone(tx, r.id, gone, copies, bytes); err != nil {
 		return gone, err
 	}
 	return gone, journal.Write(tx, journal.Entry{At: d.Now(), Who: journal.Daemon, Act: journal.RunStep,
 		About: journal.About{"run": r.id, "records": went, "files": files}})
 }
 
+// countGone adds to what a run has destroyed so far. The files that went have so many bytes.
+func countGone(tx *sqlite.Tx, run int64, gone destroyed, copies Copies, bytes int64) error {
+	var t tally
+	var text string
+	if err := tx.QueryRow("SELECT counts FROM disposal_run WHERE id = ?", run).Scan(&text); err != nil {
+		return fmt.Errorf("counts of run %d: %w", run, err)
+	}
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return fmt.Errorf("counts of run %d: %w", run, err)
+	}
+	for _, g := range gone.records {
+		t.add(g)
+	}
+	for _, m := range gone.files {
+		if len(m.Key) > 0 {
+			t.Copies.Keys++
+		}
+	}
+	t.Counts.FileBytes += bytes
+	t.Copies.Letters += copies.Letters
+	t.Copies.Marks += copies.Marks
+	t.Copies.Flags += copies.Flags
+	b, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec("UPDATE disposal_run SET counts = ? WHERE id = ?", string(b), run); err != nil {
+		return fmt.Errorf("counts of run %d: %w", run, err)
+	}
+	return nil
+}
+
 // noteGroups notes of which groups the destroyed records were, by the names of these:
-// an address may hold a telephone number, and this is kept for good.
+// an address may hold a telephone number, and a stub does not tell.
 func (d *Disposal) noteGroups(tx *sqlite.Tx, run int64, gone []archive.Destroyed) error {
-	groups, err := groupsOf(tx, run)
-	if err != nil {
-		return err
-	}
 	for _, g := range gone {
-		groups[d.Groups[g.Group]] = append(groups[d.Groups[g.Group]], g.Seq)
-	}
-	b, err := json.Marshal(groups)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Exec("UPDATE disposal_run SET groups = ? WHERE id = ?", string(b), run); err != nil {
-		return fmt.Errorf("groups of run %d: %w", run, err)
+		if _, err := tx.Exec("INSERT INTO disposal_group (seq, run, name) VALUES (?, ?, ?)", g.Seq, run, d.Groups[g.Group]); err != nil {
+			return fmt.Errorf("groups of run %d: %w", run, err)
+		}
 	}
 	return nil
 }
 
 // groupsOf returns which records a run has destroyed so far, by the names of their groups.
 func groupsOf(tx *sqlite.Tx, run int64) (map[string][]record.Seq, error) {
-	var text string
-	if err := tx.QueryRow("SELECT groups FROM disposal_run WHERE id = ?", run).Scan(&text); err != nil {
+	rows, err := tx.Query("SELECT seq, name FROM disposal_group WHERE run = ? ORDER BY seq", run)
+	if err != nil {
 		return nil, fmt.Errorf("groups of run %d: %w", run, err)
 	}
+	defer rows.Close()
 	groups := make(map[string][]record.Seq)
-	if err := json.Unmarshal([]byte(text), &groups); err != nil {
-		return nil, fmt.Errorf("groups of run %d: %w", run, err)
+	for rows.Next() {
+		var seq record.Seq
+		var name string
+		if err := rows.Scan(&seq, &name); err != nil {
+			return nil, fmt.Errorf("groups of run %d: %w", run, err)
+		}
+		groups[name] = append(groups[name], seq)
 	}
-	return groups, nil
+	return groups, rows.Err()
 }
 
 // goneForGood counts the files that were kept, of those forgotten, and that no record
-// needs any more.
-func goneForGood(tx *sqlite.Tx, forgotten []vault.Media) (n int, err error) {
+// needs any more, and their bytes.
+func goneForGood(tx *sqlite.Tx, forgotten []vault.Media) (n int, bytes int64, err error) {
 	counted := make(map[string]bool)
 	for _, m := range forgotten {
 		if m.State != vault.Kept || counted[string(m.Sealed)] {
@@ -264,13 +364,14 @@ func goneForGood(tx *sqlite.Tx, forgotten []vault.Media) (n int, err error) {
 		counted[string(m.Sealed)] = true
 		needed, err := vault.Needed(tx, m.Sealed)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		if !needed {
 			n++
+			bytes += m.Size
 		}
 	}
-	return n, nil
+	return n, bytes, nil
 }
 
 func seqsOf(gone []archive.Destroyed) []record.Seq {
@@ -397,21 +498,37 @@ func (d *Disposal) noteResidue(ctx context.Context, r running, found int) error 
 
 // notHeld drops the fragments that a surviving record or entry holds, or that
 // stand in what the program and its configuration themselves say: a member may
-// have written the very words.
+// have written the very words. The records are read once, however many fragments
+// were found: people often say the same.
 func (d *Disposal) notHeld(ctx context.Context, residue [][]byte) (rest [][]byte, err error) {
+	if len(residue) == 0 {
+		return nil, nil
+	}
+	f, held := new(fragments), make(map[string]bool)
+	for _, fragment := range residue {
+		f.put(fragment)
+	}
+	by := f.edges()
 	err = d.DB.Read(ctx, func(tx *sqlite.Tx) error {
+		if err := archive.Contents(tx, func(content []byte) error {
+			holds := func(fragment []byte) { held[string(fragment)] = true }
+			f.each(content, holds)
+			by.each(content, holds)
+			return ctx.Err()
+		}); err != nil {
+			return err
+		}
 		for _, fragment := range residue {
-			held := false
-			for _, says := range []func(*sqlite.Tx, []byte) (bool, error){
-				archive.Held, vault.Says, journal.Says, people.Says, sqlite.Says, d.says,
-			} {
-				if held, err = says(tx, fragment); err != nil {
-					return err
-				} else if held {
+			is := held[string(fragment)]
+			for _, says := range []func(*sqlite.Tx, []byte) (bool, error){vault.Says, journal.Says, people.Says, sqlite.Says, d.says} {
+				if is {
 					break
 				}
+				if is, err = says(tx, fragment); err != nil {
+					return err
+				}
 			}
-			if !held {
+			if !is {
 				rest = append(rest, fragment)
 			}
 		}
@@ -430,34 +547,51 @@ func (d *Disposal) says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
 		}
 	}
 	if err := tx.QueryRow(`
-		SELECT EXISTS (SELECT 1 FROM disposal_run WHERE instr(CAST(authority || groups || coalesce(certificate, '') AS BLOB), ?))`,
+		SELECT EXISTS (SELECT 1 FROM disposal_run WHERE instr(CAST(authority AS BLOB), ?1))
+			OR EXISTS (SELECT 1 FROM certificate WHERE instr(CAST(body || note || checkpoint AS BLOB), ?1))`,
 		fragment).Scan(&says); err != nil {
 		return false, fmt.Errorf("search the certificates: %w", err)
 	}
 	return says, nil
 }
 
+// noteSearch remembers that the files were clean: what comes after it may fail, and the
+// program be started anew, and that it was proved still counts.
+func (d *Disposal) noteSearch(ctx context.Context, r running, s search) error {
+	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
+		if _, err := tx.Exec("UPDATE disposal_run SET searched_at = ?, searched = searched + ?, entries_unsearched = entries_unsearched - ?, files = ?, bytes = ? WHERE id = ?",
+			sqlite.FormatTime(d.Now()), s.records, s.entries, s.files, s.bytes, r.id); err != nil {
+			return fmt.Errorf("run %d: %w", r.id, err)
+		}
+		return nil
+	})
+}
+
 // finish closes list and run and owes the certificate, all in one transaction.
 // Where another process has finished the run meanwhile, it changes nothing.
-func (d *Disposal) finish(ctx context.Context, l List, r running, s search) error {
+func (d *Disposal) finish(ctx context.Context, l List, r running) error {
 	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
 		if _, err := OpenList(tx, l.ID); errors.Is(err, ErrNoList) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		c, err := d.certify(tx, l, r, s)
+		c, err := d.certify(tx, l, r)
 		if err != nil {
 			return err
 		}
 		if err := closeList(tx, d.Now(), l.ID); err != nil {
 			return err
 		}
-		if _, err := tx.Exec("UPDATE disposal_run SET finished_at = ?, certificate = ? WHERE id = ?",
-			sqlite.FormatTime(d.Now()), c, r.id); err != nil {
+		if _, err := tx.Exec("DELETE FROM disposal_group WHERE run = ?", r.id); err != nil {
+			return fmt.Errorf("finish run %d: %w", r.id, err)
+		}
+		if _, err := tx.Exec("UPDATE disposal_run SET finished_at = ? WHERE id = ?", sqlite.FormatTime(d.Now()), r.id); err != nil {
 			return fmt.Errorf("finish run %d: %w", r.id, err)
 		}
 		d.Log.Info("disposal run finished", "run", r.id, "list", l.ID)
-		return d.queue(tx, CertificateLetter, r.id)
+		return d.issue(tx, c, CertificateLetter, journal.Entry{Act: journal.RunFinished, Reason: r.authority,
+			About: journal.About{"run": r.id, "list": l.ID, "destroyed": len(c.Destroyed), "files": c.Media, "entries": c.Entries, "kept on hold": c.Kept,
+				"searched for": c.Searched, "files searched": c.Files, "bytes searched": c.Bytes}})
 	})
 }

@@ -25,6 +25,9 @@ import (
 // A hold on one record keeps that one; the others on its list go. Released, it goes
 // on a list of its own, with a notice of its own.
 func TestAHoldOnOneRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	held := c.says(ann, "3EB0AAAAAAAAAAAAAAAA", culvert)
 	c.says(ann, "3EB0BBBBBBBBBBBBBBBB", "the hedge in Church Lane wants cutting back")
@@ -54,6 +57,9 @@ func TestAHoldOnOneRecord(t *testing.T) {
 // What was on hold for a time between the notice and the day is taken off the list,
 // and nothing else is.
 func TestAHoldPlacedAndReleasedBeforeTheDay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	held := c.says(ann, "3EB0AAAAAAAAAAAAAAAA", culvert)
 	other := c.says(ann, "3EB0BBBBBBBBBBBBBBBB", "the hedge in Church Lane wants cutting back")
@@ -78,6 +84,9 @@ func TestAHoldPlacedAndReleasedBeforeTheDay(t *testing.T) {
 // A run destroys the files of its records: with the last record that needs it, a file
 // goes from the disk, and its key from everywhere.
 func TestFilesGoWithTheirRecords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	plain := bytes.Repeat([]byte("a photo of the culvert, "), 400)
 	sealed, file := seal(plain)

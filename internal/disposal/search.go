@@ -1,9 +1,9 @@
 package disposal
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,19 +17,39 @@ import (
 	"muniment/internal/vault"
 )
 
-// window is the length in bytes of the pieces of text that are searched for. A
-// remainder of twice this length holds a whole one, wherever it was cut.
+// window is the length in bytes of the pieces of text that are searched for, wherever in the
+// text they begin: of a remainder of as many bytes, whichever they are, one is found.
 const window = 24
+
+// A text is searched for by its anchors: so many bytes, one at every ninth. Any window holds
+// one whole. Where the files have an anchor, what stands around it is compared.
+const (
+	anchor = 16
+	apart  = window - anchor + 1
+)
 
 // maxID bounds how much of a message ID or name is searched for: senders choose them.
 const maxID = 1024
+
+// shortest is the length of the shortest piece that can be told from chance.
+const shortest = 8
 
 // fragments are pieces of destroyed records: their message IDs, their salts, their
 // senders' own names and windows of what they said. They are kept in memory only.
 type fragments struct {
 	records int
-	byHead  map[uint64][][]byte // by their first eight bytes
-	tails   [1 << 16]bool       // the last two bytes of every head: most bytes of a file need no more
+	entries int                 // of the journal
+	byHead  map[uint64][]piece  // by the key of their first sixteen bytes, of an anchor by its key
+	byShort map[uint64][][]byte // by their first eight, of those that have no sixteen
+	likely  []uint64            // bits of the keys that there are: most bytes of a file need no more
+	longest int
+}
+
+// piece is what is searched for: all of what it holds; or, of an anchor, any window of it
+// that has the anchor in it.
+type piece struct {
+	holds []byte
+	at    int // where the anchor begins; -1: it is searched for as a whole
 }
 
 func (f *fragments) add(g archive.Destroyed) {
@@ -40,12 +60,17 @@ func (f *fragments) add(g archive.Destroyed) {
 	f.putText([]byte(g.ID[:min(len(g.ID), maxID)]))
 	f.putText([]byte(g.PushName[:min(len(g.PushName), maxID)]))
 	for _, text := range g.Content {
-		for ; len(text) >= 2*window; text = text[window:] {
-			f.putText(text[:window:window])
-		}
-		if len(text) >= window {
-			f.putText(text[:window:window])
-			f.putText(text[len(text)-window:])
+		f.putWindows(text)
+	}
+}
+
+// putWindows adds a text of which any window shall be found. What has zero bytes in it is left
+// out: unused pages are full of them.
+func (f *fragments) putWindows(text []byte) {
+	for part := range bytes.SplitSeq(text, []byte{0}) {
+		for at := 0; len(part) >= window && at+anchor <= len(part); at += apart {
+			from, to := max(at-(apart-1), 0), min(at+window, len(part))
+			f.keep(key(part[at:]), piece{part[from:to:to], at - from})
 		}
 	}
 }
@@ -68,30 +93,66 @@ func (f *fragments) putText(fragment []byte) {
 }
 
 func (f *fragments) put(fragment []byte) {
-	if len(fragment) < 8 {
-		return // too short to tell from chance
+	switch {
+	case len(fragment) >= anchor:
+		f.keep(key(fragment), piece{fragment, -1})
+	case len(fragment) >= shortest:
+		f.keepShort(fragment)
 	}
-	if f.byHead == nil {
-		f.byHead = make(map[uint64][][]byte)
-	}
-	head := head(fragment)
-	if slices.ContainsFunc(f.byHead[head], func(have []byte) bool { return bytes.Equal(have, fragment) }) {
-		return
-	}
-	f.tails[uint16(head)] = true
-	f.byHead[head] = append(f.byHead[head], fragment)
 }
 
-func head(b []byte) (h uint64) {
-	for _, c := range b[:8] {
-		h = h<<8 | uint64(c)
+func (f *fragments) keep(key uint64, p piece) {
+	if f.byHead == nil {
+		f.byHead = make(map[uint64][]piece)
 	}
-	return h
+	if slices.ContainsFunc(f.byHead[key], func(have piece) bool { return have.at == p.at && bytes.Equal(have.holds, p.holds) }) {
+		return
+	}
+	f.byHead[key] = append(f.byHead[key], p)
+	f.expect(key, len(p.holds))
 }
+
+func (f *fragments) keepShort(fragment []byte) {
+	if f.byShort == nil {
+		f.byShort = make(map[uint64][][]byte)
+	}
+	head := binary.BigEndian.Uint64(fragment)
+	if slices.ContainsFunc(f.byShort[head], func(have []byte) bool { return bytes.Equal(have, fragment) }) {
+		return
+	}
+	f.byShort[head] = append(f.byShort[head], fragment)
+	f.expect(mix(0, head), len(fragment))
+}
+
+// likelyBits is the binary logarithm of how many bits tell whether a key is worth looking up:
+// two megabytes.
+const likelyBits = 24
+
+func (f *fragments) expect(key uint64, length int) {
+	if f.likely == nil {
+		f.likely = make([]uint64, 1<<(likelyBits-6))
+	}
+	bit := key >> (64 - likelyBits)
+	f.likely[bit>>6] |= 1 << (bit & 63)
+	f.longest = max(f.longest, length)
+}
+
+func (f *fragments) expects(key uint64) bool {
+	bit := key >> (64 - likelyBits)
+	return f.likely[bit>>6]&(1<<(bit&63)) != 0
+}
+
+// key is that of the first sixteen bytes of b.
+func key(b []byte) uint64 {
+	return mix(binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]))
+}
+
+func mix(high, low uint64) uint64 { return (high*0x9e3779b97f4a7c15 ^ low) * 0xd6e8feb86659fd93 }
 
 // search is the account of a search.
 type search struct {
 	records int
+	entries int
 	files   int
 	bytes   int64
 	residue [][]byte // fragments found, each once
@@ -100,7 +161,7 @@ type search struct {
 // search looks for every fragment in every file below directory, but not in those that
 // are sealed: without its key, nothing of what one holds is in it.
 func (f *fragments) search(ctx context.Context, directory string, sealed func(path string) bool) (search, error) {
-	s := search{records: f.records}
+	s := search{records: f.records, entries: f.entries}
 	known := make(map[string]bool)
 	found := func(fragment []byte) {
 		if !known[string(fragment)] {
@@ -135,33 +196,122 @@ func (f *fragments) search(ctx context.Context, directory string, sealed func(pa
 	return s, nil
 }
 
+// block is how much of a file is read at a time.
+const block = 1 << 20
+
 // searchIn calls found for every fragment in r and returns how many bytes r has.
-// It reads r as a stream and remembers no more than the longest fragment.
+// It reads r in blocks and remembers no more than the longest fragment.
 func (f *fragments) searchIn(ctx context.Context, r io.Reader, found func([]byte)) (n int64, err error) {
-	in := bufio.NewReaderSize(r, 1<<18)
-	var h uint64
-	for {
-		if n%(1<<20) == 0 && ctx.Err() != nil {
+	ahead, from := max(f.longest, window), 0
+	b := make([]byte, 0, block+2*ahead)
+	for end := false; !end; {
+		if ctx.Err() != nil {
 			return n, ctx.Err()
 		}
-		c, err := in.ReadByte()
-		if errors.Is(err, io.EOF) {
-			return n, nil
-		} else if err != nil {
+		got, err := io.ReadFull(r, b[len(b):cap(b)])
+		b, n = b[:len(b)+got], n+int64(got)
+		if end = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); !end && err != nil {
 			return n, err
 		}
-		n++
-		if h = h<<8 | uint64(c); n < 8 || !f.tails[uint16(h)] {
+		to := len(b)
+		if !end {
+			to -= ahead
+		}
+		f.scan(b, from, to, found)
+		kept := max(to-window, 0)
+		from = to - kept
+		b = b[:copy(b, b[kept:])]
+	}
+	return n, nil
+}
+
+// each calls found for every fragment that stands in b.
+func (f *fragments) each(b []byte, found func([]byte)) { f.scan(b, 0, len(b), found) }
+
+// scan calls found for every fragment that begins, or whose anchor does, in b from one place
+// on and before another.
+func (f *fragments) scan(b []byte, from, to int, found func([]byte)) {
+	if f.likely == nil {
+		return
+	}
+	var high, low uint64 // the last sixteen bytes
+	for i := from; i < len(b) && i < to+anchor; i++ {
+		high, low = high<<8|low>>56, low<<8|uint64(b[i])
+		if at := i - shortest + 1; len(f.byShort) > 0 && at >= from && at < to && f.expects(mix(0, low)) {
+			for _, fragment := range f.byShort[low] {
+				if bytes.HasPrefix(b[at:], fragment) {
+					found(fragment)
+				}
+			}
+		}
+		at := i - anchor + 1
+		if at < from || at >= to {
 			continue
 		}
-		for _, fragment := range f.byHead[h] {
-			rest, err := in.Peek(len(fragment) - 8)
-			if err != nil && !errors.Is(err, io.EOF) {
-				return n, err
+		if key := mix(high, low); f.expects(key) {
+			for _, p := range f.byHead[key] {
+				p.compare(b, at, found)
 			}
-			if string(rest) == string(fragment[8:]) {
-				found(fragment)
+		}
+	}
+}
+
+// compare calls found for what of p stands in b, where its first bytes or its anchor may
+// stand at a place.
+func (p piece) compare(b []byte, place int, found func([]byte)) {
+	if p.at < 0 {
+		if bytes.HasPrefix(b[place:], p.holds) {
+			found(p.holds)
+		}
+		return
+	}
+	if !bytes.HasPrefix(b[place:], p.holds[p.at:p.at+anchor]) {
+		return
+	}
+	from, to := p.at, p.at+anchor // of what agrees
+	for from > 0 && place-(p.at-from) > 0 && p.holds[from-1] == b[place-(p.at-from)-1] {
+		from--
+	}
+	for to < len(p.holds) && place+to-p.at < len(b) && p.holds[to] == b[place+to-p.at] {
+		to++
+	}
+	for ; from+window <= to; from++ {
+		found(p.holds[from : from+window : from+window])
+	}
+}
+
+// chance is how many bytes beside what a record says may by chance go on as a destroyed
+// one did: what a file has next to it is a number or a digest. One byte is likely enough,
+// where two people have said the same but for its end, and would be found every night.
+const chance = 4
+
+// edges are windows without up to so many bytes at their end, or beginning.
+type edges struct{ ends, begins map[string][][]byte }
+
+// edges returns the edges of the fragments that are windows.
+func (f *fragments) edges() edges {
+	e := edges{make(map[string][][]byte), make(map[string][][]byte)}
+	for _, pieces := range f.byHead {
+		for _, p := range pieces {
+			w := p.holds
+			for n := window - chance; len(w) == window && n < window; n++ {
+				e.ends[string(w[:n])] = append(e.ends[string(w[:n])], w)
+				e.begins[string(w[window-n:])] = append(e.begins[string(w[window-n:])], w)
 			}
+		}
+	}
+	return e
+}
+
+// each calls found for every window that may stand in a file because b does, and
+// something else next to it.
+func (e edges) each(b []byte, found func([]byte)) {
+	for n := window - chance; n < window && n <= len(b); n++ {
+		for _, w := range e.ends[string(b[len(b)-n:])] {
+			found(w)
+		}
+		for _, w := range e.begins[string(b[:n])] {
+			found(w)
 		}
 	}
 }

@@ -22,26 +22,26 @@ func (f Rules) Changed(tx *sqlite.Tx, now time.Time, c archive.Captured) error {
 	if err != nil || len(change) == 0 || !change[0].Effective {
 		return err
 	}
-	ids, err := conversationsOf(tx, change[0].Amends)
+	emails, err := partsWith(tx, change[0].Amends, "")
 	if err != nil {
 		return fmt.Errorf("correction for record %d: %w", c.Seq, err)
 	}
-	for _, id := range ids {
-		if err := f.correct(tx, now, id); err != nil {
+	for _, e := range emails {
+		if err := f.correct(tx, now, e); err != nil {
 			return fmt.Errorf("correction for record %d: %w", c.Seq, err)
 		}
 	}
 	return nil
 }
 
-// correct owes a correction of the conversation if its letter has been composed: one
-// that has not will show the message as it is by then.
-func (f Rules) correct(tx *sqlite.Tx, now time.Time, id int64) error {
-	it, err := mail.Find(tx, Letter, id)
+// correct owes a correction of the conversation if the part with the message has been
+// composed: one that has not will show the message as it is by then.
+func (f Rules) correct(tx *sqlite.Tx, now time.Time, e Email) error {
+	it, err := mail.FindPart(tx, Letter, e.About, e.Part)
 	if err != nil || !said(it) {
 		return err
 	}
-	corrections, err := correctionsOf(tx, id)
+	corrections, err := correctionsOf(tx, e.About)
 	if err != nil {
 		return err
 	}
@@ -50,27 +50,21 @@ func (f Rules) correct(tx *sqlite.Tx, now time.Time, id int64) error {
 		if err != nil {
 			return err
 		}
-		if it.State == mail.Waiting && it.ComposedAt.IsZero() {
+		if it.State.Open() && it.ComposedAt.IsZero() {
 			return nil // it will say this too
 		}
 	}
 	var n int64
-	if err := tx.QueryRow("INSERT INTO correction (conversation) VALUES (?) RETURNING id", id).Scan(&n); err != nil {
+	if err := tx.QueryRow("INSERT INTO correction (conversation) VALUES (?) RETURNING id", e.About).Scan(&n); err != nil {
 		return err
 	}
-	_, err = mail.Queue(tx, now, mail.Item{
-		Kind: CorrectionLetter, About: n,
-		MessageID: mail.MessageID(CorrectionLetter, n, f.Token, f.From),
-		From:      f.From, To: it.To,
-		NotBefore: now.Add(f.Settle),
-	})
-	return err
+	return f.queue(tx, now, CorrectionLetter, n, it.To, now.Add(f.Settle))
 }
 
 // said reports whether the letter it has said what it says: it is written, and has
 // been sent or will be.
 func said(it mail.Item) bool {
-	return it.State == mail.HandedOver || it.State == mail.Waiting && !it.ComposedAt.IsZero()
+	return it.State == mail.HandedOver || it.State.Open() && !it.ComposedAt.IsZero()
 }
 
 func correctionsOf(tx *sqlite.Tx, conversation int64) ([]int64, error) {
@@ -82,6 +76,7 @@ type Correction struct {
 	ID           int64
 	Conversation Conversation
 	Since        time.Time // when the letter before it was written, of the conversation or its last correction
+	Earlier      []Email   // corrections of the same conversation that were written before, in order
 }
 
 // LoadCorrection returns the correction id.
@@ -94,22 +89,32 @@ func LoadCorrection(tx *sqlite.Tx, id int64) (c Correction, err error) {
 	if c.Conversation, err = Load(tx, conversation); err != nil {
 		return c, err
 	}
-	before := []Email{{Letter, conversation}}
+	letters, err := mail.Parts(tx, Letter, conversation)
+	if err != nil {
+		return c, fmt.Errorf("correction %d: %w", id, err)
+	}
+	for _, it := range letters { // the first to be written: what changed after that, another part may not show
+		if said(it) && (c.Since.IsZero() || it.ComposedAt.Before(c.Since)) {
+			c.Since = it.ComposedAt
+		}
+	}
 	earlier, err := correctionsOf(tx, conversation)
 	if err != nil {
 		return c, fmt.Errorf("correction %d: %w", id, err)
 	}
 	for _, n := range earlier {
-		if n < id {
-			before = append(before, Email{CorrectionLetter, n})
+		if n >= id {
+			break
 		}
-	}
-	for _, e := range before {
-		it, err := mail.Find(tx, e.Kind, e.About)
+		it, err := mail.Find(tx, CorrectionLetter, n)
 		if err != nil {
 			return c, fmt.Errorf("correction %d: %w", id, err)
 		}
-		if said(it) && it.ComposedAt.After(c.Since) {
+		if !said(it) {
+			continue
+		}
+		c.Earlier = append(c.Earlier, Email{CorrectionLetter, n, 1})
+		if it.ComposedAt.After(c.Since) {
 			c.Since = it.ComposedAt
 		}
 	}
@@ -118,6 +123,7 @@ func LoadCorrection(tx *sqlite.Tx, id int64) (c Correction, err error) {
 
 // Email names an email of this package in the outbox.
 type Email struct {
-	Kind  string // Letter or CorrectionLetter
+	Kind  string // Letter, CorrectionLetter or TakenBackLetter
 	About int64
+	Part  int
 }

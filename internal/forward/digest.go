@@ -8,20 +8,27 @@ import (
 	"muniment/internal/sqlite"
 )
 
-// DigestLetter is the kind under which the clerk's weekly digests stand in the outbox;
-// what an item is about is the week's number. Nothing here says which records one
-// shows: whatever was sent, or came, in its week.
-const DigestLetter = "digest"
-
-// MarkedBy returns which of the given reactions mark a conversation, by conversation:
-// those that stood when it settled, or stand while it settles.
+// MarkedBy returns which of the given reactions mark a conversation for the council
+// mailbox, by conversation: those that stood when it settled, or stand while it settles.
+// Reports and questions are nobody's business but theirs whom they were sent to.
 func MarkedBy(tx *sqlite.Tx, reactions []record.Seq) (map[int64][]record.Seq, error) {
+	return markedBy(tx, reactions, "does = 'forward'")
+}
+
+// ReportedBy returns which of the given reactions report a concern to the clerk, likewise.
+// What concerns the clerk is for the chair alone.
+func ReportedBy(tx *sqlite.Tx, reactions []record.Seq) (map[int64][]record.Seq, error) {
+	return markedBy(tx, reactions, "does = 'report' AND about_clerk = 0")
+}
+
+func markedBy(tx *sqlite.Tx, reactions []record.Seq, which string) (map[int64][]record.Seq, error) {
 	list, err := json.Marshal(reactions)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := tx.Query(`SELECT conversation, reaction FROM mark
-		WHERE reaction IN (SELECT value FROM json_each(?)) AND (stood = 1 OR taken_back = 0) ORDER BY reaction`, string(list))
+		WHERE reaction IN (SELECT value FROM json_each(?)) AND (stood = 1 OR taken_back = 0)
+			AND conversation IN (SELECT id FROM conversation WHERE `+which+`) ORDER BY reaction`, string(list))
 	if err != nil {
 		return nil, fmt.Errorf("marks: %w", err)
 	}

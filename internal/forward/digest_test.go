@@ -41,7 +41,7 @@ func TestForgetComposedDigests(t *testing.T) {
 	c := newCouncil(t)
 	seq := c.says(ann, "A1")
 	c.write(func(tx *sqlite.Tx) error {
-		_, err := mail.Queue(tx, c.now, mail.Item{Kind: DigestLetter, About: 20260308, MessageID: "d", From: c.rules.From, To: c.rules.To})
+		_, err := mail.Queue(tx, c.now, mail.Item{Kind: DigestLetter, About: 20260308, MessageID: "d", From: c.rules.From, To: []string{c.rules.To}})
 		return err
 	})
 	compose := func(context.Context, mail.Item) ([]byte, error) { return []byte("digest"), nil }
@@ -58,11 +58,11 @@ func TestForgetComposedDigests(t *testing.T) {
 		})
 		return is
 	}
-	c.write(func(tx *sqlite.Tx) error { return Forget(tx, nil) })
+	c.write(func(tx *sqlite.Tx) error { _, err := Forget(tx, nil); return err })
 	if !composed() {
 		t.Error("nothing was destroyed, and the digest went")
 	}
-	c.write(func(tx *sqlite.Tx) error { return Forget(tx, []record.Seq{seq}) })
+	c.write(func(tx *sqlite.Tx) error { _, err := Forget(tx, []record.Seq{seq}); return err })
 	if composed() {
 		t.Error("a composed digest waits that may show what was destroyed")
 	}

@@ -1,6 +1,7 @@
 // Package journal keeps the account of who did what, when and why: every view,
 // hold, approval, run, start, stop and change of the member register. Each entry
-// is a leaf of the ledger, written in the transaction of the act itself.
+// is a leaf of the ledger, written in the transaction of the act itself. Entries of the
+// access log are destroyed when they are due, and leave a stub.
 //
 // An entry holds names of those who act, numbers and dates. It never holds what
 // a record says.
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,8 +49,10 @@ const (
 	NumberMoved      Act = "number is somebody else's now" // by WhatsApp
 	NumberChanged    Act = "number changed"                // likewise; the person is the same
 	Viewed           Act = "records viewed"
+	Proved           Act = "record proved" // to whom the file is given
 	Searched         Act = "records searched"
 	FileViewed       Act = "file viewed"
+	FlagDismissed    Act = "flag found to be no concern"
 	FileLost         Act = "file lost"                               // it could not be had from WhatsApp
 	Unwritable       Act = "archive could not be written to"         // noted when it can be again
 	HistoryRead      Act = "history of the council's phone read"     // a piece of what it has of the past
@@ -60,24 +64,56 @@ const (
 	ImportBegun      Act = "import begun"
 	ImportFinished   Act = "import finished"
 	HoldPlaced       Act = "hold placed"
+	HoldGrew         Act = "records taken into hold" // that its search found later
+	HoldDescribed    Act = "hold described"          // its kind and case
+	HoldReviewed     Act = "hold reviewed"           // and still needed
+	HoldReminded     Act = "reminded of the review of a hold"
 	HoldReleased     Act = "hold released"
 	ParentArrived    Act = "due date taken from the original"
 	ReadAgain        Act = "records read again" // that could not be read at capture
 	Reindexed        Act = "all records read again, and search index rebuilt"
-	PeriodChanged    Act = "retention period changed"
+	PeriodChanged    Act = "retention period changed" // before there were schedules
+	ScheduleAdopted  Act = "retention schedule adopted"
 	MailHandedOver   Act = "email handed over"
 	MailRefused      Act = "email refused"
+	MailExpired      Act = "email expired" // it was tried for five days
+	MailRetried      Act = "email to be tried again"
+	MailCancelled    Act = "email taken back"
 	DigestAsked      Act = "digest asked for"
+	MarkNotCounted   Act = "reaction did not count as a mark"
+	MarkWaits        Act = "marked conversation put off"
+	ForwardedByHand  Act = "conversation forwarded by hand"
 	ListDrawnUp      Act = "disposal list drawn up"
 	ListReduced      Act = "records taken off disposal list"
 	ListApproved     Act = "disposal list approved"
+	EarlyProposed    Act = "early disposal proposed"
+	EarlyConfirmed   Act = "early disposal confirmed"
 	RunStarted       Act = "disposal run started"
 	RunStep          Act = "records destroyed"
 	ResidueFound     Act = "residue of destroyed records found"
 	RunFinished      Act = "disposal run finished"
+	FinalCertificate Act = "final certificate of destruction issued" // the last backup of what was destroyed has gone
 	ListLapsed       Act = "disposal list lapsed"
+	VerifyFailed     Act = "verification failed"
+	VerifyPassed     Act = "verification passed" // after it had failed
+	AlertRaised      Act = "alert raised"
+	AlertEnded       Act = "alert ended"
 	ClockJumped      Act = "clock jumped"
 	ClockConfirmed   Act = "clock confirmed"
+	BackupMade       Act = "backup made"
+	BackupFailed     Act = "backup failed"
+	BackupFound      Act = "backup found" // in its directory, and not on the register
+	BackupGone       Act = "backup gone"
+	BackupCopied     Act = "backups copied elsewhere"
+	BackupNotCopied  Act = "backups not copied elsewhere"
+	BackupPruned     Act = "copies of backups elsewhere removed"
+	BackupNotPruned  Act = "copies of backups elsewhere not removed"
+	Restored         Act = "archive restored"
+	Replayed         Act = "account of a disposal run repeated" // what it had destroyed after the backup, again
+	RestoreConfirmed Act = "lost time entered again after restore"
+	Rehearsed        Act = "backup rehearsed"
+	RehearsalFailed  Act = "rehearsal of backup failed"
+	FilesNotRestored Act = "files not in the backup" // they are wanted again
 )
 
 // Daemon is who acts when nobody does but the program.
@@ -134,26 +170,74 @@ func Write(tx *sqlite.Tx, e Entry) error {
 // record.Canonical: "name length:value\n".
 func canonical(e Entry, about string) []byte {
 	var b strings.Builder
-	b.WriteString("muniment journal 1\n")
-	for _, f := range [][2]string{
+	b.WriteString(Form + "\n")
+	for _, f := range facts(e, about) {
+		fmt.Fprintf(&b, "%s %d:%s\n", f[0], len(f[1]), f[1])
+	}
+	return []byte(b.String())
+}
+
+// Form is the first line of the canonical bytes of an entry.
+const Form = "muniment journal 1"
+
+// facts are what an entry's leaf commits to, each with its name.
+func facts(e Entry, about string) [][2]string {
+	return [][2]string{
 		{"id", strconv.FormatInt(e.ID, 10)},
 		{"at", sqlite.FormatTime(e.At)},
 		{"who", e.Who},
 		{"act", string(e.Act)},
 		{"reason", e.Reason},
 		{"about", about},
-	} {
-		fmt.Fprintf(&b, "%s %d:%s\n", f[0], len(f[1]), f[1])
 	}
-	return []byte(b.String())
 }
 
-// Leaves calls f with the leaf and its place for every entry, in the order of
-// the ledger, each computed anew from what the journal says now.
-func Leaves(tx *sqlite.Tx, f func(id, leaf int64, h ledger.Hash) error) error {
-	return each(tx, func(e Entry, about string, salt []byte, leaf int64) error {
-		return f(e.ID, leaf, ledger.LeafHash(salt, canonical(e, about)))
-	})
+// Leaf is what an entry or its stub answers for in the ledger.
+type Leaf struct {
+	ID   int64
+	Leaf int64
+	Stub bool        // Hash is not known any more
+	Hash ledger.Hash // computed anew from what the journal says now
+}
+
+// Leaves calls f for every entry and every stub, in the order of the ledger.
+func Leaves(tx *sqlite.Tx, f func(Leaf) error) error {
+	rows, err := tx.Query("SELECT id, leaf FROM journal_stub ORDER BY leaf")
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	var stub *Leaf // the next; nil after the last
+	next := func() error {
+		if stub = nil; !rows.Next() {
+			return rows.Err()
+		}
+		stub = &Leaf{Stub: true}
+		return rows.Scan(&stub.ID, &stub.Leaf)
+	}
+	stubsBefore := func(leaf int64) error {
+		for stub != nil && stub.Leaf < leaf {
+			if err := f(*stub); err != nil {
+				return err
+			}
+			if err := next(); err != nil {
+				return fmt.Errorf("read journal: %w", err)
+			}
+		}
+		return nil
+	}
+	if err := next(); err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	if err := each(tx, func(e Entry, about string, salt []byte, leaf int64) error {
+		if err := stubsBefore(leaf); err != nil {
+			return err
+		}
+		return f(Leaf{ID: e.ID, Leaf: leaf, Hash: ledger.LeafHash(salt, canonical(e, about))})
+	}); err != nil {
+		return err
+	}
+	return stubsBefore(math.MaxInt64)
 }
 
 // Each calls f for every entry, oldest first.
@@ -216,6 +300,30 @@ func Of(tx *sqlite.Tx, a Act, f func(e Entry, leaf int64) error) error {
 	return rows.Err()
 }
 
+// After returns the entries after the one with a number, oldest first. What cannot be read
+// is left out: it was altered, and its leaf tells.
+func After(tx *sqlite.Tx, id int64) ([]Entry, error) {
+	rows, err := tx.Query("SELECT id, at, who, act, reason, about FROM journal WHERE id > ? ORDER BY id", id)
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	var entries []Entry
+	for rows.Next() {
+		var e Entry
+		var at, about string
+		if err := rows.Scan(&e.ID, &at, &e.Who, &e.Act, &e.Reason, &about); err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		var unread error
+		if e.At, unread = sqlite.ParseTime(at); unread != nil || json.Unmarshal([]byte(about), &e.About) != nil {
+			continue
+		}
+		entries = append(entries, e)
+	}
+	return entries, rows.Err()
+}
+
 // Number returns the number of that name in what an entry is about; 0 if there is
 // none.
 func (a About) Number(name string) int64 {
@@ -252,10 +360,10 @@ func Times(tx *sqlite.Tx, first int64) ([]Time, error) {
 	return times, rows.Err()
 }
 
-// Destroyed calls f with the numbers of the records that each step of a disposal
-// run destroyed, in the order of destruction. What cannot be read is left out: it
+// EachStep calls f with the numbers of the records and of the journal's own entries that
+// each step of a disposal run destroyed, in the order of destruction. What cannot be read is left out: it
 // was altered, and its leaf tells.
-func Destroyed(tx *sqlite.Tx, f func(seqs []int64) error) error {
+func EachStep(tx *sqlite.Tx, f func(seqs, entries []int64) error) error {
 	rows, err := tx.Query("SELECT about FROM journal WHERE act = ? ORDER BY id", RunStep)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
@@ -266,11 +374,11 @@ func Destroyed(tx *sqlite.Tx, f func(seqs []int64) error) error {
 		if err := rows.Scan(&text); err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
-		var about struct{ Records []int64 }
+		var about struct{ Records, Entries []int64 }
 		if json.Unmarshal([]byte(text), &about) != nil {
 			continue
 		}
-		if err := f(about.Records); err != nil {
+		if err := f(about.Records, about.Entries); err != nil {
 			return err
 		}
 	}
@@ -283,10 +391,26 @@ func Last(tx *sqlite.Tx) (time.Time, error) {
 	return at, err
 }
 
+// LastID returns the number of the latest entry; 0 if there is none.
+func LastID(tx *sqlite.Tx) (int64, error) {
+	id, _, err := latest(tx, "1")
+	return id, err
+}
+
 // LastOf returns the number and time of the latest entry of an act; 0 if there
 // is none.
 func LastOf(tx *sqlite.Tx, a Act) (id int64, at time.Time, err error) {
 	return latest(tx, "act = ?", a)
+}
+
+// ClockInDoubt reports whether the clock has jumped and nobody has confirmed it since.
+func ClockInDoubt(tx *sqlite.Tx) (bool, error) {
+	jumped, _, err := LastOf(tx, ClockJumped)
+	if err != nil {
+		return false, err
+	}
+	confirmed, _, err := LastOf(tx, ClockConfirmed)
+	return jumped > confirmed, err
 }
 
 func latest(tx *sqlite.Tx, which string, args ...any) (id int64, at time.Time, err error) {

@@ -91,11 +91,11 @@ func TestEveryEntryIsALeaf(t *testing.T) {
 			return err
 		}
 		before := root
-		if err := Leaves(tx, func(id, leaf int64, h ledger.Hash) error {
-			if leaf != id-1 {
-				t.Errorf("entry %d is leaf %d", id, leaf)
+		if err := Leaves(tx, func(l Leaf) error {
+			if l.Leaf != l.ID-1 || l.Stub {
+				t.Errorf("entry %d is leaf %d, a stub: %v", l.ID, l.Leaf, l.Stub)
 			}
-			stored[leaf] = h
+			stored[l.Leaf] = l.Hash
 			return nil
 		}); err != nil {
 			return err
@@ -184,7 +184,7 @@ func TestDestroyed(t *testing.T) {
 	})
 	var got []int64
 	write(t, db, func(tx *sqlite.Tx) error {
-		return Destroyed(tx, func(seqs []int64) error { got = append(got, seqs...); return nil })
+		return EachStep(tx, func(seqs, _ []int64) error { got = append(got, seqs...); return nil })
 	})
 	if diff := cmp.Diff([]int64{3, 4, 1}, got); diff != "" {
 		t.Errorf("destroyed (-want +got)\n%s", diff)

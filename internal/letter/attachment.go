@@ -122,10 +122,10 @@ func attachment(f *file) part {
 	var h gomessage.Header
 	h.Set("Content-Transfer-Encoding", "base64")
 	setFolded(&h, "Content-Disposition", "attachment", "filename", f.as)
-	if t := attachmentType(f.Type); ascii(f.as) {
-		h.Set("Content-Type", t)
-	} else { // it is filename* then; old readers know only this
-		setFolded(&h, "Content-Type", t, "name", encodedWords(f.as))
+	if f.own {
+		h.Set("Content-Type", f.Type)
+	} else {
+		h.Set("Content-Type", attachmentType(f.Type))
 	}
 	return part{h, f.Data}
 }
@@ -135,10 +135,6 @@ func attachment(f *file) part {
 func setFolded(h *gomessage.Header, field, value, param, is string) {
 	v := mime.FormatMediaType(value, map[string]string{param: is})
 	h.AddRaw([]byte(field + ": " + strings.Replace(v, "; ", ";\r\n ", 1) + "\r\n"))
-}
-
-func ascii(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
 // size returns n bytes as one would say it: 212 KB, 3.4 MB. A thousand bytes are

@@ -81,8 +81,8 @@ func TestCorrection(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	msg, err := writer().Hold(header("hold.3", at("2027-01-04 10:05")), archive.Hold{
-		ID: 3, Cover: archive.Cover{Scope: archive.Everything}, Review: "2027-07-04",
-		Reason: "a reaction with 🔒 to record 7", PlacedBy: "Jo Hall", Placed: at("2027-01-04 10:04"),
+		ID: 3, Kind: archive.Other, Cover: archive.Cover{Scope: archive.Everything}, Review: "2027-07-04",
+		Reason: "a reaction with 🛑 to record 7", PlacedBy: "Jo Hall", Placed: at("2027-01-04 10:04"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -90,5 +90,25 @@ func TestHold(t *testing.T) {
 	golden(t, "hold", msg)
 	if bytes.Contains(msg, []byte("Dispose-After")) {
 		t.Error("it says when to delete it, though it holds no message")
+	}
+}
+
+// On the day of a hold's review, and every week after it, the clerk is asked.
+func TestHoldReview(t *testing.T) {
+	hold := archive.Hold{
+		ID: 4, Kind: archive.SAR, Case: "SAR-2027-001", Cover: archive.Cover{Scope: archive.ByMember}, Review: "2027-07-04",
+		Reason: "asks for all that was said of him.", PlacedBy: "Jo Hall", Placed: at("2027-01-04 10:04"),
+	}
+	for name, when := range map[string]string{"hold-review": "2027-07-04 00:01", "hold-review-overdue": "2027-07-11 00:01"} {
+		msg, err := writer().HoldReview(header("hold-review.77", at(when)), hold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name, msg)
+	}
+	hold.Kind, hold.Case = archive.Other, ""
+	msg, err := writer().HoldReview(header("hold-review.78", at("2027-07-04 00:01")), hold)
+	if err != nil || bytes.Contains(msg, []byte("criminal")) || !bytes.Contains(msg, []byte("Hold 4 is to be reviewed today.")) {
+		t.Errorf("%v: of a hold for another reason it says\n%s", err, msg)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"muniment/internal/forward"
 	"muniment/internal/people"
 	"muniment/internal/record"
+	"muniment/internal/retention"
 	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
@@ -32,10 +33,14 @@ func (w *Writer) Conversation(tx *sqlite.Tx, h Header, c forward.Conversation) (
 	if err != nil {
 		return nil, fmt.Errorf("conversation %d: %w", c.ID, err)
 	}
-	if r.pictures, r.files, err = w.Files.illustrate(tx, r.messages); err != nil {
+	if r.pictures, r.files, err = w.Files.illustrate(tx, r.messages, r.room); err != nil {
 		return nil, fmt.Errorf("conversation %d: %w", c.ID, err)
 	}
-	d := w.conversation(r)
+	d := w.document(r)
+	if h.Reference != "" {
+		d.Footer = append(d.Footer, "Integrity reference: "+h.Reference+". It fixes every record that there was when this email was written. "+
+			"Whether any was altered or taken out since is shown by the command muniment verify --reference.")
+	}
 	msg, err := w.write(h, d)
 	if err != nil {
 		return nil, fmt.Errorf("conversation %d: %w", c.ID, err)
@@ -48,6 +53,8 @@ type reading struct {
 	forward.Conversation
 	names     *people.Names
 	date      time.Time
+	room      room
+	began     retention.Date // the whole conversation
 	marked    archive.Record
 	messages  []archive.Record // oldest first
 	originals map[record.Seq]archive.Record
@@ -60,7 +67,7 @@ type reading struct {
 }
 
 func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error) {
-	r = reading{Conversation: c, date: h.Date, originals: make(map[record.Seq]archive.Record)}
+	r = reading{Conversation: c, date: h.Date, room: roomOf(h.Limit), originals: make(map[record.Seq]archive.Record)}
 	if r.names, err = people.LoadNames(tx); err != nil {
 		return r, err
 	}
@@ -73,6 +80,9 @@ func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error
 	slices.SortFunc(r.messages, func(a, b archive.Record) int {
 		return cmp.Or(cmp.Compare(a.SentOn, b.SentOn), a.Sent.Compare(b.Sent), cmp.Compare(a.Seq, b.Seq))
 	})
+	if r.began, err = began(tx, c); err != nil {
+		return r, err
+	}
 	others := []record.Seq{c.Marked}
 	for _, m := range r.messages {
 		others = append(others, m.ReplyTo)
@@ -104,23 +114,49 @@ func read(tx *sqlite.Tx, h Header, c forward.Conversation) (r reading, err error
 	return r, nil
 }
 
+// began returns the day of the first message of a conversation, in whichever part it is.
+func began(tx *sqlite.Tx, c forward.Conversation) (first retention.Date, err error) {
+	all, err := archive.Some(tx, slices.Concat(c.Parts...))
+	for _, m := range all {
+		if first == "" || m.SentOn < first {
+			first = m.SentOn
+		}
+	}
+	return first, err
+}
+
 // conversation says it all, in the order of reading: people without a name get
 // their numbers in that order.
 func (w *Writer) conversation(r reading) document {
 	d := document{Title: "A WhatsApp conversation marked for council email"}
-	d.Subject = fmt.Sprintf("WhatsApp conversation %d of %s%s%s", r.ID, r.messages[0].SentOn.Long(), w.in(r.group()), r.markers())
+	d.Subject = fmt.Sprintf("WhatsApp conversation %d of %s%s%s%s", r.ID, r.began.Long(), w.in(r.group()), r.ofParts(", "), r.markers())
 	d.add(w.opening(r)...)
 	d.add(r.missing(saying.Teller{Names: r.names, Groups: w.names()})...)
 	d.section("The messages", r.days()...)
 	d.section("How these messages were chosen", r.choice()...)
-	for _, m := range r.messages {
-		d.DisposeAfter = max(d.DisposeAfter, m.Due)
-		for _, f := range r.followers[m.Seq] {
-			d.DisposeAfter = max(d.DisposeAfter, f.Due)
-		}
-	}
+	d.DisposeAfter = r.dispose()
 	d.informal()
 	return d
+}
+
+// dispose returns the latest date at which any of the messages falls due, or what
+// belongs to one.
+func (r reading) dispose() (on retention.Date) {
+	for _, m := range r.messages {
+		on = max(on, m.Due)
+		for _, f := range r.followers[m.Seq] {
+			on = max(on, f.Due)
+		}
+	}
+	return on
+}
+
+// disposal says what should become of the letter in the council's mailboxes.
+func (d *document) disposal() string {
+	if d.DisposeAfter == retention.Never {
+		return "the council keeps what is in it for good"
+	}
+	return "it should be deleted after " + d.DisposeAfter.Long()
 }
 
 // informal adds what every letter says at its end that holds messages.
@@ -128,7 +164,7 @@ func (d *document) informal() {
 	d.Footer = append(d.Footer,
 		"This is a record of informal discussion. It is not the minutes and does not record any decision of the council. "+
 			"Decisions are made only at properly called meetings. This email is a council record and is not deleted "+
-			"automatically: it should be deleted after "+d.DisposeAfter.Long()+".",
+			"automatically: "+d.disposal()+".",
 		"The telephone numbers of the people in the group are not shown. A number in a message was typed by its sender.",
 	)
 	if slices.ContainsFunc(d.Blocks, func(b block) bool { return showsName(b, saying.NotVerified) }) {
@@ -156,7 +192,10 @@ func showsName(b block, mark string) bool {
 // markers names, in a subject, who marked the conversation.
 func (r reading) markers() string {
 	switch len(r.Marks) {
-	case 0: // all destroyed since
+	case 0: // nobody, or all destroyed since
+		if r.ByHand != "" {
+			return ", forwarded by hand for " + saying.OneLine(r.ByHand)
+		}
 		return ""
 	case 1:
 		return ", marked by " + r.name(r.Marks[0].Person)
@@ -166,8 +205,15 @@ func (r reading) markers() string {
 }
 
 // opening says who marked what, and what of it this letter holds.
-func (w *Writer) opening(r reading) (bs []block) {
+func (w *Writer) opening(r reading) []block { return append(w.occasion(r), r.below()...) }
+
+// occasion says who marked what.
+func (w *Writer) occasion(r reading) (bs []block) {
 	group := w.group(r.group())
+	if r.ByHand != "" {
+		bs = append(bs, paragraph("This conversation in the WhatsApp group %s was forwarded by hand for %s on %s, around record %d.",
+			group, saying.OneLine(r.ByHand), saying.Moment(r.Owed), r.Marked))
+	}
 	for i, m := range r.Marks {
 		what := "a message in the WhatsApp group " + group
 		if i > 0 {
@@ -175,6 +221,19 @@ func (w *Writer) opening(r reading) (bs []block) {
 		}
 		bs = append(bs, paragraph("%s marked %s on %s with %s.", r.name(m.Person), what, saying.Moment(m.At), emoji(m.Emoji)))
 	}
+	return bs
+}
+
+// picked says how the message was picked around which the conversation was chosen.
+func (r reading) picked() string {
+	if r.ByHand != "" {
+		return "chosen"
+	}
+	return "marked"
+}
+
+// below says what of the conversation this letter holds.
+func (r reading) below() (bs []block) {
 	bs = append(bs, paragraph("Below: %s, oldest first. All times are London time.", saying.Count(len(r.messages), "message")))
 	if expiry := r.expiry(); expiry != "" {
 		bs = append(bs, paragraph("%s", expiry))
@@ -183,13 +242,21 @@ func (w *Writer) opening(r reading) (bs []block) {
 		bs = append(bs, block{Callout: "These are only the new messages. The others are in the email about conversation " +
 			fmt.Sprint(r.earlier.ID) + by(r.earlier.Marks, r.name) + "."})
 	}
-	if !slices.Contains(r.Seqs, r.Marked) {
-		bs = append(bs, paragraph("The marked message itself is in an earlier email: %s.", r.describe(r.marked, time.Time{})))
+	if r.PartWith(r.Marked) == 0 {
+		bs = append(bs, paragraph("The %s message itself is in an earlier email: %s.", r.picked(), r.describe(r.marked, time.Time{})))
+	}
+	if part := r.ofParts(""); part != "" {
+		told := fmt.Sprintf("This is %s. The conversation has %s, too many for one email. The other parts follow as replies to this one.",
+			part, saying.Count(r.length(), "message"))
+		if in := r.PartWith(r.Marked); in > 1 {
+			told += fmt.Sprintf(" The %s message is in part %d.", r.picked(), in)
+		}
+		bs = append(bs, block{Callout: told})
 	}
 	if r.Cut {
 		bs = append(bs, block{Callout: fmt.Sprintf("This is not the whole conversation. It is longer than %s, the most that "+
-			"one email may hold. The messages farthest in time from the marked one were left out, neighbours before replies. "+
-			"They are on record.", saying.Count(r.Rule.AtMost, "message"))})
+			"one email may hold. The messages farthest in time from the %s one were left out, neighbours before replies. "+
+			"They are on record.", saying.Count(r.Rule.AtMost, "message"), r.picked())})
 	}
 	return bs
 }
@@ -207,7 +274,7 @@ func by(marks []forward.Mark, name func(people.ID) string) string {
 // shown in any case.
 func (r reading) days() (bs []block) {
 	var today string
-	room := int64(mostText)
+	room := r.room.text
 	for _, m := range r.messages {
 		if d := saying.Day(m.SentOn.Start()); d != today {
 			today = d
@@ -226,7 +293,7 @@ func (r reading) days() (bs []block) {
 }
 
 func (r reading) message(m archive.Record) *message {
-	v := &message{Record: fmt.Sprintf("record %d", m.Seq), Marked: m.Seq == r.Marked}
+	v := &message{Record: fmt.Sprintf("record %d", m.Seq), Marked: m.Seq == r.Marked && r.ByHand == ""}
 	if m.Destroyed != "" {
 		v.Time, v.Name = "—", "A message since destroyed"
 		v.Notes = []string{"[Destroyed on " + m.Destroyed.Long() + "]"}
@@ -329,7 +396,7 @@ func (r reading) choice() []block {
 	return []block{
 		paragraph("The program chose them by a fixed rule, the same for every conversation:"),
 		{List: []string{
-			fmt.Sprintf("the marked message (record %d);", r.Marked),
+			fmt.Sprintf("the %s message (record %d);", r.picked(), r.Marked),
 			"the message that it answers, the one which that answers, and so on, with every reply to any of them;",
 			fmt.Sprintf("the messages before and after it, as far as nobody paused for longer than %s;", saying.Length(r.Rule.Pause)),
 			fmt.Sprintf("at most %s.", saying.Count(r.Rule.AtMost, "message")),

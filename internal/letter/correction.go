@@ -5,6 +5,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/forward"
+	"muniment/internal/record"
 	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
@@ -53,8 +54,8 @@ func (w *Writer) correction(r reading, c forward.Correction) document {
 		were = "was"
 	}
 	d.add(
-		paragraph("%s of conversation %d%s, in the WhatsApp group %s, %s edited or deleted after they were sent to council email.",
-			saying.Capital(saying.Count(len(r.messages), "message")), r.ID, by(r.Marks, r.name), w.group(r.group()), were),
+		paragraph("%s of conversation %d%s, in the WhatsApp group %s, %s edited or deleted after %s.",
+			saying.Capital(saying.Count(len(r.messages), "message")), r.ID, by(r.Marks, r.name), w.group(r.group()), were, emailed(r.Does)),
 		paragraph("Below is each of them as it is now, with what it said before. The earlier email stays as it is, and so does the council’s record: it keeps every version. "+
 			"All times are London time."),
 	)
@@ -64,4 +65,15 @@ func (w *Writer) correction(r reading, c forward.Correction) document {
 	}
 	d.informal()
 	return d
+}
+
+// emailed says how somebody came to know of a conversation.
+func emailed(does record.Deed) string {
+	switch does {
+	case record.Report:
+		return "the concern was reported to you"
+	case record.Look:
+		return "you were asked to look"
+	}
+	return "they were sent to council email"
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/flag"
 	"muniment/internal/forward"
 	"muniment/internal/people"
 	"muniment/internal/record"
@@ -19,7 +21,7 @@ import (
 // A council is an archive with people who talk. Everything in it is captured by
 // the code that the daemon runs.
 type council struct {
-	t     *testing.T
+	t     testing.TB
 	db    *sqlite.DB
 	a     *archive.Archive
 	rules forward.Rules
@@ -28,7 +30,7 @@ type council struct {
 
 const cranford = "120363041234567890@g.us"
 
-var schedule = retention.Schedule{MessageYears: 6}
+var schedule = retention.ForYears(6)
 
 // The people. Their numbers are Ofcom's for drama.
 var (
@@ -45,7 +47,7 @@ type person struct {
 	pushName string
 }
 
-func newCouncil(t *testing.T) *council {
+func newCouncil(t testing.TB) *council {
 	t.Helper()
 	db, err := sqlitetest.Create(t.Context(), filepath.Join(t.TempDir(), "archive.db"))
 	if err != nil {
@@ -53,8 +55,11 @@ func newCouncil(t *testing.T) *council {
 	}
 	t.Cleanup(func() { db.Close() })
 	c := &council{t: t, db: db, rules: forward.Rules{
-		Marks: record.Marks{"📌"}, Roles: []string{"councillor", "clerk"}, Settle: 3 * time.Minute, Choice: record.DefaultRule,
-		From: "record@cranford-pc.example", To: "council@cranford-pc.example", Token: "0123456789abcdef",
+		Marks:  record.Marks{{Name: "important", Emoji: []string{"📌"}, Roles: []string{"councillor", "clerk"}, Does: record.Forward}},
+		Settle: 3 * time.Minute, Choice: record.DefaultRule,
+		To: "council@cranford-pc.example",
+		Post: forward.Post{From: "record@cranford-pc.example", Clerk: "clerk@cranford-pc.example", Token: "0123456789abcdef",
+			Owns: func(address string) bool { return strings.HasSuffix(address, "@cranford-pc.example") }},
 	}}
 	began := at("2020-01-06 09:00")
 	c.write(func(tx *sqlite.Tx) error {
@@ -207,13 +212,15 @@ func writer() *Writer {
 	return &Writer{
 		Council:     "Cranford Parish Council",
 		Groups:      map[string]Group{cranford: {Name: "Cranford councillors", EveryCouncillor: true}},
+		Regulator:   "the Information Commissioner",
 		PolicyTitle: "WhatsApp Use Policy", PolicySection: "5", Schedule: schedule,
+		Flags: flag.Reader{Domains: []string{"cranford-pc.example"}},
 	}
 }
 
 func header(id string, date time.Time) Header {
 	return Header{MessageID: id + ".0123456789abcdef@cranford-pc.example", Date: date,
-		From: "record@cranford-pc.example", To: "council@cranford-pc.example"}
+		From: "record@cranford-pc.example", To: []string{"council@cranford-pc.example"}}
 }
 
 // night is a talk in the night in which the clocks went back, with a mark by Ann.

@@ -2,6 +2,7 @@ package letter
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/disposal"
+	"muniment/internal/flag"
 	"muniment/internal/forward"
 	"muniment/internal/mail"
 	"muniment/internal/people"
@@ -31,14 +33,14 @@ const (
 
 const extract = 200
 
-// Digest is the week that a digest is about, and what it has to say that records and
+// Digest is the days that a digest is about, and what it has to say that records and
 // registers do not tell.
 type Digest struct {
-	Week    retention.Week
+	forward.Edition
 	Began   time.Time // when the archive was made
 	Content Content
 
-	// What was sent before the week is in it all the same if it came between these,
+	// What was sent before these days is in it all the same if it came between these,
 	// too late for the digest before; zero: nothing did.
 	LateFrom, LateBefore time.Time
 
@@ -48,16 +50,56 @@ type Digest struct {
 
 	Review         retention.Date // the last day for the policy's review; empty: none is given
 	NeverLinked    bool           // to WhatsApp, up to now
+	Meetings       []Meeting      // that are near; the next first
 	ClockDoubted   bool
-	PhoneMissed    time.Time     // since when the council's own phone has not been in use, if for long; zero: it has
-	FilesWait      time.Time     // since when the disk is too full for files; zero: it is not
-	AbandonedAfter time.Duration // when a message that was never captured is given up
-	Account        archive.Account
+	Restored       *archive.Restoration // that nobody has confirmed yet; nil: none
+	PhoneSeen      time.Time            // when the council's own phone was last in use, as far as is known; zero: never
+	PhoneMissed    time.Time            // since when it has not been, if for long; zero: it has
+	FilesWait      time.Time            // since when the disk is too full for files; zero: it is not
+	AbandonedAfter time.Duration        // when a message that was never captured is given up
+	Account        archive.Tally
+	Backups        Backups
 	Program        string
-	Checkpoint     string // signed; empty: none is shown
+	Checkpoint     string // signed; empty: none is shown,
+	Key            string // nor the public key that checks it
 }
 
-// Digest writes the clerk's letter about a week. State, such as what is on hold, is
+// Backups is how it stands with the backups.
+type Backups struct {
+	Made      bool      // the council has backups made
+	Last      time.Time // when the newest was made that was verified; zero: there is none
+	Kept      int
+	Directory string
+	Elsewhere bool // they are to be copied to another place
+	Copied    time.Time
+
+	Rehearsed    time.Time // when it was last proved that one can be restored; zero: never
+	RehearsalDue bool      // that was too long ago, or never, and there have been backups for as long
+}
+
+// Meeting is a meeting of the council before which councillors are sent a digest.
+type Meeting struct {
+	On      retention.Date
+	Sent    retention.Date // on which it is, or was
+	Emailed int            // councillors who are sent it
+	Print   []string       // councillors for whom it is to be printed
+}
+
+// edition returns what a digest is called.
+func edition(e forward.Edition) string {
+	switch e.Kind {
+	case forward.DailyLetter:
+		return "WhatsApp record: " + weekday(e.Period.Last)
+	case forward.MeetingLetter:
+		return "WhatsApp record before the meeting on " + weekday(e.Meeting)
+	}
+	return "WhatsApp record: week ending " + weekday(e.Period.Last)
+}
+
+// weekday returns a date with the day of its week: Sunday 22 November 2026.
+func weekday(d retention.Date) string { return d.Weekday().String() + " " + d.Long() }
+
+// Digest writes the letter of an edition. State, such as what is on hold, is
 // that of the letter's date.
 func (w *Writer) Digest(tx *sqlite.Tx, h Header, g Digest) ([]byte, error) {
 	d, err := w.digest(tx, h, g)
@@ -66,7 +108,7 @@ func (w *Writer) Digest(tx *sqlite.Tx, h Header, g Digest) ([]byte, error) {
 	}
 	msg, err := w.write(h, d)
 	if err != nil {
-		return nil, fmt.Errorf("digest %d: %w", g.Week.Number(), err)
+		return nil, fmt.Errorf("%s %d: %w", g.Kind, g.About(), err)
 	}
 	return msg, nil
 }
@@ -74,15 +116,31 @@ func (w *Writer) Digest(tx *sqlite.Tx, h Header, g Digest) ([]byte, error) {
 // DigestText returns the plain text of the letter that [Writer.Digest] would write at
 // that time.
 func (w *Writer) DigestText(tx *sqlite.Tx, at time.Time, g Digest) (string, error) {
-	d, err := w.digest(tx, Header{Date: at}, g)
+	d, err := w.onPaper(tx, at, g)
 	if err != nil {
 		return "", err
 	}
+	return d.text(), nil
+}
+
+// DigestPage returns what [Writer.DigestText] does as a page of HTML that is made to be
+// printed, if wanted in large letters.
+func (w *Writer) DigestPage(tx *sqlite.Tx, at time.Time, g Digest, large bool) (string, error) {
+	d, err := w.onPaper(tx, at, g)
+	if err != nil {
+		return "", err
+	}
+	d.Report, d.Large = true, large
+	return d.html()
+}
+
+func (w *Writer) onPaper(tx *sqlite.Tx, at time.Time, g Digest) (document, error) {
+	d, err := w.digest(tx, Header{Date: at}, g)
 	d.Council = saying.OneLine(w.Council)
 	if w.Demonstration {
 		d.Demonstration = demonstration
 	}
-	return d.text(), nil
+	return d, err
 }
 
 // digest says it all, under the headings of REQUIREMENTS.md 4.3. A heading that has
@@ -90,41 +148,65 @@ func (w *Writer) DigestText(tx *sqlite.Tx, at time.Time, g Digest) (string, erro
 func (w *Writer) digest(tx *sqlite.Tx, h Header, g Digest) (document, error) {
 	r := &weekly{Digest: g, w: w, date: h.Date}
 	if err := r.read(tx); err != nil {
-		return document{}, fmt.Errorf("digest %d: %w", g.Week.Number(), err)
+		return document{}, fmt.Errorf("%s %d: %w", g.Kind, g.About(), err)
 	}
-	attention := r.attention()
-	title := "WhatsApp record: week ending Sunday " + g.Week.Sunday().Long()
+	title := edition(g.Edition)
 	d := document{Subject: title, Title: title}
-	d.add(r.opening(len(attention))...)
-	d.section("At a glance", r.glances()...)
-	for _, s := range []struct {
-		heading string
-		blocks  []block
-		none    string
-	}{
-		{"Needs your attention", matters(attention), "None."},
-		{"Conversations members marked as important", r.marked(), "None."},
-		{"Photos and documents shared", r.shared(), "None."},
-		{"Changed or deleted after sending", r.changed(), "None."},
-		{"Who joined or left", list(atMost(r.moved())), "None."},
-		{"Councillors not in the group, and what they receive instead", r.absent(), r.allPresent()},
-		{"On hold: must not be destroyed", list(atMost(r.held())), "None."},
-		{"Due to be destroyed", r.due(), "None."},
-		{"Gaps in the record", r.missing(), ""},
-	} {
+	d.add(r.opening()...)
+	if g.Kind != forward.MeetingLetter {
+		d.add(r.health(len(r.attention()))...)
+	}
+	for _, s := range r.sections() {
+		if g.Kind == forward.MeetingLetter && !s.forAll {
+			continue
+		}
 		if len(s.blocks) == 0 {
 			s.blocks = []block{paragraph("%s", s.none)}
 		}
 		d.section(s.heading, s.blocks...)
 	}
-	d.section("Policy and housekeeping", r.housekeeping()...)
 	d.DisposeAfter = r.dispose
 	if d.DisposeAfter == "" { // it names people all the same
-		d.DisposeAfter = w.Schedule.Due(g.Week.Sunday().Start())
+		d.DisposeAfter = w.Schedule.Due(g.Period.Last.Start())
 	}
 	d.informal()
 	return d, nil
 }
+
+// section is a part of a digest.
+type section struct {
+	forAll  bool // every councillor may see it, in the group or not; else it is the clerk's
+	heading string
+	blocks  []block
+	none    string // what it says if there are no blocks
+}
+
+func (r *weekly) sections() []section {
+	return []section{
+		{true, "At a glance", r.glances(), ""},
+		{false, "Needs your attention", matters(r.attention()), "None."},
+		{true, "Conversations members marked as important", r.marked(), "None."},
+		{false, "May need to go to a meeting", r.forAMeeting(), "None."},
+		{false, "Please check: may contain personal or confidential details", r.toCheck(), "None."},
+		{true, "Photos and documents shared", r.shared(), "None."},
+		{true, "Changed or deleted after sending", r.changed(), "None."},
+		{true, "Who joined or left", list(atMost(r.moved())), "None."},
+		{true, "Councillors not in the group, and what they receive instead", r.absent(), r.allPresent()},
+		{false, "Information requests and their deadlines", nil, noRequests},
+		{false, "Reports, disputes and data breaches", r.reports(), noReports},
+		{false, "On hold: must not be destroyed", list(atMost(r.held())), "None."},
+		{false, "Due to be destroyed", r.due(), "None."},
+		{true, "Gaps in the record", r.missing(), ""},
+		{true, "Policy and housekeeping", r.housekeeping(), ""},
+	}
+}
+
+// What stands under headings of which this program knows little: none would say too much.
+const (
+	noRequests = "None is known here: this program does not keep the council’s requests. Please look in the council’s own list, and place a hold for each " +
+		"that is open (muniment hold)."
+	noReports = "No concern was reported to the clerk by a mark in the group. Disputes and data breaches are not kept in this program: please look in the council’s own lists."
+)
 
 // list returns a list of items; nothing if there are none.
 func list(items []string) []block {
@@ -134,7 +216,7 @@ func list(items []string) []block {
 	return []block{{List: items}}
 }
 
-// weekly is a digest with what the archive says of its week.
+// weekly is a digest with what the archive says of its days.
 type weekly struct {
 	Digest
 	w      *Writer
@@ -142,22 +224,26 @@ type weekly struct {
 	names  *people.Names
 	groups []string // JIDs, in the order of their names
 
-	records       []archive.Record // of the week, in order of time
+	records       []archive.Record // of these days, in order of time
 	conversations []markedConversation
+	reported      []markedConversation          // of which a concern was reported to the clerk
 	originals     map[record.Seq]archive.Record // the messages that these concern
-	histories     map[record.Seq]history        // of these, and of messages in the week
+	histories     map[record.Seq]history        // of these, and of messages in these days
+	flags         flag.Flags
 	files         map[record.Seq]vault.Media
-	lost          []archive.Record // whose files were given up in the week
+	lost          []archive.Record // whose files were given up then
 	fileCount     vault.Count
-	statement     archive.Statement // of the week
-	gaps          []archive.Gap     // those of the week, and what is open still; the oldest first
+	statement     archive.Statement // of these days
+	gaps          []archive.Gap     // those of these days, and what is open still; the oldest first
 	holds         []archive.Hold
 	heldNames     map[int64]string // whom a hold is about, by its number
 	lists         []openList
 	emails        []mail.Item
-	intakes       []archive.Intake             // of the days of the week, the latest first
-	imports       []archive.Brought            // in the week
-	rosters       map[string]archive.Roster    // of each group, at the end of the week
+	misses        forward.Misses               // of these days
+	unaddressed   int                          // emails for the chair that wait for an address
+	intakes       []archive.Intake             // of these days, the latest first
+	imports       []archive.Brought            // then
+	rosters       map[string]archive.Roster    // of each group, at their end
 	present       map[string][]people.ID       // in each group now
 	attentions    map[string]archive.Attention // likewise
 	members       []people.Member              // one entry each
@@ -165,11 +251,11 @@ type weekly struct {
 	dispose retention.Date // the latest that a record shown falls due
 }
 
-// markedConversation is a conversation that was marked in the week.
+// markedConversation is a conversation that was marked.
 type markedConversation struct {
 	forward.Conversation
 	state forward.State
-	marks []archive.Record // in the week
+	marks []archive.Record // on these days
 	email mail.Item
 }
 
@@ -190,7 +276,7 @@ func (r *weekly) read(tx *sqlite.Tx) (err error) {
 		return cmp.Or(cmp.Compare(r.w.group(a), r.w.group(b)), cmp.Compare(a, b))
 	})
 	for _, part := range []func(*sqlite.Tx) error{
-		r.readRecords, r.readConversations, r.readOriginals, r.readFiles, r.readGaps, r.readHolds, r.readLists, r.readEmails, r.readImports, r.readPeople,
+		r.readRecords, r.readConversations, r.readOriginals, r.readFlags, r.readFiles, r.readGaps, r.readHolds, r.readLists, r.readEmails, r.readImports, r.readPeople,
 	} {
 		if err := part(tx); err != nil {
 			return err
@@ -203,11 +289,11 @@ func (r *weekly) read(tx *sqlite.Tx) (err error) {
 // WhatsApp keeps for a device what it could not hand over for about a month.
 const late = 35 * 24 * time.Hour
 
-// readRecords reads what was sent in the week and is known at the letter's date; and
+// readRecords reads what was sent on these days and is known at the letter's date; and
 // what came too late for the digest before.
 func (r *weekly) readRecords(tx *sqlite.Tx) error {
-	start := r.Week.Start()
-	return archive.Between(tx, start.Add(-late), r.Week.End(), func(m archive.Record) error {
+	start := r.Period.Start()
+	return archive.Between(tx, start.Add(-late), r.Period.End(), func(m archive.Record) error {
 		cameLate := !m.Captured.Before(r.LateFrom) && m.Captured.Before(r.LateBefore)
 		if r.known(m.Captured) && (!m.Sent.Before(start) || cameLate) {
 			r.records = append(r.records, m)
@@ -219,12 +305,12 @@ func (r *weekly) readRecords(tx *sqlite.Tx) error {
 // known reports whether what happened at that time can be in the letter.
 func (r *weekly) known(t time.Time) bool { return !t.After(r.date) }
 
-// inWeek reports whether something was found out in the week, or since.
-func (r *weekly) inWeek(t time.Time) bool { return !t.Before(r.Week.Start()) && r.known(t) }
+// inPeriod reports whether something was found out then, or since.
+func (r *weekly) inPeriod(t time.Time) bool { return !t.Before(r.Period.Start()) && r.known(t) }
 
-// end returns the last moment of the week, or of so much of it as is over.
+// end returns the last moment of these days, or of so much of it as is over.
 func (r *weekly) end() time.Time {
-	if end := r.Week.End().Add(-time.Millisecond); end.Before(r.date) {
+	if end := r.Period.End().Add(-time.Millisecond); end.Before(r.date) {
 		return end
 	}
 	return r.date
@@ -243,6 +329,24 @@ func (r *weekly) readConversations(tx *sqlite.Tx) error {
 	if err != nil {
 		return err
 	}
+	if r.conversations, err = r.readMarked(tx, marks, by); err != nil {
+		return err
+	}
+	if marks, err = forward.ReportedBy(tx, reactions); err != nil {
+		return err
+	}
+	if r.reported, err = r.readMarked(tx, marks, by); err != nil {
+		return err
+	}
+	if r.unaddressed, _, err = forward.Waiting(tx, forward.ForAnAddress); err != nil {
+		return err
+	}
+	r.misses, err = forward.Missed(tx, r.Period.Start(), r.end().Add(time.Millisecond))
+	return err
+}
+
+// readMarked reads conversations with the marks that each has on these days.
+func (r *weekly) readMarked(tx *sqlite.Tx, marks map[int64][]record.Seq, by map[record.Seq]archive.Record) (all []markedConversation, err error) {
 	for _, id := range slices.Sorted(maps.Keys(marks)) {
 		c := markedConversation{}
 		for _, seq := range marks[id] {
@@ -250,17 +354,19 @@ func (r *weekly) readConversations(tx *sqlite.Tx) error {
 		}
 		slices.SortFunc(c.marks, inTime)
 		if c.Conversation, err = forward.Load(tx, id); err != nil {
-			return err
+			return nil, err
 		}
 		if c.state, err = forward.StateOf(tx, id); err != nil {
-			return err
+			return nil, err
 		}
-		if c.email, err = mail.Find(tx, forward.Letter, id); err != nil {
-			return err
+		c.email, err = mail.Find(tx, forward.Letter, id)
+		c.email = r.asKnown(c.email)
+		if err != nil && !(c.Waits != "" && errors.Is(err, mail.ErrNotQueued)) {
+			return nil, err
 		}
-		r.conversations = append(r.conversations, c)
+		all = append(all, c)
 	}
-	return nil
+	return all, nil
 }
 
 // readOriginals reads the messages that were marked, edited or deleted, and what was
@@ -303,10 +409,10 @@ func (r *weekly) readFiles(tx *sqlite.Tx) (err error) {
 	if r.fileCount, err = vault.Counts(tx); err != nil {
 		return err
 	}
-	// A file is given up a month after it was sent: not only this week's may be.
+	// A file is given up a month after it was sent: not only what was sent now may be.
 	var lost []record.Seq
 	if err := vault.Each(tx, func(f vault.Media) error {
-		if f.State == vault.Lost && r.inWeek(f.Finished) {
+		if f.State == vault.Lost && r.inPeriod(f.Finished) {
 			lost = append(lost, f.Seq)
 		}
 		return nil
@@ -317,10 +423,10 @@ func (r *weekly) readFiles(tx *sqlite.Tx) (err error) {
 	return err
 }
 
-// readGaps reads the gaps of the week, and those that are open.
+// readGaps reads the gaps of these days, and those that are open.
 func (r *weekly) readGaps(tx *sqlite.Tx) error {
 	var err error
-	if r.statement, err = archive.StatementOn(tx, r.groups, r.Week.Monday(), r.Week.Sunday(), r.date, r.date); err != nil {
+	if r.statement, err = archive.StatementOn(tx, r.groups, r.Period.First, r.Period.Last, r.date, r.date); err != nil {
 		return err
 	}
 	gaps, err := archive.Gaps(tx)
@@ -339,9 +445,9 @@ func (r *weekly) readGaps(tx *sqlite.Tx) error {
 		case g.Kind == archive.NotDelivered:
 			to = from
 		case to.IsZero(): // so it is now
-			from, to = r.Week.Start(), r.date
+			from, to = r.Period.Start(), r.date
 		}
-		if r.known(g.Opened) && from.Before(r.Week.End()) && !to.Before(r.Week.Start()) {
+		if r.known(g.Opened) && from.Before(r.Period.End()) && !to.Before(r.Period.Start()) {
 			r.gaps = append(r.gaps, g)
 		}
 	}
@@ -396,20 +502,13 @@ func (r *weekly) readLists(tx *sqlite.Tx) error {
 }
 
 func (r *weekly) readEmails(tx *sqlite.Tx) (err error) {
-	for _, s := range []mail.State{mail.Waiting, mail.Refused, mail.HandedOver} {
-		items, err := mail.List(tx, s)
-		if err != nil {
-			return err
-		}
-		for _, it := range items {
-			itself := it.Kind == forward.DigestLetter && it.About == r.Week.Number()
-			if itself || !r.known(it.QueuedAt) {
-				continue
-			}
-			if !r.known(it.FinishedAt) {
-				it.State = mail.Waiting
-			}
-			r.emails = append(r.emails, it)
+	items, err := mail.List(tx, mail.Queued, mail.Sending, mail.Unknown, mail.HandedOver, mail.Refused, mail.Expired)
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if itself := it.Kind == r.Kind && it.About == r.About(); !itself && r.known(it.QueuedAt) {
+			r.emails = append(r.emails, r.asKnown(it))
 		}
 	}
 	intakes, err := archive.Intakes(tx)
@@ -418,16 +517,27 @@ func (r *weekly) readEmails(tx *sqlite.Tx) (err error) {
 		if i.Started.After(last) { // while the clock was ahead
 			last = i.Started
 		}
-		if !last.Before(r.Week.Start()) && i.Started.Before(r.Week.End()) {
+		if !last.Before(r.Period.Start()) && i.Started.Before(r.Period.End()) {
 			r.intakes = append(r.intakes, i)
 		}
 	}
 	return err
 }
 
-// readImports reads what was imported in the week, or in so much of it as is over.
+// asKnown returns an email as it was at the letter's date.
+func (r *weekly) asKnown(it mail.Item) mail.Item {
+	it.Recipients = slices.Clone(it.Recipients)
+	for i, to := range it.Recipients {
+		if !r.known(to.FinishedAt) {
+			it.Recipients[i].State, it.Recipients[i].FinishedAt = mail.Queued, time.Time{}
+		}
+	}
+	return it
+}
+
+// readImports reads what was imported on these days, or in so much of it as is over.
 func (r *weekly) readImports(tx *sqlite.Tx) (err error) {
-	r.imports, err = archive.ImportedBetween(tx, r.Week.Start(), r.end().Add(time.Millisecond))
+	r.imports, err = archive.ImportedBetween(tx, r.Period.Start(), r.end().Add(time.Millisecond))
 	return err
 }
 
@@ -482,7 +592,7 @@ func (r *weekly) by(m archive.Record) string {
 // when says when something was, briefly.
 func (r *weekly) when(t time.Time) string {
 	layout := "Mon 2 Jan, "
-	if t.Before(r.Week.Start().AddDate(0, -6, 0)) {
+	if t.Before(r.Period.Start().AddDate(0, -6, 0)) {
 		layout = "Mon 2 Jan 2006, "
 	}
 	return t.In(retention.London).Format(layout) + saying.Clock(t)
@@ -496,6 +606,13 @@ func (r *weekly) tell(m archive.Record) saying.Saying {
 
 func (r *weekly) teller() saying.Teller {
 	return saying.Teller{Names: r.names, Groups: r.w.names(), Most: mostNames}
+}
+
+// quiet reports whether none of the words of a message are repeated. Councillors are not sent
+// again what was taken back.
+func (r *weekly) quiet(m archive.Record) bool {
+	_, deleted := r.histories[m.Seq].deletion()
+	return r.Content == References || r.sensitive(m) || deleted && r.Kind == forward.MeetingLetter
 }
 
 // words returns as much of what m, or one version of it, says as the digest may repeat.
@@ -514,10 +631,10 @@ func (r *weekly) words(m archive.Record) []string {
 	}
 }
 
-// quote returns a text within a sentence; empty if the digest may not repeat it.
-func (r *weekly) quote(text string) string {
+// quote returns a text of m within a sentence; empty if the digest may not repeat it.
+func (r *weekly) quote(m archive.Record, text string) string {
 	switch {
-	case r.Content == References:
+	case r.Content == References || r.sensitive(m):
 		return ""
 	case r.Content == Full:
 		return "“" + saying.Excerpt(text, mostCharacters) + "”"
@@ -559,7 +676,7 @@ func seqsOf(records []archive.Record) (seqs []record.Seq) {
 	return seqs
 }
 
-// of returns what there is of one group in the week.
+// of returns what there is of one group.
 func (r *weekly) of(group string) *weekly {
 	one := *r
 	one.records, one.conversations = nil, nil
@@ -586,7 +703,9 @@ func (r *weekly) message(m archive.Record) *message {
 		return v
 	}
 	h := r.histories[m.Seq]
-	v.Lines = r.words(h.now(m))
+	if !r.quiet(m) {
+		v.Lines = r.words(h.now(m))
+	}
 	if d, is := h.deletion(); is {
 		v.Notes = append(v.Notes, r.deletion(d, m))
 	}
@@ -616,6 +735,9 @@ func (r *weekly) head(m archive.Record) *message {
 		v.What = saying.OneLine(said.Title())
 	}
 	v.Notes = append(v.Notes, said.Notes...)
+	if r.sensitive(m) && r.Content != References && r.Kind != forward.MeetingLetter { // flags are for the clerk
+		v.Notes = append(v.Notes, notRepeated)
+	}
 	return v
 }
 
@@ -623,7 +745,7 @@ func (r *weekly) head(m archive.Record) *message {
 func (r *weekly) file(m archive.Record, said saying.Saying) string {
 	what := saying.OneLine(said.Title())
 	f, ok := r.files[m.Seq]
-	if name := saying.OneLine(m.FileName); name != "" && r.Content != References {
+	if name := saying.OneLine(m.FileName); name != "" && !r.quiet(m) {
 		what += " called “" + saying.Excerpt(name, 80) + "”"
 	}
 	switch {

@@ -22,7 +22,7 @@ const patience = 24 * time.Hour
 // urgent first.
 func (r *weekly) attention() (all []fact) {
 	for _, about := range []func() []fact{
-		r.linkMatters, r.diskMatters, r.clockMatters, r.mailMatters, r.messageMatters, r.groupMatters, r.holdMatters, r.disposalMatters, r.policyMatters,
+		r.linkMatters, r.diskMatters, r.backupMatters, r.clockMatters, r.mailMatters, r.messageMatters, r.groupMatters, r.holdMatters, r.disposalMatters, r.meetingMatters, r.policyMatters,
 	} {
 		all = append(all, about()...)
 	}
@@ -64,7 +64,7 @@ func (r *weekly) linkMatters() (all []fact) {
 	fresh := 0
 	for _, g := range r.gaps {
 		message := g.Kind == archive.NotDecrypted || g.Kind == archive.NotReceived || g.Kind == archive.NotDelivered
-		if message && g.Closed.IsZero() && r.inWeek(g.Opened) || g.Kind == archive.Abandoned {
+		if message && g.Closed.IsZero() && r.inPeriod(g.Opened) || g.Kind == archive.Abandoned {
 			fresh++
 		}
 	}
@@ -92,6 +92,27 @@ func (r *weekly) diskMatters() []fact {
 		"WhatsApp keeps files for some weeks only. Please have room made (muniment status).", saying.Moment(r.FilesWait))}}
 }
 
+func (r *weekly) backupMatters() (all []fact) {
+	b := r.Backups
+	if b.Made && !b.Last.IsZero() && r.date.Sub(b.Last) > backupPatience {
+		all = append(all, fact{"Backups", fmt.Sprintf("The last good backup is that of %s. What was recorded since would be lost with this computer’s disk. "+
+			"Please have this seen to (muniment backup list).", saying.Moment(b.Last))})
+	}
+	if b.RehearsalDue {
+		last := "Nobody has tried yet whether a backup can be restored"
+		if !b.Rehearsed.IsZero() {
+			last = "Whether a backup can be restored was last tried on " + saying.Moment(b.Rehearsed)
+		}
+		all = append(all, fact{"Backups", last + ". It should be tried every three months, with the secret key from where it is kept. " +
+			"Please have that done (sudo muniment backup rehearse)."})
+	}
+	if l := r.Restored; l != nil {
+		all = append(all, fact{"Lost and restored", fmt.Sprintf("The record was restored on %s from the backup of %s. Holds, requests, members and approvals of the time between have to be entered again, "+
+			"and nothing is destroyed until somebody has said that they were (sudo muniment disposal confirm-restore).", saying.Moment(l.At), saying.Moment(l.MadeAt))})
+	}
+	return all
+}
+
 func (r *weekly) clockMatters() (all []fact) {
 	if r.ClockDoubted {
 		all = append(all, fact{"Clock", "The computer’s clock has jumped. Nothing is destroyed until somebody has found that it is right, " +
@@ -109,43 +130,95 @@ func (r *weekly) clockMatters() (all []fact) {
 }
 
 func (r *weekly) mailMatters() (all []fact) {
-	var refused, waiting []string
+	var refused, expired, waiting []string
 	for _, it := range r.emails {
 		since := it.NotBefore
 		if since.IsZero() {
 			since = it.QueuedAt
 		}
-		switch {
-		case it.State == mail.Refused && r.inWeek(it.FinishedAt):
-			refused = append(refused, emailName(it))
-		case it.State == mail.Waiting && r.date.Sub(since) > patience:
-			waiting = append(waiting, emailName(it))
+		in := outcomes(it)
+		fresh := func(to mail.Recipient) bool { return r.inPeriod(to.FinishedAt) }
+		if slices.ContainsFunc(in[mail.Refused], fresh) {
+			refused = append(refused, EmailName(it)+toSome(it, in[mail.Refused]))
+		}
+		if slices.ContainsFunc(in[mail.Expired], fresh) {
+			expired = append(expired, EmailName(it)+toSome(it, in[mail.Expired]))
+		}
+		if open := slices.Concat(in[mail.Queued], in[mail.Sending], in[mail.Unknown]); len(open) > 0 && r.date.Sub(since) > patience {
+			waiting = append(waiting, EmailName(it)+toSome(it, open))
 		}
 	}
+	if r.unaddressed > 0 {
+		all = append(all, fact{"No address of the chair", fmt.Sprintf("%s for the chair cannot be sent: the member register has no address of the chair at the "+
+			"council’s own domains, or it is the clerk’s or a shared mailbox. Please have it entered (muniment member edit); what waits then goes by itself.", saying.Capital(saying.Count(r.unaddressed, "email")))})
+	}
 	if len(refused) > 0 {
-		all = append(all, fact{"Emails refused", fmt.Sprintf("The mail server refused %s. Please have this seen to (muniment status).", saying.And(refused))})
+		all = append(all, fact{"Emails refused", fmt.Sprintf("The mail server refused %s. Please have this seen to (muniment outbox).", some(refused))})
+	}
+	if len(expired) > 0 {
+		all = append(all, fact{"Emails given up", fmt.Sprintf("Tried for days and never handed to the mail server: %s. Please have this seen to, and them sent again "+
+			"(muniment outbox).", some(expired))})
 	}
 	if len(waiting) > 0 {
-		all = append(all, fact{"Emails waiting", fmt.Sprintf("Not handed to the mail server for more than a day: %s. Please have this seen to (muniment status).", saying.And(waiting))})
+		all = append(all, fact{"Emails waiting", fmt.Sprintf("Not handed to the mail server for more than a day: %s. Please have this seen to (muniment outbox).", some(waiting))})
 	}
 	return all
 }
 
-// emailName says which email it is.
-func emailName(it mail.Item) string {
+// outcomes sorts the recipients of an email by what came of it for them.
+func outcomes(it mail.Item) map[mail.State][]mail.Recipient {
+	by := make(map[mail.State][]mail.Recipient)
+	for _, to := range it.Recipients {
+		by[to.State] = append(by[to.State], to)
+	}
+	return by
+}
+
+// toSome names the recipients, unless they are all that there are.
+func toSome(it mail.Item, to []mail.Recipient) string {
+	if len(to) == len(it.Recipients) {
+		return ""
+	}
+	return " to " + addresses(to)
+}
+
+func addresses(to []mail.Recipient) string {
+	var all []string
+	for _, each := range to {
+		all = append(all, saying.OneLine(each.Address))
+	}
+	return some(all)
+}
+
+// EmailName says which email it is.
+func EmailName(it mail.Item) string {
 	switch it.Kind {
 	case forward.Letter:
 		return fmt.Sprintf("the email about conversation %d", it.About)
 	case forward.CorrectionLetter:
 		return "the correction of a conversation"
+	case forward.TakenBackLetter:
+		return "the note that a mark was taken back"
 	case disposal.NoticeLetter:
 		return fmt.Sprintf("the notice of disposal list %d", it.About)
+	case disposal.ReminderLetter:
+		return "the reminder that a disposal list waits for approval"
+	case disposal.EarlyLetter:
+		return fmt.Sprintf("the email about early disposal %d", it.About)
 	case disposal.CertificateLetter:
 		return fmt.Sprintf("the certificate of destruction %d", it.About)
-	case forward.DigestLetter:
-		if week, err := retention.WeekNumbered(it.About); err == nil {
-			return "this weekly email of " + week.Sunday().Long()
-		}
+	case disposal.FinalLetter:
+		return fmt.Sprintf("the final certificate of destruction %d", it.About)
+	}
+	day, err := retention.DateNumbered(it.About)
+	switch {
+	case err != nil:
+	case it.Kind == forward.DigestLetter:
+		return "the weekly email of " + day.Long()
+	case it.Kind == forward.DailyLetter:
+		return "the daily email about " + weekday(day)
+	case it.Kind == forward.MeetingLetter:
+		return "the email to councillors before the meeting on " + weekday(day)
 	}
 	return fmt.Sprintf("an email (%s %d)", it.Kind, it.About)
 }
@@ -242,7 +315,7 @@ func (r *weekly) strangerAdmins() string {
 	return fmt.Sprintf(" %s of them are administrators of the group, and can delete what others write.", saying.Number(int64(n)))
 }
 
-// joined returns who came to the group this week, each once.
+// joined returns who came to the group, each once.
 func (r *weekly) joined() (who []string) {
 	for _, m := range r.records {
 		if m.Kind != record.Participants || m.Type != record.Joined && m.Type != record.Added {
@@ -268,8 +341,8 @@ func (r *weekly) participantsOf(m archive.Record) (names []string) {
 func (r *weekly) holdMatters() (all []fact) {
 	for _, h := range r.holds {
 		if r.overdue(h) {
-			all = append(all, fact{fmt.Sprintf("Hold %d", h.ID), fmt.Sprintf("It was to be reviewed by %s. Is it still needed? If not, please have it "+
-				"released (muniment hold release %d).", h.Review.Long(), h.ID)})
+			all = append(all, fact{fmt.Sprintf("Hold %d", h.ID), fmt.Sprintf("It was to be reviewed by %s. Is it still needed? If so, please have that "+
+				"recorded (muniment hold review %d); if not, have it released (muniment hold release %[2]d).", h.Review.Long(), h.ID)})
 		}
 	}
 	return all
@@ -282,12 +355,17 @@ func (r *weekly) overdue(h archive.Hold) bool {
 
 func (r *weekly) disposalMatters() (all []fact) {
 	var waiting []disposal.List
-	records := 0
+	records, entries := 0, 0
 	today := retention.DateOf(r.date)
 	for _, l := range r.lists {
-		if r.Approval != disposal.Standing && l.Approved.IsZero() && l.Run == 0 {
+		if l.Because != "" {
+			if l.Approved.IsZero() {
+				all = append(all, fact{fmt.Sprintf("Early disposal %d", l.ID), fmt.Sprintf("%s proposed it on %s. Nothing happens unless somebody else confirms it.",
+					saying.OneLine(l.ProposedBy), saying.Day(l.DrawnUp))})
+			}
+		} else if r.Approval != disposal.Standing && l.Approved.IsZero() && l.Run == 0 {
 			waiting = append(waiting, l.List)
-			records += l.Records
+			records, entries = records+l.Records, entries+l.Entries
 		} else if doubt := r.Doubts[l.ID]; doubt != "" && l.DestroyOn < today {
 			all = append(all, fact{fmt.Sprintf("Disposal list %d", l.ID),
 				fmt.Sprintf("It was to be destroyed on %s, and is not yet: %s.", l.DestroyOn.Long(), saying.OneLine(doubt))})
@@ -298,9 +376,9 @@ func (r *weekly) disposalMatters() (all []fact) {
 	case 0:
 		return all
 	case 1:
-		f.Name, f.Value = fmt.Sprintf("Disposal list %d", waiting[0].ID), fmt.Sprintf("It holds %s and waits", saying.Count(records, "record"))
+		f.Name, f.Value = fmt.Sprintf("Disposal list %d", waiting[0].ID), fmt.Sprintf("It holds %s and waits", saying.Listed(records, entries))
 	default:
-		f.Name, f.Value = fmt.Sprintf("%d disposal lists", len(waiting)), fmt.Sprintf("They hold %s and wait", saying.Count(records, "record"))
+		f.Name, f.Value = fmt.Sprintf("%d disposal lists", len(waiting)), fmt.Sprintf("They hold %s and wait", saying.Listed(records, entries))
 	}
 	if r.Approval == disposal.Each {
 		f.Value += " for your approval: see “Due to be destroyed”."
@@ -308,6 +386,23 @@ func (r *weekly) disposalMatters() (all []fact) {
 		f.Value += ", because the council has not set who approves destruction. Please bring that before the council."
 	}
 	return append(all, f)
+}
+
+// meetingMatters tells for whom the edition before a meeting is to be printed.
+func (r *weekly) meetingMatters() (all []fact) {
+	for _, m := range r.Meetings {
+		if len(m.Print) == 0 {
+			continue
+		}
+		var who []string
+		for _, name := range m.Print {
+			who = append(who, saying.OneLine(name))
+		}
+		all = append(all, fact{"Meeting on " + m.On.Long(), fmt.Sprintf("Councillors are sent a digest before it, by email on %s. On the register there is no email address "+
+			"of the council’s own for %s: please have it printed for them then (muniment digest --meeting %s --print), or the address entered.",
+			m.Sent.Long(), some(who), m.On)})
+	}
+	return all
 }
 
 // reviewNotice is how long before its day the policy's review is brought up.
@@ -324,34 +419,7 @@ func (r *weekly) policyMatters() []fact {
 	return []fact{{"Policy", fmt.Sprintf("It is to be reviewed by %s. Please put it on an agenda.", r.Review.Long())}}
 }
 
-// opening says what the letter is about.
-func (r *weekly) opening(toDo int) []block {
-	var groups []string
-	for _, g := range r.groups {
-		groups = append(groups, r.w.group(g))
-	}
-	in := "the WhatsApp group " + saying.And(groups)
-	if len(groups) > 1 {
-		in = "the WhatsApp groups " + saying.And(groups)
-	}
-	bs := []block{paragraph("What happened in %s from %s to %s, and how the record stood on %s. All times are London time.",
-		in, saying.Day(r.Week.Start()), saying.Day(r.Week.End().Add(-time.Second)), saying.Moment(r.date))}
-	if r.Began.After(r.Week.Start()) {
-		bs = append(bs, paragraph("The record began on %s.", saying.Moment(r.Began)))
-	}
-	if r.date.Before(r.Week.End()) {
-		bs = append(bs, paragraph("The week is not over: this is what there is so far."))
-	}
-	switch toDo {
-	case 0:
-		return append(bs, paragraph("Nothing needs your attention."))
-	case 1:
-		return append(bs, block{Callout: "One thing needs your attention. It is told below."})
-	}
-	return append(bs, block{Callout: saying.Number(int64(toDo)) + " things need your attention. They are listed below, the most urgent first."})
-}
-
-// count returns how many of the week's records are so.
+// count returns how many of the records are so.
 func (r *weekly) count(is func(archive.Record) bool) (n int) {
 	for _, m := range r.records {
 		if is(m) {
@@ -361,31 +429,13 @@ func (r *weekly) count(is func(archive.Record) bool) (n int) {
 	return n
 }
 
-// glances shows the totals of the week, of each group by itself.
-func (r *weekly) glances() (bs []block) {
-	gaps := fact{"Gaps", r.missingInAll()}
-	groups := slices.Clone(r.groups)
-	for _, s := range shares(groups, r.records, groupOf) {
-		if !slices.Contains(groups, s.group) {
-			groups = append(groups, s.group)
-		}
-	}
-	if len(groups) == 1 {
-		return []block{{Facts: append(r.glance(), gaps)}}
-	}
-	for _, group := range groups {
-		bs = append(bs, block{Day: saying.Capital(strings.TrimPrefix(r.in(group), " in "))}, block{Facts: r.of(group).glance()})
-	}
-	return append(bs, block{Day: "In all groups"}, block{Facts: []fact{gaps}})
-}
-
-// glance returns the totals of the week. None is of a single member (N6).
+// glance returns the totals. None is of a single member (N6).
 func (r *weekly) glance() []fact {
-	start := r.Week.Start()
+	start := r.Period.Start()
 	isMessage := func(m archive.Record) bool { return m.Kind == record.Message }
 	messages := numberOrNone(r.count(isMessage))
 	if n := r.count(func(m archive.Record) bool { return isMessage(m) && m.Sent.Before(start) }); n > 0 {
-		messages += fmt.Sprintf(", of which %s sent before this week and came late", saying.Number(int64(n))+" "+were(n))
+		messages += fmt.Sprintf(", of which %s %s sent %s and came late", saying.Number(int64(n)), were(n), r.before())
 	}
 	fs := []fact{{"Messages", messages}}
 	if n := r.count(isAsked); n > 0 {
@@ -450,7 +500,7 @@ func (r *weekly) movesInAll() string {
 }
 
 func (r *weekly) missingInAll() string {
-	if r.teller().NothingMissing(r.statement) && !slices.ContainsFunc(r.gaps, func(g archive.Gap) bool { return saying.LostGap(g) || g.Kind == archive.ListBroken }) {
+	if r.nothingMissing() {
 		return "none known"
 	}
 	return "see “Gaps in the record”"

@@ -8,6 +8,7 @@ import (
 
 	"muniment/internal/archive"
 	"muniment/internal/disposal"
+	"muniment/internal/forward"
 	"muniment/internal/mail"
 	"muniment/internal/retention"
 	"muniment/internal/saying"
@@ -16,7 +17,11 @@ import (
 // held puts each hold that is in force in words.
 func (r *weekly) held() (all []string) {
 	for _, h := range r.holds {
-		s := fmt.Sprintf("Hold %d, on %s. Placed on %s by %s: %s.", h.ID, r.covers(h), retention.DateOf(h.Placed).Long(),
+		s := fmt.Sprintf("Hold %d, on %s.", h.ID, r.covers(h))
+		if of := saying.HoldFor(h); of != "" {
+			s += " For " + of + "."
+		}
+		s += fmt.Sprintf(" Placed on %s by %s: %s.", retention.DateOf(h.Placed).Long(),
 			saying.OneLine(h.PlacedBy), strings.TrimRight(saying.OneLine(h.Reason), "."))
 		switch {
 		case h.Review == "":
@@ -25,6 +30,9 @@ func (r *weekly) held() (all []string) {
 			s += fmt.Sprintf(" It was to be reviewed by %s.", h.Review.Long())
 		default:
 			s += fmt.Sprintf(" To be reviewed by %s.", h.Review.Long())
+		}
+		if law := saying.HoldLaw(h.Kind); law != "" {
+			s += " " + law
 		}
 		all = append(all, s)
 	}
@@ -41,10 +49,15 @@ func (r *weekly) covers(h archive.Hold) string {
 		return "what was sent " + between(c.From, c.Through) + r.everywhere()
 	case archive.ByMember:
 		return "what " + r.heldNames[h.ID] + " sent" + r.everywhere()
+	case archive.InGroup:
+		return "what was sent in “" + saying.OneLine(c.GroupName) + "”"
 	}
 	s := recordNumbers(c.Records)
 	if c.Search != "" {
 		s += ", found by a search for “" + saying.Excerpt(c.Search, 80) + "”"
+	}
+	if c.Ahead {
+		s += ", and what it finds later"
 	}
 	return s
 }
@@ -71,7 +84,11 @@ func (r *weekly) due() []block {
 	}
 	var all []string
 	for _, l := range r.lists {
-		s := fmt.Sprintf("%s: %s%s", l.DestroyOn.Long(), saying.Count(l.Records, "record"), r.groupsOf(l))
+		if l.Because != "" {
+			all = append(all, early(l.List))
+			continue
+		}
+		s := fmt.Sprintf("%s: %s%s", l.DestroyOn.Long(), saying.Listed(l.Records, l.Entries), r.groupsOf(l))
 		if l.onHold > 0 {
 			s += fmt.Sprintf(", of which %s on hold", saying.Number(int64(l.onHold)))
 		}
@@ -81,6 +98,9 @@ func (r *weekly) due() []block {
 			s += "; this has begun, and is not finished"
 		case l.Approved.IsZero() && r.Approval == disposal.Each:
 			s += "; not approved yet"
+			if l.DestroyOn < retention.DateOf(r.date) {
+				s += ", and overdue: it is kept for longer than the policy says"
+			}
 		case doubt != "" && r.Approval != disposal.Unset:
 			s += "; waits: " + saying.OneLine(doubt)
 		case r.Approval == disposal.Each:
@@ -110,9 +130,9 @@ func (r *weekly) groupsOf(l openList) string {
 // brief is how long an interruption may be to be counted and not told.
 const brief = 10 * time.Minute
 
-// missing tells what is known to be missing, or may be: what the week comes to, each gap
+// missing tells what is known to be missing, or may be: what it comes to, each gap
 // that leaves something missing, and when else there was no connection. What was missing
-// before the week and is still is told with it.
+// before and is still is told with it.
 func (r *weekly) missing() []block {
 	var lost, later []string
 	var older []archive.Gap
@@ -120,7 +140,7 @@ func (r *weekly) missing() []block {
 	for _, g := range archive.Distinct(r.gaps, r.date) {
 		message := g.Kind == archive.NotDecrypted || g.Kind == archive.NotReceived
 		switch {
-		case message && g.Closed.IsZero() && g.Opened.Before(r.Week.Start()):
+		case message && g.Closed.IsZero() && g.Opened.Before(r.Period.Start()):
 			older = append(older, g)
 		case saying.LostGap(g) || g.Kind == archive.ListBroken:
 			lost = append(lost, r.teller().Gap(g).Text())
@@ -145,27 +165,30 @@ func (r *weekly) missing() []block {
 		bs = append(bs, paragraph("At the times below this system was not connected to WhatsApp, which kept what was sent, and handed it over afterwards:"),
 			block{List: atMost(later)})
 	}
+	if r.Kind == forward.MeetingLetter {
+		return bs
+	}
 	return append(bs, r.accounts()...)
 }
 
-// verdict says what is known of the week.
+// verdict says what is known of all of it.
 func (r *weekly) verdict() string { return r.teller().Verdict(r.statement) }
 
-// older tells of messages that were found to be missing before the week, and are still.
+// older tells of messages that were found to be missing before, and are still.
 func (r *weekly) older(gaps []archive.Gap) (all []string) {
 	for _, s := range shares(r.groups, gaps, func(g archive.Gap) string { return g.Group }) {
 		switch n := len(s.all); n {
 		case 1:
 			all = append(all, r.teller().Gap(s.all[0]).Text())
 		default:
-			all = append(all, fmt.Sprintf("%s from before this week%s are still missing, the last of them noticed on %s.",
-				saying.Count(n, "message"), r.in(s.group), saying.Moment(s.all[n-1].Opened)))
+			all = append(all, fmt.Sprintf("%s from %s%s are still missing, the last of them noticed on %s.",
+				saying.Count(n, "message"), r.before(), r.in(s.group), saying.Moment(s.all[n-1].Opened)))
 		}
 	}
 	return all
 }
 
-// accounts shows what was received on each day of the week, and what became of it
+// accounts shows what was received on each day, and what became of it
 // (DESIGN.md, invariant 7).
 func (r *weekly) accounts() []block {
 	var days []fact
@@ -187,8 +210,12 @@ func (r *weekly) accounts() []block {
 	return []block{paragraph("What was received on each day, and what became of it:"), {Facts: days}}
 }
 
-// housekeeping says how record and program fare, and ends with the checkpoint.
+// housekeeping says how record and program fare, and ends with the checkpoint. Councillors
+// are told of the policy alone.
 func (r *weekly) housekeeping() []block {
+	if r.Kind == forward.MeetingLetter {
+		return []block{{Facts: given([]fact{{"Policy", r.policy()}, {"Policy review", r.review()}})}}
+	}
 	bs := []block{{Facts: given(slices.Concat([]fact{
 		{"Policy", r.policy()},
 		{"Policy review", r.review()},
@@ -198,7 +225,8 @@ func (r *weekly) housekeeping() []block {
 		{"Files", r.filesInAll()},
 		{"Received", r.received()},
 	}, r.imported(), []fact{
-		{"Emails this week", r.emailsInAll()},
+		{"Emails " + r.during(), r.emailsInAll()},
+		{"Backups", r.backups()},
 		{"Program", r.Program},
 	}))}}
 	if len(r.groups) > 1 {
@@ -210,7 +238,9 @@ func (r *weekly) housekeeping() []block {
 	return append(bs,
 		paragraph("Keep this email. The lines below fix the whole record as it stands: saved as a file, this email shows at any later time "+
 			"whether anything was altered or taken out since, by the command muniment verify --checkpoint FILE."),
-		block{Verbatim: r.Checkpoint})
+		block{Verbatim: r.Checkpoint},
+		paragraph("Its signature is checked with the public key below. A file that is said to prove what stands in the record must rest on the same key:"),
+		block{Verbatim: r.Key})
 }
 
 func (r *weekly) policy() string {
@@ -265,16 +295,35 @@ func (r *weekly) filesInAll() string {
 	return sums(sum{c.Kept, "kept"}, sum{c.Wanted, "still being fetched"}, sum{c.Lost, "lost"})
 }
 
+// backups says what there is to go on from if this computer is lost.
+func (r *weekly) backups() string {
+	b := r.Backups
+	switch {
+	case !b.Made:
+		return "none are made: if this computer’s disk fails, the record is lost"
+	case b.Last.IsZero():
+		return "none has been made yet"
+	}
+	s := fmt.Sprintf("the last was made on %s, and verified; %s kept in %s", saying.Moment(b.Last), numberOrNone(b.Kept), saying.OneLine(b.Directory))
+	switch {
+	case b.Elsewhere && b.Copied.IsZero():
+		s += "; they have not been copied to another place yet"
+	case b.Elsewhere:
+		s += "; they were last copied to another place on " + saying.Moment(b.Copied)
+	}
+	return s
+}
+
 // received shows that what came is accounted for (DESIGN.md, invariant 7).
 func (r *weekly) received() string {
 	all := archive.Sum(r.statement.Days)
 	if all.Received == 0 && all.Unaccounted() == 0 {
-		return "nothing this week"
+		return "nothing " + r.during()
 	}
 	return saying.Sums(all)
 }
 
-// imported tells of the imports of the week: what they brought was not received.
+// imported tells of the imports: what they brought was not received.
 func (r *weekly) imported() (all []fact) {
 	for _, i := range r.imports {
 		s := fmt.Sprintf("%s from a phone’s export of the chat%s, for %s", saying.Count(i.Records, "record"), r.in(i.Group), enteredName(i.Who))
@@ -284,23 +333,33 @@ func (r *weekly) imported() (all []fact) {
 		if !i.Finished {
 			s += "; the import is not finished"
 		}
-		all = append(all, fact{"Imported this week", s})
+		all = append(all, fact{"Imported " + r.during(), s})
 	}
 	return all
 }
 
+// emailsInAll counts what came of emails: of one to several, each outcome.
 func (r *weekly) emailsInAll() string {
-	var handed, waiting, refused int
+	counts := make(map[mail.State]int)
 	for _, it := range r.emails {
-		switch {
-		case it.State == mail.Waiting:
-			waiting++
-		case !r.inWeek(it.FinishedAt):
-		case it.State == mail.Refused:
-			refused++
-		default:
-			handed++
+		for state, to := range outcomes(it) {
+			if state.Open() || slices.ContainsFunc(to, func(to mail.Recipient) bool { return r.inPeriod(to.FinishedAt) }) {
+				counts[state]++
+			}
 		}
 	}
-	return sums(sum{handed, "handed to the mail server"}, sum{waiting, "waiting"}, sum{refused, "refused"})
+	return sums(sum{counts[mail.HandedOver], "handed to the mail server"}, sum{counts[mail.Queued] + counts[mail.Sending], "waiting"},
+		sum{counts[mail.Unknown], "of unknown outcome, to be sent again"}, sum{counts[mail.Refused], "refused"}, sum{counts[mail.Expired], "given up"})
+}
+
+// early tells of an early disposal that is not done yet.
+func early(l disposal.List) string {
+	s := fmt.Sprintf("Early disposal %d, %s: %s", l.ID, l.Because, saying.Listed(l.Records, l.Entries))
+	switch {
+	case l.Run != 0:
+		return s + "; this has begun, and is not finished"
+	case l.Approved.IsZero():
+		return s + fmt.Sprintf("; proposed by %s, not confirmed yet", saying.OneLine(l.ProposedBy))
+	}
+	return s + fmt.Sprintf("; proposed by %s, confirmed by %s on %s", saying.OneLine(l.ProposedBy), saying.OneLine(l.ApprovedBy), retention.DateOf(l.Approved).Long())
 }

@@ -143,14 +143,17 @@ const week retention.Week = "2026-11-22"
 func newDigested(t *testing.T) digested {
 	d := digested{council: newCouncil(t), w: writer()}
 	d.g = Digest{
-		Week: week, Began: at("2020-01-06 09:00"), Content: Extracts,
+		Edition: forward.Weekly(week), Began: at("2020-01-06 09:00"), Content: Extracts,
 		LateFrom: at("2026-11-16 07:00"), LateBefore: at("2026-11-23 07:00"),
 		Approval: disposal.Standing, Minute: "24/037",
 		Review:         "2028-09-30",
 		AbandonedAfter: 31 * 24 * time.Hour,
+		PhoneSeen:      at("2026-11-22 18:31"),
+		Backups:        Backups{Made: true, Last: at("2026-11-23 04:00"), Kept: 35, Directory: "/var/backups/muniment", Elsewhere: true, Copied: at("2026-11-23 04:02")},
 		Program:        "muniment 0.1.0",
 		Checkpoint: "muniment\n1204\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
 			"— muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",
+		Key: "muniment+5d1f1b37+AaVBk1sUe4ZqzvBNjS1m8y9Gv0wVYk1cQ2Ee7h3pX4rT",
 	}
 	d.alive()
 	return d
@@ -173,7 +176,7 @@ func (c *council) alive() {
 // sent returns the digest as it is sent on the Monday.
 func (d digested) sent() []byte {
 	d.t.Helper()
-	return d.sentAt(d.g.Week.End().Add(7 * time.Hour))
+	return d.sentAt(d.g.Period.End().Add(7 * time.Hour))
 }
 
 func (d digested) sentAt(date time.Time) (msg []byte) {
@@ -182,8 +185,8 @@ func (d digested) sentAt(date time.Time) (msg []byte) {
 		if d.g.Account, err = d.a.Count(tx); err != nil {
 			return err
 		}
-		h := header(fmt.Sprintf("digest.%d", d.g.Week.Number()), date)
-		h.To = "clerk@cranford-pc.example"
+		h := header(fmt.Sprintf("digest.%d", d.g.About()), date)
+		h.To = []string{"clerk@cranford-pc.example"}
 		msg, err = d.w.Digest(tx, h, d.g)
 		return err
 	})
@@ -261,6 +264,7 @@ func everything(t *testing.T) digested {
 	c.takes(record.Received{Kind: record.Unsupported, Type: "group_invite_link", Sender: record.Address{JID: cranford},
 		Sent: at("2026-11-21 08:03")}, at("2026-11-21 08:03"))
 
+	c.carelessly()
 	c.gaps(t)
 	c.write(func(tx *sqlite.Tx) error {
 		id, err := archive.BeginIntake(tx, at("2026-11-16 08:00"))
@@ -279,13 +283,22 @@ func everything(t *testing.T) digested {
 		drawn := at("2026-11-22 02:30")
 		ds := &disposal.Disposal{DB: c.db, Archive: c.a, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return drawn },
 			Policy: disposal.Policy{Approval: disposal.Each, NoticeDays: 30, From: "record@cranford-pc.example", To: "clerk@cranford-pc.example"}}
-		_, err := ds.DrawUp(tx)
+		if err := archive.TakeIn(tx, ds.Now()); err != nil {
+			return err
+		}
+		due, err := ds.Falling(tx)
+		if err != nil {
+			return err
+		}
+		_, err = ds.DrawUp(tx, due)
 		return err
 	})
-	c.sendsEmails(at("2026-11-22 02:31"), &mail.Failure{Stage: mail.Recipient, Code: 550})
+	c.sendsEmails(at("2026-11-22 02:31"), &mail.Failure{Stage: mail.NamingRecipient, Code: 550})
 	d.g.Approval, d.g.Minute = disposal.Each, ""
 	d.g.Review = "2026-09-30"
 	d.g.ClockDoubted = true
+	d.g.Restored = &archive.Restoration{MadeAt: at("2026-11-19 02:30"), At: at("2026-11-20 16:00")}
+	d.g.Backups.Rehearsed, d.g.Backups.RehearsalDue = at("2026-08-03 10:00"), true
 	return d
 }
 
@@ -335,14 +348,18 @@ func (c *council) holds(old, litter said) {
 		}
 		for _, h := range []struct {
 			when, reason string
+			kind         archive.HoldKind
+			forCase      string
 			review       retention.Date
 			cover        archive.Cover
 		}{
-			{"2026-05-04 10:00", "request FOI-2026-003.", "2026-11-04", archive.Cover{Scope: archive.Dates, From: "2026-03-01", Through: "2026-04-30"}},
-			{"2026-11-03 10:00", "complaint about the hall", "2027-05-03", archive.Cover{Scope: archive.ByMember, Member: m.ID}},
-			{"2026-11-20 10:00", "claim by the contractor", "", archive.Cover{Scope: archive.Records, Records: []record.Seq{old.seq, litter.seq}, Search: "shelter OR litter"}},
+			{"2026-05-04 10:00", "request for all of the spring.", archive.FOI, "FOI-2026-003", "2026-11-04", archive.Cover{Scope: archive.Dates, From: "2026-03-01", Through: "2026-04-30"}},
+			{"2026-11-03 10:00", "complaint about the hall", archive.PolicyBreach, "", "2027-05-03", archive.Cover{Scope: archive.ByMember, Member: m.ID}},
+			{"2026-11-20 10:00", "claim by the contractor", archive.Other, "", "",
+				archive.Cover{Scope: archive.Records, Records: []record.Seq{old.seq, litter.seq}, Search: "shelter OR litter", Ahead: true}},
 		} {
-			if _, err := archive.PlaceHold(tx, at(h.when), "Jo Hall", h.reason, h.review, h.cover); err != nil {
+			if _, err := archive.Place(tx, at(h.when), "Jo Hall",
+				archive.Hold{Kind: h.kind, Case: h.forCase, Reason: h.reason, Review: h.review, Cover: h.cover}); err != nil {
 				return err
 			}
 		}
@@ -478,7 +495,7 @@ func TestContentOfDigests(t *testing.T) {
 func TestDigestOfTheWeekOfTheClockChange(t *testing.T) {
 	d := newDigested(t)
 	d.moves(jo, at("2026-10-01 09:00"), record.Present, jo, ann, bo, dee)
-	d.g.Week, d.g.LateFrom, d.g.LateBefore = "2026-10-25", time.Time{}, time.Time{}
+	d.g.Edition, d.g.LateFrom, d.g.LateBefore = forward.Weekly("2026-10-25"), time.Time{}, time.Time{}
 	one := time.Date(2026, 10, 25, 0, 30, 0, 0, time.UTC)
 	for _, photo := range []struct {
 		caption string
@@ -494,7 +511,7 @@ func TestDigestOfTheWeekOfTheClockChange(t *testing.T) {
 		d.brings(ann, photo.sent, record.Image, "", photo.caption)
 	}
 	d.write(func(tx *sqlite.Tx) error {
-		_, err := tx.Exec("UPDATE media SET state = 'kept', finished_at = ?, size = 100000", sqlite.FormatTime(d.g.Week.Start()))
+		_, err := tx.Exec("UPDATE media SET state = 'kept', finished_at = ?, size = 100000", sqlite.FormatTime(d.g.Period.Start()))
 		return err
 	})
 	golden(t, "digest-clock-change", d.sent())
@@ -503,6 +520,9 @@ func TestDigestOfTheWeekOfTheClockChange(t *testing.T) {
 // Nothing that comes into the archive after the date of a digest changes it, and no
 // order of a map does.
 func TestADigestIsTheSameAtEveryAttempt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	d := everything(t)
 	first := d.sent()
 	for range 10 {
@@ -590,8 +610,11 @@ func TestTheCheckpointIsFoundInADigest(t *testing.T) {
 		signed, err = key.Sign(tx, at("2026-11-23 07:00"))
 		return err
 	})
-	d.g.Checkpoint = signed.Note
+	d.g.Checkpoint, d.g.Key = signed.Note, key.Public()
 	msg := d.sent()
+	if text := parse(t, msg).text; !strings.Contains(text, key.Public()) {
+		t.Errorf("the public key is not in it:\n%s", text)
+	}
 	for what, s := range map[string]string{"email": string(msg), "text": parse(t, msg).text} {
 		found := key.Own(ledger.Find(s))
 		if len(found) != 1 {
@@ -695,6 +718,9 @@ func TestDigestOfSeveralGroups(t *testing.T) {
 
 // What needs attention says what to do.
 func TestAttention(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	for _, tt := range []struct {
 		name  string
 		story func(d *digested)
@@ -754,7 +780,7 @@ func TestAttention(t *testing.T) {
 		{"an email waits for less", func(d *digested) { d.owes("disposal certificate", 3, at("2026-11-22 08:00")) }, ""},
 		{"this very digest waits", func(d *digested) { d.owes(forward.DigestLetter, 20261122, at("2026-11-01 08:00")) }, ""},
 		{"the last digest waits", func(d *digested) { d.owes(forward.DigestLetter, 20261115, at("2026-11-16 07:00")) },
-			"this weekly email of 15 November 2026."},
+			"the weekly email of 15 November 2026."},
 		{"somebody who left office is in the group", func(d *digested) {
 			d.write(func(tx *sqlite.Tx) error {
 				m, err := people.MemberNamed(tx, "Cllr Bo Carter")
@@ -800,7 +826,7 @@ func TestAttention(t *testing.T) {
 func (c *council) owes(kind string, about int64, since time.Time) {
 	c.t.Helper()
 	c.write(func(tx *sqlite.Tx) error {
-		_, err := mail.Queue(tx, since, mail.Item{Kind: kind, About: about, MessageID: fmt.Sprint(about), From: "a", To: "b"})
+		_, err := mail.Queue(tx, since, mail.Item{Kind: kind, About: about, MessageID: fmt.Sprint(about), From: "a", To: []string{"b"}})
 		return err
 	})
 }
@@ -820,7 +846,14 @@ func (c *council) lists(when string) {
 	c.write(func(tx *sqlite.Tx) error {
 		ds := &disposal.Disposal{DB: c.db, Archive: c.a, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return at(when) },
 			Policy: disposal.Policy{NoticeDays: 30, From: "record@cranford-pc.example", To: "clerk@cranford-pc.example"}}
-		_, err := ds.DrawUp(tx)
+		if err := archive.TakeIn(tx, ds.Now()); err != nil {
+			return err
+		}
+		due, err := ds.Falling(tx)
+		if err != nil {
+			return err
+		}
+		_, err = ds.DrawUp(tx, due)
 		return err
 	})
 	c.sendsEmails(at(when).Add(time.Minute), nil)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"muniment/internal/archive"
 	"muniment/internal/forward"
@@ -17,7 +18,7 @@ import (
 	"muniment/internal/vault"
 )
 
-// marked tells of the conversations that were marked in the week, and where they went.
+// marked tells of the conversations that were marked, and where they went.
 func (r *weekly) marked() []block {
 	var all collected
 	for _, c := range r.conversations {
@@ -39,7 +40,25 @@ func (r *weekly) marked() []block {
 		}
 		all.blocks = append(all.blocks, paragraph("Marked %s. %s", some(who), r.went(c)))
 	}
-	return all.all()
+	return append(all.all(), r.missed()...)
+}
+
+// missed tells of reactions that did not count as marks, though some of them may have been
+// meant as such. How many there were says enough: who it was is in the journal.
+func (r *weekly) missed() []block {
+	n := r.misses.NotAllowed + r.misses.LookAlikes
+	if n == 0 || r.Kind == forward.MeetingLetter {
+		return nil
+	}
+	var which []string
+	if n := r.misses.NotAllowed; n > 0 {
+		which = append(which, saying.Number(int64(n))+" by people who may not use that mark")
+	}
+	if n := r.misses.LookAlikes; n > 0 {
+		which = append(which, saying.Number(int64(n))+" with an emoji that only looks like one")
+	}
+	return []block{paragraph("%s did not count as marks: %s. Nobody in the group is told. If one was meant, the system administrator can forward "+
+		"the conversation on your word (muniment forward).", saying.Capital(saying.Count(n, "reaction")), saying.And(which))}
 }
 
 // went says what became of a marked conversation.
@@ -47,21 +66,63 @@ func (r *weekly) went(c markedConversation) string {
 	it := c.email
 	switch c.state {
 	case forward.Settling:
+		if c.Waits == forward.ForAnotherDay {
+			return "It waits for another day: only so many conversations are emailed in one."
+		}
 		return "It will be emailed in a moment."
 	case forward.NothingNew:
 		return fmt.Sprintf("Nothing was emailed, since all of it is in the email about conversation %d.", c.Continues)
 	case forward.NotKept:
 		return "Nothing was emailed, since the marked message is not in the record."
 	}
-	switch {
-	case it.State == mail.HandedOver && r.known(it.FinishedAt):
-		return fmt.Sprintf("Handed to the mail server on %s for %s.", r.when(it.FinishedAt), saying.OneLine(it.To))
-	case it.State == mail.Refused && r.known(it.FinishedAt):
-		return fmt.Sprintf("The mail server refused it on %s.", r.when(it.FinishedAt))
-	case it.State == mail.Cancelled:
-		return "Nothing was emailed, since none of its messages is kept any more."
+	in := outcomes(it)
+	var all []string
+	if to := in[mail.HandedOver]; len(to) > 0 {
+		all = append(all, fmt.Sprintf("Handed to the mail server on %s for %s.", r.when(finished(to)), addresses(to)))
 	}
-	return "It has not been handed to the mail server yet."
+	if to := in[mail.Refused]; len(to) > 0 {
+		all = append(all, fmt.Sprintf("The mail server refused it%s on %s.", forSome(it, to), r.when(finished(to))))
+	}
+	if to := in[mail.Expired]; len(to) > 0 {
+		all = append(all, fmt.Sprintf("It was given up%s on %s, after days.", forSome(it, to), r.when(finished(to))))
+	}
+	switch waiting := slices.Concat(in[mail.Queued], in[mail.Sending]); {
+	case len(waiting) > 0:
+		all = append(all, fmt.Sprintf("It has not been handed to the mail server%s yet.", forSome(it, waiting)))
+	case len(in[mail.Unknown]) > 0:
+		all = append(all, fmt.Sprintf("Whether the mail server took it%s is not known: it is sent again.", forSome(it, in[mail.Unknown])))
+	case len(all) == 0:
+		all = append(all, "Nothing was emailed: none of its messages is kept any more, or it was cancelled.")
+	}
+	return strings.Join(all, " ")
+}
+
+// finished returns when the last of the recipients was dealt with.
+func finished(to []mail.Recipient) (at time.Time) {
+	for _, each := range to {
+		if each.FinishedAt.After(at) {
+			at = each.FinishedAt
+		}
+	}
+	return at
+}
+
+// forSome names the recipients, unless they are all that there are.
+func forSome(it mail.Item, to []mail.Recipient) string {
+	return strings.Replace(toSome(it, to), " to ", " for ", 1)
+}
+
+// reports tells of the concerns that members reported to the clerk by a mark: by numbers
+// alone, whatever digests repeat.
+func (r *weekly) reports() []block {
+	var all []string
+	for _, c := range r.reported {
+		for _, m := range c.marks {
+			r.shows(m)
+			all = append(all, fmt.Sprintf("A concern was reported%s on %s, as conversation %d. %s", r.in(m.Group), r.when(m.Sent), c.ID, r.went(c)))
+		}
+	}
+	return list(atMost(all))
 }
 
 // isShared reports whether m brings a photo, a video, a recording or a document, or was
@@ -131,7 +192,7 @@ func (r *weekly) isAttempt(m archive.Record) bool {
 
 func isChange(m archive.Record) bool { return m.Kind == record.Edit || m.Kind == record.Deletion }
 
-// changed shows each message that was edited or deleted in the week, with all that
+// changed shows each message that was edited or deleted, with all that
 // it said and all that was tried.
 func (r *weekly) changed() []block {
 	var all collected
@@ -165,15 +226,17 @@ func (r *weekly) orphan(c, of archive.Record) *message {
 		what = fmt.Sprintf("a message since destroyed, record %d", of.Seq)
 	}
 	verb := "change"
-	if v.Lines = r.words(c); c.Kind == record.Deletion {
+	if c.Kind == record.Deletion {
 		verb = "delete"
+	} else if r.Kind != forward.MeetingLetter && !r.quiet(c) {
+		v.Lines = r.words(c)
 	}
 	v.Notes = append(v.Notes, fmt.Sprintf("Asked to %s %s; whether they had the right to is not known.", verb, what))
 	return v
 }
 
 // versions shows what a message says, what it said before, and what was tried. Where
-// no words are repeated, it tells only that there were other versions.
+// no words are repeated, and to councillors, it tells only that there were other versions.
 func (r *weekly) versions(m archive.Record) *message {
 	v := r.head(m)
 	h := r.histories[m.Seq]
@@ -182,12 +245,16 @@ func (r *weekly) versions(m archive.Record) *message {
 	}
 	all, left := told(h.versions(m))
 	last := len(all) - 1
-	v.Lines = r.wordsOrNone(all[last])
+	quiet := r.quiet(m)
+	brief := quiet || r.Kind == forward.MeetingLetter // what it said before is not shown
+	if !quiet {
+		v.Lines = r.wordsOrNone(all[last])
+	}
 	for i, said := range all {
 		switch {
-		case i == last && i > 0, i > 0 && r.Content == References:
+		case i == last && i > 0, i > 0 && brief:
 			v.Notes = append(v.Notes, fmt.Sprintf("Changed by its sender on %s (record %d).", r.when(said.Sent), said.Seq))
-		case i == last || r.Content == References:
+		case i == last || brief:
 		case i == 0:
 			v.Earlier = append(v.Earlier, version{"As first sent:", r.wordsOrNone(said)})
 			if left > 0 {
@@ -205,7 +272,7 @@ func (r *weekly) versions(m archive.Record) *message {
 			verb = "delete"
 		}
 		tried := fmt.Sprintf("%s tried to %s it on %s, without effect (record %d).", r.name(c.Person), verb, r.when(c.Sent), c.Seq)
-		if c.Kind == record.Edit && r.Content != References {
+		if c.Kind == record.Edit && !brief {
 			v.Earlier = append(v.Earlier, version{tried + " It was to say:", r.wordsOrNone(c)})
 		} else {
 			v.Notes = append(v.Notes, tried)
@@ -229,7 +296,7 @@ func (r *weekly) versions(m archive.Record) *message {
 // wordsOrNone returns the words of a version; that it has none is told too.
 func (r *weekly) wordsOrNone(m archive.Record) []string {
 	said := r.words(m)
-	if said == nil && r.Content != References && !m.HasFile {
+	if said == nil && !m.HasFile {
 		said = []string{"(no words)"}
 	}
 	return said
@@ -270,7 +337,7 @@ func (r *weekly) move(m archive.Record) string {
 	case m.Kind != record.Participants: // else it begins with a name
 		what = saying.Lower(what)
 	}
-	switch text := r.quote(said.Text()); {
+	switch text := r.quote(m, said.Text()); {
 	case m.Kind == record.Participants: // how the group is set up, is told when it changes
 	case text != "" && len(said.Words) > 0:
 		what += " " + text
@@ -323,7 +390,7 @@ func (r *weekly) absent() (bs []block) {
 	if len(missing) > 0 {
 		bs = append(bs, block{List: missing})
 	}
-	if len(lacking) > 0 {
+	if len(lacking) > 0 && r.Kind != forward.MeetingLetter {
 		bs = append(bs, paragraph("The register does not say what is provided instead for %s. Please make sure that they get the same "+
 			"information, and have that put on the register (muniment member edit).", some(lacking)))
 	}
@@ -375,7 +442,7 @@ func (r *weekly) allPresent() string {
 	}
 }
 
-// councillors returns those who were in office at the end of the week, whoever is in
+// councillors returns those who were in office at the end, whoever is in
 // the chair among them.
 func (r *weekly) councillors() (all []people.Member) {
 	for _, m := range r.members {

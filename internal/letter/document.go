@@ -2,7 +2,7 @@ package letter
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
 	"image"
@@ -21,7 +21,9 @@ type document struct {
 	Title         string
 	Blocks        []block
 	Footer        []string
-	Report        bool // it is no email: wider, and made to be printed
+	Enclosed      []*file // attached, and of the program's own making
+	Report        bool    // it is no email: wider, and made to be printed
+	Large         bool    // in letters of 18 points
 
 	// DisposeAfter is the date after which the email should be deleted from the
 	// council's mailboxes; empty where that is not for this program to say.
@@ -39,7 +41,16 @@ type block struct {
 	Verbatim  string // lines to be copied exactly
 	Table     *table
 	Picture   *picture
+	Chart     *chart
 	Message   *message
+}
+
+// Copied returns the lines that are to be copied.
+func (b block) Copied() []string {
+	if b.Verbatim == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(b.Verbatim, "\n"), "\n")
 }
 
 type fact struct{ Name, Value string }
@@ -107,7 +118,8 @@ type file struct {
 	Why  string
 	Size int64
 
-	as string // its name in the email, which compose gives it
+	own bool   // the program made it, and its Type can be trusted
+	as  string // its name in the email, which compose gives it
 }
 
 func (f file) attached() bool { return f.Why == "" }
@@ -152,7 +164,7 @@ func (d document) enclosed() (pictures []*picture, files []*file) {
 			files = append(files, &b.Message.Files[i])
 		}
 	}
-	return pictures, files
+	return pictures, append(files, d.Enclosed...)
 }
 
 func (d *document) add(blocks ...block) { d.Blocks = append(d.Blocks, blocks...) }
@@ -166,10 +178,10 @@ func paragraph(format string, args ...any) block {
 	return block{Paragraph: fmt.Sprintf(format, args...)}
 }
 
-//go:embed templates/letter.html
-var page string
+//go:embed templates/letter.html templates/chart.html
+var pages embed.FS
 
-var pageTemplate = template.Must(template.New("letter").Parse(page))
+var pageTemplate = template.Must(template.New("letter.html").Funcs(template.FuncMap{"is": is, "mso": mso}).ParseFS(pages, "templates/*.html"))
 
 // html returns the letter as an HTML page that needs nothing from elsewhere.
 func (d document) html() (string, error) {

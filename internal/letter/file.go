@@ -25,13 +25,17 @@ type Files struct {
 	Most int64
 }
 
-// longestSide is how many pixels a photo has at most in a letter: twice what is
-// shown, for screens with small pixels. When half of the room for photos is used up,
+// longestSide is how many pixels a photo has at most in a letter: half of what WhatsApp
+// sends, and more than is shown; the file itself is attached. When half of the room is used up,
 // they have shortSide at most.
 const (
-	longestSide = 1120
-	shortSide   = 640
+	longestSide = 800
+	shortSide   = 560
 )
+
+// ordinary is how many bytes a photo takes for decoding, about, that WhatsApp has made
+// smaller: it has 1,600 pixels at most.
+const ordinary = 8_000_000
 
 // mostShown is how many photos a letter shows; each may take a second or two.
 const mostShown = 60
@@ -41,11 +45,51 @@ var refused = []string{".ade", ".adp", ".apk", ".app", ".bat", ".chm", ".cmd", "
 	".isp", ".jar", ".js", ".jse", ".lib", ".lnk", ".mde", ".msc", ".msi", ".msp", ".mst", ".nsh", ".pif", ".ps1", ".scr", ".sct", ".shb", ".sys",
 	".vb", ".vbe", ".vbs", ".vhd", ".vxd", ".wsc", ".wsf", ".wsh", ".xll"}
 
-// illustrate reads the files of the messages: first photos to be shown, then what
-// there is room for to be attached, in the order of the messages. What a message
-// cannot show it names. It holds no more in memory than it returns, and one file.
-func (f Files) illustrate(tx *sqlite.Tx, messages []archive.Record) (pictures map[record.Seq][]picture, files map[record.Seq][]file, err error) {
+// illustrate reads the files of the messages: what there is room for is attached, in
+// the order of the messages, and photos are shown as far as there is room besides. What
+// a message cannot show it names. It holds no more in memory than it returns, and one
+// file.
+func (f Files) illustrate(tx *sqlite.Tx, messages []archive.Record, most room) (pictures map[record.Seq][]picture, files map[record.Seq][]file, err error) {
 	pictures, files = make(map[record.Seq][]picture), make(map[record.Seq][]file)
+	all, err := f.of(tx, messages)
+	if err != nil {
+		return nil, nil, err
+	}
+	room, left := most.enclosed, f.Most
+	for _, m := range all {
+		of := file{Name: nameOf(m), Kind: kindOf(m), Type: m.MIME, Size: m.Size, Why: whyNot(m, min(left, largest(room)))}
+		if of.attached() {
+			left -= m.Size
+			room -= encoded(m.Size)
+		}
+		files[m.Seq] = []file{of}
+	}
+	a := album{most: min(most.pictures, room), made: make(map[string][]picture)}
+	for _, m := range all {
+		of := &files[m.Seq][0]
+		shown := m.Type == record.Image && m.State == vault.Kept && a.wants(m)
+		if !shown && !of.attached() {
+			continue
+		}
+		b, err := f.read(tx, m)
+		if errors.Is(err, vault.ErrDamaged) {
+			of.Why = fmt.Sprintf("the file kept as record %d is missing or damaged; the system administrator should run a check.", m.Seq)
+			continue
+		} else if err != nil {
+			return nil, nil, err
+		}
+		if of.attached() {
+			of.Data = b
+		}
+		if shown {
+			pictures[m.Seq] = a.show(m, b)
+		}
+	}
+	return pictures, files, nil
+}
+
+// of returns what is known of the files of the messages, in their order.
+func (f Files) of(tx *sqlite.Tx, messages []archive.Record) (all []vault.Media, err error) {
 	var seqs []record.Seq
 	for _, m := range messages {
 		if m.HasFile {
@@ -53,86 +97,61 @@ func (f Files) illustrate(tx *sqlite.Tx, messages []archive.Record) (pictures ma
 		}
 	}
 	if f.Vault == nil || len(seqs) == 0 {
-		return pictures, files, nil
+		return nil, nil
 	}
-	all, err := vault.Of(tx, seqs)
+	known, err := vault.Of(tx, seqs)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	a := album{files: f, tx: tx, made: make(map[string][]picture), damaged: make(map[record.Seq]bool)}
 	for _, seq := range seqs {
-		if m := all[seq]; m.Type == record.Image && m.State == vault.Kept {
-			if pictures[seq], err = a.show(m); err != nil {
-				return nil, nil, err
-			}
-		}
+		m := known[seq]
+		m.Seq = seq
+		all = append(all, m)
 	}
-	room, left := mostEnclosed-a.used, f.Most
-	for _, seq := range seqs {
-		m := all[seq]
-		of := file{Name: nameOf(m), Kind: kindOf(m), Type: m.MIME, Size: m.Size, Why: whyNot(m, min(left, largest(room)))}
-		if of.attached() && !a.damaged[seq] {
-			if of.Data, err = f.read(tx, m); errors.Is(err, vault.ErrDamaged) {
-				a.damaged[seq] = true
-			} else if err != nil {
-				return nil, nil, err
-			}
-		}
-		if a.damaged[seq] {
-			of.Data, of.Why = nil, fmt.Sprintf("the file kept as record %d is missing or damaged; the system administrator should run a check.", seq)
-		}
-		if of.attached() {
-			left -= m.Size
-			room -= encoded(m.Size)
-		}
-		files[seq] = []file{of}
-	}
-	return pictures, files, nil
+	return all, nil
 }
 
 // album makes the small pictures of a letter's photos.
 type album struct {
-	files   Files
-	tx      *sqlite.Tx
-	made    map[string][]picture // by the file that they are made of
-	damaged map[record.Seq]bool
-	used    int64 // bytes in the email
+	most, used int64                // bytes in the email
+	made       map[string][]picture // by the file that they are made of
+}
+
+func which(m vault.Media) string { return string(m.Sealed) + string(m.Key) }
+
+// wants reports whether there may be room for another photo.
+func (a *album) wants(m vault.Media) bool {
+	if _, made := a.made[which(m)]; made {
+		return true
+	}
+	return len(a.made) < mostShown && a.used < a.most && m.Size <= mostPicture
 }
 
 // show returns the small picture of a photo; none of what is no picture, and when there
 // is no room left.
-func (a *album) show(m vault.Media) ([]picture, error) {
-	which := string(m.Sealed) + string(m.Key)
-	small, ok := a.made[which]
-	if !ok {
-		if len(a.made) == mostShown || a.used >= mostPictures || m.Size > mostPicture {
-			return nil, nil
-		}
-		b, err := a.files.read(a.tx, m)
-		if errors.Is(err, vault.ErrDamaged) {
-			a.damaged[m.Seq] = true
-			return nil, nil
-		} else if err != nil {
-			return nil, err
-		}
+func (a *album) show(m vault.Media, b []byte) []picture {
+	small, made := a.made[which(m)]
+	if !made {
 		side := longestSide
-		if a.used >= mostPictures/2 {
+		if a.used >= a.most/2 {
 			side = shortSide
 		}
 		if jpeg, width, height, err := thumbnail(b, side); err == nil {
 			small = []picture{{JPEG: jpeg, Width: width, Height: height}}
 		}
-		a.made[which] = small
-		runtime.GC() // what one takes may be most of what there is
+		a.made[which(m)] = small
+		if decoding(b) > ordinary {
+			runtime.GC() // what one takes may be most of what there is
+		}
 	}
 	for _, p := range small {
 		takes := encoded(int64(len(p.JPEG)))
-		if a.used+takes > mostPictures {
-			return nil, nil
+		if a.used+takes > a.most {
+			return nil
 		}
 		a.used += takes
 	}
-	return slices.Clone(small), nil
+	return slices.Clone(small)
 }
 
 // whyNot says why a file is not attached; empty if it is.

@@ -43,7 +43,7 @@ func FuzzCompose(f *testing.F) {
 		if html, _ := d.html(); p.html != html {
 			t.Errorf("HTML reads back as %q; want %q", p.html, html)
 		}
-		if len(p.fields) != 11 {
+		if len(p.fields) != 12 {
 			t.Errorf("fields: %v", p.fields)
 		}
 		checkFields(t, p, d)
@@ -63,6 +63,11 @@ func checkFields(t *testing.T, p parsed, d document) {
 	from, err := netmail.ParseAddress(p.fields.Get("From"))
 	if err != nil || from.Name != d.Council || from.Address != "record@cranford-pc.example" {
 		t.Errorf("sender reads back as %v, %v; want %q", from, err, d.Council)
+	}
+	list, err := new(mime.WordDecoder).DecodeHeader(p.fields.Get("List-Id"))
+	list = strings.Join(strings.Fields(strings.ReplaceAll(list, `"`, "")), "")
+	if want := strings.Join(strings.Fields(strings.ReplaceAll(d.Council, `"`, "")), "") + "WhatsApprecord<record.cranford-pc.example>"; err != nil || list != want {
+		t.Errorf("list reads back as %q, %v; want %q", list, err, want)
 	}
 	if date := p.fields.Get("Date"); date != "Sun, 25 Oct 2026 01:30:00 +0100" {
 		t.Errorf("date is %q; want London's", date)

@@ -169,6 +169,9 @@ func TestNumbersOnCardsAreNotInLetters(t *testing.T) {
 
 // Whoever votes, and how often, a poll is told in a bounded space.
 func TestAPollOfManyVotes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	long := strings.Repeat("option ", 2000)
 	poll := c.capture(record.Received{Kind: record.Message, Type: record.Poll, Sender: ann.Address, Sent: at("2026-11-17 18:00"),
@@ -207,7 +210,7 @@ func TestDigestOfEveryKind(t *testing.T) {
 	} {
 		f.did(jo, at("2026-11-18 10:00").Add(time.Duration(i)*time.Minute), change)
 	}
-	d := digested{council: f.council, w: f.withFiles(f.dir), g: Digest{Week: week, Began: at("2020-01-06 09:00"), Content: Extracts, Program: "muniment 0.1.0"}}
+	d := digested{council: f.council, w: f.withFiles(f.dir), g: Digest{Edition: forward.Weekly(week), Began: at("2020-01-06 09:00"), Content: Extracts, Program: "muniment 0.1.0"}}
 	golden(t, "digest-kinds", d.sent())
 	d.g.Content = References
 	text := parse(t, d.sent()).text

@@ -18,8 +18,10 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"regexp"
+	"slices"
 	"time"
 
+	"muniment/internal/flag"
 	"muniment/internal/people"
 	"muniment/internal/retention"
 	"muniment/internal/saying"
@@ -33,8 +35,13 @@ type Writer struct {
 	// Files are those that messages brought; without a vault, they are not spoken of.
 	Files Files
 
+	// Flags finds what a clerk may want to look at; a digest tells of it.
+	Flags flag.Reader
+
 	// Demonstration makes every letter say that nothing in it is real.
 	Demonstration bool
+
+	Regulator string // of data protection, as in a sentence
 
 	// The rest is named in notices, and left out where it is empty.
 	PolicyTitle     string
@@ -55,9 +62,21 @@ type Group struct {
 // are without angle brackets.
 type Header struct {
 	MessageID string
-	From, To  string    // addresses only
+	From      string    // an address only
+	To        []string  // likewise
 	Date      time.Time // fixed before the first attempt
 	InReplyTo string    // Message-ID of the earlier email that this one continues
+
+	// References are the Message-IDs of the thread before that one, the first one first.
+	// Who has lost an email, or moved it, has the thread together all the same.
+	References []string
+
+	// Reference is that of the ledger when the email was written, by which it can be told
+	// later whether the records in it are what they were; empty: none is shown.
+	Reference string
+
+	// Limit is how large the mail server lets an email be; 0: nobody knows.
+	Limit int64
 }
 
 // messageID is narrower than RFC 5322: ours are made of these alone.
@@ -68,10 +87,18 @@ func (h Header) check() error {
 	if !messageID.MatchString(h.MessageID) {
 		return errors.New("its Message-ID is not one of ours")
 	}
-	if h.InReplyTo != "" && !messageID.MatchString(h.InReplyTo) {
-		return errors.New("the Message-ID it answers is not one of ours")
+	if h.InReplyTo == "" && len(h.References) > 0 {
+		return errors.New("it stands in a thread and answers nothing")
 	}
-	for _, a := range []string{h.From, h.To} {
+	for _, id := range h.thread() {
+		if !messageID.MatchString(id) {
+			return errors.New("the Message-ID it answers is not one of ours")
+		}
+	}
+	if len(h.To) == 0 {
+		return errors.New("it has no recipient")
+	}
+	for _, a := range append([]string{h.From}, h.To...) {
 		if parsed, err := netmail.ParseAddress(a); err != nil || parsed.Address != a {
 			return errors.New("its sender or recipient is not an email address")
 		}
@@ -82,19 +109,40 @@ func (h Header) check() error {
 	return nil
 }
 
+// mostReferences is how many emails of its thread an email names.
+const mostReferences = 50
+
+// thread returns the Message-IDs of the thread that the email stands in, the one it
+// answers last. Of a long one they are the first, by which it is found, and the last ones.
+func (h Header) thread() []string {
+	if h.InReplyTo == "" {
+		return nil
+	}
+	ids := append(slices.Clone(h.References), h.InReplyTo)
+	if n := len(ids); n > mostReferences {
+		ids = slices.Delete(ids, 1, 1+n-mostReferences)
+	}
+	return ids
+}
+
 // write makes the email of d.
 func (w *Writer) write(h Header, d document) ([]byte, error) {
+	msg, err := compose(h, w.marked(d))
+	if err != nil {
+		return nil, fmt.Errorf("compose letter: %w", err)
+	}
+	return msg, nil
+}
+
+// marked marks d as the council's, and that of a demonstration as one.
+func (w *Writer) marked(d document) document {
 	d.Council = saying.OneLine(w.Council)
 	d.Subject = fmt.Sprintf("[%s] %s", d.Council, saying.OneLine(d.Subject))
 	if w.Demonstration {
 		d.Subject = "DEMONSTRATION: " + d.Subject
 		d.Demonstration = demonstration
 	}
-	msg, err := compose(h, d)
-	if err != nil {
-		return nil, fmt.Errorf("compose letter: %w", err)
-	}
-	return msg, nil
+	return d
 }
 
 const demonstration = "This email was made by a demonstration of the program. " +

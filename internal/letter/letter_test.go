@@ -182,7 +182,11 @@ func TestNotice(t *testing.T) {
 			d := &disposal.Disposal{DB: c.db, Archive: c.a, Policy: tt.policy, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
 			var msg []byte
 			c.write(func(tx *sqlite.Tx) error {
-				list, err := d.DrawUp(tx)
+				due, err := d.Falling(tx)
+				if err != nil {
+					return err
+				}
+				list, err := d.DrawUp(tx, due)
 				if err != nil {
 					return err
 				}
@@ -201,7 +205,7 @@ func TestNotice(t *testing.T) {
 // certificate is that of an ordinary run.
 func certificate() disposal.Certificate {
 	c := disposal.Certificate{
-		Number: 2, List: 3,
+		Number: 2, Status: disposal.Interim, List: 3,
 		Issuer: disposal.Issuer{
 			Council: "Cranford Parish Council", PolicyTitle: "WhatsApp Use Policy", PolicyAdopted: "16 September 2024",
 			PolicyMinute: "24/037", PolicySection: "5", Program: "muniment 0.1.0", Host: "parish-office",
@@ -210,9 +214,15 @@ func certificate() disposal.Certificate {
 		NoticeOn:  at("2032-09-26 02:31"),
 		Started:   time.Date(2032, 10, 26, 2, 30, 0, 0, time.UTC),
 		Finished:  time.Date(2032, 10, 26, 2, 30, 4, 0, time.UTC),
-		Class:     "WA-MSG", Rule: schedule.Rule(),
+		Class:     "WA-MSG", Rule: schedule.RuleFor(retention.Messages, "", 6),
 		SentFrom: "2026-10-24", SentTo: "2026-10-25",
 		Searched: 4, Files: 11, Bytes: 1_482_752,
+		Counts:      disposal.Counts{Messages: 2, Edits: 1, Reactions: 1, Bytes: 2_180, FileBytes: 1_340_000},
+		Copies:      disposal.Copies{SearchEntries: 3, Quotations: 1, Marks: 1, Keys: 7},
+		Backups:     disposal.CertifiedBackups{Configured: true, Left: 35, Gone: "2032-11-30"},
+		Commitments: []byte("0123456789abcdefghijklmnopqrstuv"), Leaf: 1203,
+		Note: "muniment certificate 1\nnumber 2\nstatus interim\nsha256 CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n" +
+			"— cranford-pc.example/muniment GHFmZhA2gK0mT8bKkq8kq3mMpw1kXv5mD7cVZQ0lRkqG0kqg2Jw2yCq7gJm4Vf0tqzqH8n1yqkqz4n7eQzqfXq0YJgA=\n",
 		Emails: []disposal.EmailedCopy{{
 			Conversation: 1,
 			MessageID:    "conversation.1.0123456789abcdef@cranford-pc.example", SentAt: at("2026-10-25 02:48"), Records: 3,
@@ -229,7 +239,7 @@ func certificate() disposal.Certificate {
 	}
 	for i, sent := range []retention.Date{"2026-10-24", "2026-10-24", "2026-10-25", "2026-10-25"} {
 		c.Destroyed = append(c.Destroyed, archive.Stub{Seq: record.Seq(1101 + i), SentOn: sent, Class: "WA-MSG",
-			Rule: schedule.Rule(), DestroyedOn: "2032-10-26", Leaf: int64(1130 + 2*i)})
+			Rule: schedule.RuleFor(retention.Messages, "", 6), DestroyedOn: "2032-10-26", Leaf: int64(1130 + 2*i)})
 	}
 	return c
 }
@@ -245,7 +255,10 @@ func TestCertificate(t *testing.T) {
 	c := certificate()
 	c.Searched, c.Unsearched, c.Kept, c.Emails = 3, 1, 2, nil
 	c.FoundBefore = 2
+	c.Holds, c.NotDue = []int64{4, 7}, 1
+	c.Status, c.Backups = disposal.Final, disposal.CertifiedBackups{}
 	c.Authority = "approved by the chair on 1 October 2032"
+	c.ApprovedBy, c.Approver, c.Approved = "Councillor Anwen Price", "chair", at("2032-10-01 10:02")
 	if msg, err = writer().Certificate(h, c); err != nil {
 		t.Fatal(err)
 	}
@@ -364,8 +377,11 @@ func TestHeaderIsChecked(t *testing.T) {
 		"line break in the Message-ID":  func(h *Header) { h.MessageID = "a@b.example>\r\nBcc: <x@y.example" },
 		"no Message-ID":                 func(h *Header) { h.MessageID = "" },
 		"line break in what it answers": func(h *Header) { h.InReplyTo = "a@b.example\r\nX: y" },
-		"line break in the recipient":   func(h *Header) { h.To = "a@b.example\r\nBcc: x@y.example" },
-		"two recipients":                func(h *Header) { h.To = "a@b.example, x@y.example" },
+		"line break in what was before": func(h *Header) { h.InReplyTo, h.References = "a@b.example", []string{"a@b.example\r\nX: y"} },
+		"a thread and no answer":        func(h *Header) { h.References = []string{"a@b.example"} },
+		"line break in the recipient":   func(h *Header) { h.To = []string{"a@b.example\r\nBcc: x@y.example"} },
+		"two recipients in one":         func(h *Header) { h.To = []string{"a@b.example, x@y.example"} },
+		"no recipient":                  func(h *Header) { h.To = nil },
 		"a name with the sender":        func(h *Header) { h.From = "Somebody <a@b.example>" },
 		"no date":                       func(h *Header) { h.Date = time.Time{} },
 	} {
@@ -373,6 +389,36 @@ func TestHeaderIsChecked(t *testing.T) {
 		spoil(&h)
 		if _, err := writer().Test(h, Connection{}); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// A letter names every email of its thread, however many there are, in lines that are
+// not too long; of very many the first and the last.
+func TestThread(t *testing.T) {
+	for n, want := range map[int]int{0: 0, 1: 1, 2: 2, 50: 50, 51: 50, 400: 50} {
+		h := header("test.1", at("2026-11-24 14:05"))
+		var ids []string
+		for i := range n {
+			ids = append(ids, fmt.Sprintf("conversation.%d.0123456789abcdef@cranford-pc.example", i+1))
+		}
+		if n > 0 {
+			h.References, h.InReplyTo = ids[:n-1], ids[n-1]
+		}
+		msg, err := writer().Test(h, Connection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fields := parse(t, msg).fields // which also looks at the length of lines
+		got := strings.Fields(fields.Get("References"))
+		if len(got) != want {
+			t.Errorf("of %d emails it names %d; want %d", n, len(got), want)
+		}
+		if n > 0 && (got[0] != "<"+ids[0]+">" || got[len(got)-1] != "<"+ids[n-1]+">" || fields.Get("In-Reply-To") != "<"+ids[n-1]+">") {
+			t.Errorf("of %d emails: References %q, In-Reply-To %q", n, got, fields.Get("In-Reply-To"))
+		}
+		if got := strings.ReplaceAll(string(msg), "\r\n", ""); strings.Count(got, "<conversation.") != want+min(n, 1) {
+			t.Errorf("of %d emails it has\n%s", n, got)
 		}
 	}
 }
@@ -398,7 +444,8 @@ func TestChatIsNoDecision(t *testing.T) {
 	allowed := regexp.MustCompile(`\b\d+ minutes?\b|\bminute \d+/\d+|Minute reference`)
 	for name, g := range goldens(t) {
 		text := strings.Join(strings.Fields(g.text), " ")
-		if is := strings.HasPrefix(name, "conversation") || strings.HasPrefix(name, "correction") || strings.HasPrefix(name, "digest"); is != strings.Contains(text, footer) {
+		kind, _, _ := strings.Cut(name, "-")
+		if is := slices.Contains([]string{"conversation", "correction", "digest", "report", "look"}, kind); is != strings.Contains(text, footer) {
 			t.Errorf("%s: the footer stands there: %v; want %v", name, !is, is)
 		}
 		text = allowed.ReplaceAllString(strings.ReplaceAll(text, footer, ""), "")
@@ -427,7 +474,7 @@ func TestPlainTextIsNarrow(t *testing.T) {
 // picture they are those that stand for it.
 func TestTextAndHTMLAgree(t *testing.T) {
 	pictures := regexp.MustCompile(`<img [^>]*alt="([^"]*)"[^>]*>`)
-	tags := regexp.MustCompile(`(?s)<(style|title)>.*?</(style|title)>|<[^>]*>`)
+	tags := regexp.MustCompile(`(?s)<!--.*?-->|<(style|title)>.*?</(style|title)>|<[^>]*>`)
 	marks := regexp.MustCompile(`[][|*>=_-]+|\b\d\d:\d\d( [GB][MS]T)?\b|[·():]`)
 	words := func(s string) map[string]bool {
 		set := make(map[string]bool)
@@ -522,7 +569,7 @@ func (p *parsed) part(t testing.TB, h textproto.MIMEHeader, body io.Reader) stri
 	switch encoding := h.Get("Content-Transfer-Encoding"); {
 	case encoding == "quoted-printable" && params["charset"] == "utf-8":
 		b, err = io.ReadAll(quotedprintable.NewReader(body))
-	case encoding == "base64" && !strings.HasPrefix(mediaType, "text/"):
+	case encoding == "base64" && (!strings.HasPrefix(mediaType, "text/") || strings.HasPrefix(h.Get("Content-Disposition"), "attachment")):
 		b, err = io.ReadAll(base64.NewDecoder(base64.StdEncoding, body))
 	default:
 		t.Fatalf("part is %v", h)

@@ -107,20 +107,26 @@ func fields(h Header, d document, top gomessage.Header) gomessage.Header {
 	f := mail.Header{Header: top}
 	f.Set("MIME-Version", "1.0")
 	f.Set("Content-Language", "en-GB")
-	if d.DisposeAfter != "" {
+	if d.DisposeAfter != "" && d.DisposeAfter != retention.Never {
 		f.Set("X-Council-Dispose-After", string(d.DisposeAfter))
 	}
-	// Exchange heeds only the second when it thinks of an out-of-office reply.
-	f.Set("X-Auto-Response-Suppress", "All")
+	f.Set("List-Id", listID(d.Council, h.MessageID))
+	// Exchange heeds only the first when it thinks of an out-of-office reply. Not "All":
+	// that keeps it from saying that an email could not be delivered, too.
+	f.Set("X-Auto-Response-Suppress", "DR, RN, NRN, OOF, AutoReply")
 	f.Set("Auto-Submitted", "auto-generated")
-	if h.InReplyTo != "" {
-		f.SetMsgIDList("References", []string{h.InReplyTo})
-		f.SetMsgIDList("In-Reply-To", []string{h.InReplyTo})
+	if thread := h.thread(); len(thread) > 0 {
+		f.SetMsgIDList("References", thread)
+		f.SetMsgIDList("In-Reply-To", thread[len(thread)-1:])
 	}
 	f.Set("Message-ID", "<"+h.MessageID+">")
 	f.Set("Subject", encodeWords(d.Subject))
 	f.SetDate(h.Date.In(retention.London))
-	f.SetAddressList("To", []*mail.Address{{Address: h.To}})
+	var to []*mail.Address
+	for _, a := range h.To {
+		to = append(to, &mail.Address{Address: a})
+	}
+	f.SetAddressList("To", to)
 	f.Set("From", from(d.Council, h.From))
 	return f.Header
 }
@@ -145,6 +151,17 @@ func contentID(messageID string, number int) string {
 func fingerprint(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return fmt.Sprintf("%x", sum[:12])
+}
+
+// listID names all emails of the program for one council, so that a mailbox can have
+// a rule for them. It stays as long as the council's domain does.
+func listID(council, messageID string) string {
+	_, domain, _ := strings.Cut(messageID, "@")
+	name := strings.TrimSpace(council + " WhatsApp record")
+	if !plainHeader(name) || strings.ContainsAny(name, `"\\`) {
+		return encodedWords(name) + " <record." + domain + ">"
+	}
+	return `"` + name + `" <record.` + domain + ">"
 }
 
 // from returns an address with the council's name. A name that needs more than

@@ -5,6 +5,7 @@ import (
 
 	"muniment/internal/disposal"
 	"muniment/internal/record"
+	"muniment/internal/retention"
 	"muniment/internal/saying"
 	"muniment/internal/sqlite"
 )
@@ -21,8 +22,7 @@ func (w *Writer) Notice(tx *sqlite.Tx, h Header, n disposal.Notice) ([]byte, err
 	}
 	title := "WhatsApp records due to be destroyed on " + n.List.DestroyOn.Long()
 	d := document{Subject: title, Title: title}
-	d.add(paragraph("By %s, %s of the council’s %s will have been kept for the full time. %s",
-		n.List.DestroyOn.Long(), saying.Count(len(seqs), "record"), w.official(w.named(n)), outcome(n)))
+	d.add(paragraph("By %s, %s will have been kept for the full time. %s", n.List.DestroyOn.Long(), w.listed(n, seqs), outcome(n)))
 	d.section("What they are", block{Facts: w.particulars(n, seqs)})
 	d.section("What you need to do", toDo(n)...)
 	d.section("Reasons to keep records longer", reasonsToKeep()...)
@@ -32,6 +32,18 @@ func (w *Writer) Notice(tx *sqlite.Tx, h Header, n disposal.Notice) ([]byte, err
 		return nil, fmt.Errorf("notice of list %d: %w", n.List.ID, err)
 	}
 	return msg, nil
+}
+
+// listed says what stands on the list.
+func (w *Writer) listed(n disposal.Notice, seqs []record.Seq) string {
+	if len(seqs) == 0 && n.List.Entries > 0 {
+		return saying.LogEntries(n.List.Entries)
+	}
+	s := saying.Count(len(seqs), "record") + " of the council’s " + w.official(w.named(n))
+	if n.List.Entries > 0 {
+		s += " and " + saying.LogEntries(n.List.Entries)
+	}
+	return s
 }
 
 // outcome says what becomes of the records if nobody does anything.
@@ -51,7 +63,10 @@ func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
 	if len(n.Groups) > 1 {
 		groups = "Groups"
 	}
-	fs := []fact{{groups, saying.And(w.named(n))}, {"Sent", between(n.From, n.To)}}
+	var fs []fact
+	if len(seqs) > 0 {
+		fs = append(fs, fact{groups, saying.And(w.named(n))}, fact{"Sent", between(n.From, n.To)})
+	}
 	for _, k := range []struct {
 		name string
 		n    int
@@ -65,11 +80,16 @@ func (w *Writer) particulars(n disposal.Notice, seqs []record.Seq) []fact {
 			fs = append(fs, fact{k.name, saying.Number(int64(k.n))})
 		}
 	}
-	fs = append(fs, fact{"Record numbers", recordNumbers(seqs)})
+	if len(seqs) > 0 {
+		fs = append(fs, fact{"Record numbers", recordNumbers(seqs)})
+	}
 	for _, g := range n.Groups {
 		if len(n.Groups) > 1 {
 			fs = append(fs, fact{"Of these in " + w.group(g.Group), recordNumbers(g.Records)})
 		}
+	}
+	if n.List.Entries > 0 {
+		fs = append(fs, fact{"Entries of the access log", saying.Number(int64(n.List.Entries)) + ": who looked at the record, or had something sent"})
 	}
 	return append(fs,
 		fact{"Disposal list", fmt.Sprintf("%d, drawn up on %s", n.List.ID, saying.Day(n.List.DrawnUp))},
@@ -113,26 +133,25 @@ func (w *Writer) policy() string {
 		s += ")"
 	}
 	s += " is to keep WhatsApp records"
-	if w.Schedule.MessageYears > 0 {
-		s += " for " + years(w.Schedule.MessageYears) + " from the date of the message"
+	if n := w.Schedule.Years(retention.Messages, ""); n < retention.Permanent {
+		s += " for " + years(n) + " from the date of the message"
 	} else {
 		s += " for a fixed time"
 	}
 	return s + " and then to destroy them."
 }
 
-const placeHold = "muniment hold place --all --for NAME --reason TEXT"
+const placeHold = `sudo muniment hold place --all --for "NAME" --reason "TEXT"`
 
 // toDo says what the clerk has to do, which depends on how the council approves.
 func toDo(n disposal.Notice) []block {
-	on := n.List.DestroyOn.Long()
 	switch n.Approval {
 	case disposal.Standing:
 		return []block{
 			paragraph("Nothing, unless there is a reason to keep any of them. The council approved destruction in advance (minute %s).",
 				saying.OneLine(n.Minute)),
 			paragraph("If there is a reason, tell the person who looks after the computer, in writing, before %s. "+
-				"A hold then stops all destruction until it is released. The command is:", on),
+				"A hold then stops all destruction until it is released. The command is:", n.List.DestroyOn.Long()),
 			{Verbatim: placeHold},
 			explained(),
 		}
@@ -140,11 +159,11 @@ func toDo(n disposal.Notice) []block {
 		return []block{
 			paragraph("If there is no reason to keep any of them, approve the list: ask the person who looks after the computer, " +
 				"in writing, to enter your approval. The command is:"),
-			{Verbatim: fmt.Sprintf("muniment disposal approve %d --role ROLE --for NAME --reason TEXT", n.List.ID)},
+			{Verbatim: fmt.Sprintf("sudo muniment disposal approve %d --role ROLE --for \"NAME\" --reason \"TEXT\"", n.List.ID)},
 			paragraph("ROLE is yours, such as clerk or chair; NAME is your name; TEXT says on what ground you approve."),
 			paragraph("Until somebody approves, the records are kept, if need be for longer than the policy says."),
-			paragraph("If there is a reason to keep any of them, do not approve, and ask in writing for a hold before %s. "+
-				"It stops all destruction until it is released. The command is:", on),
+			paragraph("If there is a reason to keep any of them, do not approve, and ask in writing for a hold. " +
+				"It stops all destruction until it is released. The command is:"),
 			{Verbatim: placeHold},
 			explained(),
 		}

@@ -20,6 +20,21 @@ const (
 	mostText     = 2_500_000  // the messages, in plain text and HTML together
 )
 
+// room is what one email may hold of each.
+type room struct{ text, enclosed, pictures int64 }
+
+// roomOf returns the room in an email to a mail server with a limit; 0 if that is not
+// known. Some is left for what is before the messages and after them, and for what servers on
+// the way add.
+func roomOf(limit int64) room {
+	all := int64(mostText + mostEnclosed)
+	if limit > 0 {
+		all = min(all, max(limit-limit/16-50_000, 0))
+	}
+	text := min(mostText, all/4)
+	return room{text, min(mostEnclosed, all-text), min(mostPictures, (all-text)/2)}
+}
+
 // What a letter repeats at most.
 const (
 	mostCharacters = 10_000 // of one version of a message

@@ -148,8 +148,8 @@ func TestRefusedFilesUnderAnotherName(t *testing.T) {
 	}
 }
 
-// A letter of many photos shows as many as it has room for, the later ones smaller,
-// and names them all; what has been made of a file is made of it once.
+// A letter of many photos holds as many as it has room for and names them all, even if
+// the conversation is not divided.
 func TestALetterOfManyPhotosIsNotTooLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow")
@@ -171,14 +171,17 @@ func TestALetterOfManyPhotosIsNotTooLarge(t *testing.T) {
 	if attached, not := strings.Count(p.text, "  Attached: "), strings.Count(p.text, "  Not attached: "); attached < 5 || attached+not != n {
 		t.Errorf("%d files are attached, and %d are not", attached, not)
 	}
-	if !strings.Contains(p.html, `width="560"`) || len(p.enclosed) < 15 {
-		t.Errorf("it shows too little: %s", p.structure)
+	if len(p.enclosed) < 12 {
+		t.Errorf("it holds too little: %s", p.structure)
 	}
 }
 
 // A letter has no more words than it has room for. Whose words it leaves out it names,
 // and the marked message has its words in any case.
 func TestALetterOfLongMessagesIsNotTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := newCouncil(t)
 	for i := range 150 {
 		c.says(sam, at("2026-11-17 10:01").Add(time.Duration(i)*time.Second), strings.Repeat("😅", 65536))

@@ -51,6 +51,8 @@ func (bl block) text(b *strings.Builder) {
 		bl.Table.text(b)
 	case bl.Picture != nil:
 		bl.Picture.text(b, "")
+	case bl.Chart != nil:
+		bl.Chart.text(b)
 	case bl.Message != nil:
 		bl.Message.text(b)
 	}

@@ -48,7 +48,7 @@ func thumbnail(file []byte, longest int) (b []byte, width, height int, err error
 	if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: 80}); err != nil {
 		return nil, 0, 0, fmt.Errorf("thumbnail: %w", err)
 	}
-	return out.Bytes(), small.Rect.Dx(), small.Rect.Dy(), nil
+	return out.Bytes(), small.Bounds().Dx(), small.Bounds().Dy(), nil
 }
 
 // decode reads a picture that is not too large, and which side of it is up.
@@ -65,7 +65,7 @@ func decode(b []byte) (image.Image, int, error) {
 		return nil, 0, err
 	}
 	pixels := int64(c.Width) * int64(c.Height)
-	if pixels > mostPixels || float64(pixels)*f.memory(b, c) > mostMemory {
+	if pixels > mostPixels || decoding(b) > mostMemory {
 		return nil, 0, fmt.Errorf("%d by %d pixels are too many", c.Width, c.Height)
 	}
 	orientation := 1
@@ -84,6 +84,19 @@ func decode(b []byte) (image.Image, int, error) {
 		return nil, 0, errors.New("it has no pixels")
 	}
 	return m, orientation, nil
+}
+
+// decoding returns how many bytes it takes to decode a picture, about; 0 for what is none.
+func decoding(b []byte) float64 {
+	f := formatOf(b)
+	if f == nil {
+		return 0
+	}
+	c, err := f.config(bytes.NewReader(b))
+	if err != nil {
+		return 0
+	}
+	return float64(c.Width) * float64(c.Height) * f.memory(b, c)
 }
 
 // format is a kind of picture that can be read. Every dot in its magic stands for
@@ -268,9 +281,16 @@ func fit(s image.Point, longest int) image.Point {
 }
 
 // scaled returns src on white, not larger than it was. It halves it as often as it
-// can, so that every pixel counts and fine print does not break up.
-func scaled(src image.Image, longest int) *image.RGBA {
+// can, so that every pixel counts and fine print does not break up. A photo that comes
+// out right by taking means alone stays as JPEG has it, without colours made of it.
+func scaled(src image.Image, longest int) image.Image {
 	want := fit(src.Bounds().Size(), longest)
+	if photo, ok := src.(*image.YCbCr); ok {
+		src = shrunk(photo, min(src.Bounds().Dx()/want.X, src.Bounds().Dy()/want.Y))
+		if src.Bounds().Size() == want {
+			return src
+		}
+	}
 	for {
 		next := src.Bounds().Size().Div(2)
 		if next.X < want.X || next.Y < want.Y {
@@ -286,12 +306,63 @@ func scaled(src image.Image, longest int) *image.RGBA {
 	}
 }
 
+// shrunk returns a photo n times smaller, each pixel the mean of n by n, without making
+// colours of them first: that takes longer than all else but decoding.
+func shrunk(src *image.YCbCr, n int) *image.YCbCr {
+	size := src.Rect.Size()
+	dst := image.NewYCbCr(image.Rect(0, 0, size.X/max(n, 1), size.Y/max(n, 1)), src.SubsampleRatio)
+	if n < 2 || src.Rect.Min != (image.Point{}) || dst.CStride == 0 {
+		return src
+	}
+	mean(dst.Y, src.Y, dst.YStride, src.YStride, size.X, size.Y, n)
+	width, height := src.CStride, len(src.Cb)/src.CStride
+	mean(dst.Cb, src.Cb, dst.CStride, src.CStride, width, height, n)
+	mean(dst.Cr, src.Cr, dst.CStride, src.CStride, width, height, n)
+	return dst
+}
+
+// mean fills a plane with the means of n by n samples of another, of the width and height
+// given; at its edges, of as many as there are.
+func mean(dst, src []byte, dstStride, srcStride, width, height, n int) {
+	sums := make([]int, dstStride)
+	for y := range len(dst) / dstStride {
+		clear(sums)
+		top, bottom := min(y*n, height-1), min(y*n+n, height)
+		for row := top; row < bottom; row++ {
+			line := src[row*srcStride : row*srcStride+width]
+			whole := min(width/n, len(sums))
+			for x := range whole {
+				sum := 0
+				for _, v := range line[x*n : x*n+n] {
+					sum += int(v)
+				}
+				sums[x] += sum
+			}
+			for x := whole; x < len(sums); x++ {
+				left, right := min(x*n, width-1), min(x*n+n, width)
+				sum := 0
+				for _, v := range line[left:right] {
+					sum += int(v)
+				}
+				if right-left < n { // it counts as if it were whole
+					sum = sum * n / (right - left)
+				}
+				sums[x] += sum
+			}
+		}
+		count := (bottom - top) * n
+		for x, sum := range sums {
+			dst[y*dstStride+x] = byte(sum / count)
+		}
+	}
+}
+
 // upright turns a picture as its EXIF orientation asks.
-func upright(src *image.RGBA, orientation int) *image.RGBA {
+func upright(src image.Image, orientation int) image.Image {
 	if orientation < 2 {
 		return src
 	}
-	w, h := src.Rect.Dx(), src.Rect.Dy()
+	w, h := src.Bounds().Dx(), src.Bounds().Dy()
 	right, bottom := w-1, h-1
 	if orientation >= 5 { // it lies on its side
 		w, h = h, w
@@ -316,7 +387,7 @@ func upright(src *image.RGBA, orientation int) *image.RGBA {
 			case 8:
 				from = image.Pt(right-y, x)
 			}
-			dst.SetRGBA(x, y, src.RGBAAt(from.X, from.Y))
+			dst.Set(x, y, src.At(from.X, from.Y))
 		}
 	}
 	return dst

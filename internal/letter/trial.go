@@ -24,7 +24,7 @@ func (w *Writer) Test(h Header, c Connection) ([]byte, error) {
 		block{Facts: given([]fact{
 			{"Council", w.Council},
 			{"Sent from", h.From},
-			{"Sent to", h.To},
+			{"Sent to", saying.And(h.To)},
 			{"Written", saying.Moment(h.Date)},
 			{"Mail server", c.Server},
 			{"Connection", secured(c.TLS)},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -54,8 +55,12 @@ type Outbox struct {
 
 	// Whatever keeps every email waiting is not remembered across a restart, so
 	// that whoever mends a password and restarts sees at once whether it helped.
-	failures int // in a row, of those that concern every email
-	resume   time.Time
+	failures   int       // in a row, of those that concern every email
+	stalled    time.Time // when the last of them was
+	resume     time.Time
+	heldUrgent bool // it was an urgent email that met it
+
+	resolved bool // what an earlier run left has been looked at
 
 	// unrecorded records what came of the last attempt, if the archive has not
 	// taken that yet; nil if it has. Nothing is sent before it has.
@@ -144,67 +149,119 @@ func (o *Outbox) deliver(ctx context.Context) (wait time.Duration, err error) {
 		if err := o.record(ctx); err != nil {
 			return 0, fmt.Errorf("outbox: %w", err)
 		}
-		now := o.now()
-		id, due, kept, err := o.next(ctx, now)
-		if err == nil {
-			err = o.keepBack(ctx, kept)
-		}
-		if err != nil {
+		if err := o.resolve(ctx); err != nil {
 			return 0, fmt.Errorf("outbox: %w", err)
-		} else if id == 0 {
+		}
+		now := o.now()
+		first, due, err := o.next(ctx, now)
+		switch {
+		case err != nil:
+			return 0, fmt.Errorf("outbox: %w", err)
+		case first == nil:
 			return poll, nil
-		} else if due.After(now) {
+		case !o.allowed(first.to.Address):
+			if err := o.keepBack(ctx, *first); err != nil {
+				return 0, fmt.Errorf("outbox: %w", err)
+			}
+			continue
+		case due.After(now):
 			return due.Sub(now), nil
 		}
-		if err := o.attempt(ctx, id, now); err != nil {
-			return 0, fmt.Errorf("outbox: email %d: %w", id, err)
+		if err := o.attempt(ctx, *first, now); err != nil {
+			return 0, fmt.Errorf("outbox: email %d: %w", first.ID, err)
 		}
 	}
 }
 
-// next returns the email whose turn is next, and when; 0 if none waits. kept are
-// those that may not go and do not say so yet.
-func (o *Outbox) next(ctx context.Context, now time.Time) (id int64, due time.Time, kept []Item, err error) {
+// An owed email is one to one of its recipients.
+type owed struct {
+	Item
+	to Recipient
+}
+
+// next returns the email whose turn is next, and when; nil if none waits. What is urgent
+// goes before all else, and is not held up by the hour's limit; then what has waited for
+// longest. After one that was urgent met a fault of all, another is tried first.
+func (o *Outbox) next(ctx context.Context, now time.Time) (first *owed, due time.Time, err error) {
 	err = o.db.Read(ctx, func(tx *sqlite.Tx) error {
-		waiting, err := List(tx, Waiting)
+		resume, err := o.resumes(tx, now)
 		if err != nil {
 			return err
 		}
-		for _, it := range waiting {
-			at := intended(it.NextAttempt, now)
-			switch {
-			case !o.allowed(it.To):
-				if it.LastAnswer != notOurs {
-					kept = append(kept, it)
-				}
-			case id == 0 || at.Before(due):
-				id, due = it.ID, at
+		classes := []bool{true, false} // whether urgent
+		if o.failures > 0 && o.heldUrgent {
+			slices.Reverse(classes)
+		}
+		for _, urgent := range classes {
+			next, at, err := earliest(tx, now, urgent)
+			if err != nil {
+				return err
+			} else if next == nil {
+				continue
 			}
-		}
-		room, err := roomFrom(tx, now, o.perHour)
-		if err != nil {
-			return err
-		}
-		for _, t := range []time.Time{room, intended(o.resume, now)} {
-			if t.After(due) {
-				due = t
+			if !urgent {
+				room, err := roomFrom(tx, now, o.perHour)
+				if err != nil {
+					return err
+				}
+				at = latest(at, room)
+			}
+			if at = latest(at, resume); first == nil || at.Before(due) && due.After(now) {
+				first, due = next, at
 			}
 		}
 		return nil
 	})
-	return id, due, kept, err
+	return first, due, err
 }
 
-// keepBack notes that emails may not go to where they were to go. It is no
-// attempt: the next comes when it is allowed.
-func (o *Outbox) keepBack(ctx context.Context, kept []Item) error {
-	for _, it := range kept {
-		o.log.Error("email kept back: "+notOurs, "email", it.ID, "kind", it.Kind, "about", it.About)
-		if err := o.note(ctx, it, it.NextAttempt, notOurs); err != nil {
-			return err
+// resumes returns from when emails may go again after a failure that concerns all. When
+// somebody has had one tried again since, that is now: he has seen to it, or thinks so.
+func (o *Outbox) resumes(tx *sqlite.Tx, now time.Time) (time.Time, error) {
+	resume := intended(o.resume, now)
+	if !resume.After(now) {
+		return resume, nil
+	}
+	_, retried, err := journal.LastOf(tx, journal.MailRetried)
+	if retried.After(o.stalled) && !retried.After(now) { // or the clock was ahead when he did
+		resume = now
+	}
+	return resume, err
+}
+
+// earliest returns the email that is due first of those that are urgent or not, and when;
+// nil if none is owed. One that is put off farther than any is, is due now: see intended.
+func earliest(tx *sqlite.Tx, now time.Time, urgent bool) (first *owed, due time.Time, err error) {
+	const owing = "SELECT email, address FROM recipient WHERE finished_at IS NULL AND NOT kept_back AND urgent = ? "
+	soon := sqlite.FormatTime(now.Add(farthest))
+	var id int64
+	var to string
+	err = tx.QueryRow(owing+"AND next_attempt > ? ORDER BY next_attempt LIMIT 1", urgent, soon).Scan(&id, &to)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = tx.QueryRow(owing+"ORDER BY next_attempt LIMIT 1", urgent).Scan(&id, &to)
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, due, nil
+	} else if err != nil {
+		return nil, due, err
+	}
+	items, err := find(tx, "id = ?", id)
+	if err != nil {
+		return nil, due, err
+	}
+	for _, r := range items[0].Recipients {
+		if r.Address == to {
+			first = &owed{items[0], r}
 		}
 	}
-	return nil
+	return first, intended(first.to.NextAttempt, now), nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // roomFrom returns from when one more attempt stays within perHour.
@@ -212,7 +269,7 @@ func roomFrom(tx *sqlite.Tx, now time.Time, perHour int) (time.Time, error) {
 	var at string
 	err := tx.QueryRow(`
 		SELECT last_attempt
-		FROM outbox
+		FROM recipient
 		WHERE last_attempt > ? AND last_attempt <= ? AND state <> 'cancelled'
 		ORDER BY last_attempt DESC
 		LIMIT 1 OFFSET ?`,
@@ -226,180 +283,14 @@ func roomFrom(tx *sqlite.Tx, now time.Time, perHour int) (time.Time, error) {
 	return t.Add(time.Hour), err
 }
 
-// attempt tries to hand over one email and records what came of it.
-//
-// Once the server has answered, ctx does not keep the answer from the archive.
-func (o *Outbox) attempt(ctx context.Context, id int64, now time.Time) error {
-	it, msg, err := o.begin(ctx, id, now)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil // cancelled meanwhile
-	} else if err != nil {
-		return err
-	}
-	log := o.log.With("email", it.ID, "kind", it.Kind, "about", it.About, "attempt", it.Attempts)
-
-	if msg == nil {
-		msg, err = o.compose(ctx, it)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, ErrNothingToSend):
-			log.Info("email cancelled: there is nothing to send")
-			return o.finish(ctx, it, Cancelled, "", nil)
-		case errors.Is(err, ErrLater):
-			log.Info("email waits for what it is to hold")
-			return o.postpone(ctx, it, err.Error())
-		case err != nil:
-			log.Error("email not composed, will be tried again", "err", err)
-			return o.postpone(ctx, it, "it could not be composed; the log says why")
-		}
-		if is, err := o.keep(ctx, it, msg); err != nil || !is {
-			return err
-		}
-	}
-
-	answer, err := o.send(ctx, it.From, it.To, msg)
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	o.unrecorded = o.outcome(log, it, answer, err)
-	return o.record(context.WithoutCancel(ctx))
-}
-
-// outcome judges what came of an attempt and returns what records it, which may
-// be called again until it succeeds.
-func (o *Outbox) outcome(log *slog.Logger, it Item, answer string, err error) func(context.Context) error {
-	var f *Failure
-	errors.As(err, &f)
-	o.judge(f)
-	about := journal.About{"outbox": it.ID, "kind": it.Kind, "about": it.About}
-	switch {
-	case err == nil:
-		log.Info("email handed over")
-		return func(ctx context.Context) error {
-			return o.finish(ctx, it, HandedOver, answer, &journal.Entry{Act: journal.MailHandedOver, About: about})
-		}
-	case f == nil:
-		log.Warn("email not handed over, will be tried again")
-		return func(ctx context.Context) error { return o.postpone(ctx, it, err.Error()) }
-	case f.Permanent():
-		log.Error("email refused by the server, kept", "code", f.Code, "enhanced", f.Enhanced)
-		about["code"], about["enhanced"] = f.Code, f.Enhanced
-		return func(ctx context.Context) error {
-			return o.finish(ctx, it, Refused, f.Error(), &journal.Entry{Act: journal.MailRefused, About: about})
-		}
-	case f.General():
-		log.Error("no email can be handed over, all wait", "stage", f.Stage, "code", f.Code, "enhanced", f.Enhanced,
-			"until", o.resume)
-		return func(ctx context.Context) error { return o.note(ctx, it, it.NextAttempt, f.Error()) }
-	default:
-		log.Warn("email not handed over, will be tried again", "stage", f.Stage, "code", f.Code, "enhanced", f.Enhanced)
-		return func(ctx context.Context) error { return o.postpone(ctx, it, f.Error()) }
-	}
-}
-
-// record records what came of the last attempt, unless the archive has it.
-func (o *Outbox) record(ctx context.Context) error {
-	if o.unrecorded == nil {
-		return nil
-	}
-	if err := o.unrecorded(ctx); err != nil {
-		return fmt.Errorf("what came of an email is not recorded yet: %w", err)
-	}
-	o.unrecorded = nil
-	return nil
-}
-
-// judge takes from an attempt's failure, if any, whether all emails have to wait.
-func (o *Outbox) judge(f *Failure) {
-	if f == nil || !f.General() {
-		o.failures, o.resume = 0, time.Time{}
-		return
-	}
-	o.failures++
-	o.resume = o.now().Add(backoff(o.failures))
-}
-
-// begin counts an attempt at an email, so that it is known even if it is cut
-// short, and returns its letter; nil if that is not composed yet.
-func (o *Outbox) begin(ctx context.Context, id int64, now time.Time) (it Item, msg []byte, err error) {
-	err = o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		if it, err = scan(tx.QueryRow(`
-			UPDATE outbox SET attempts = attempts + 1, last_attempt = ?1,
-				composed_at = CASE WHEN message IS NULL THEN ?1 ELSE composed_at END
-			WHERE id = ?2 AND state = 'waiting' RETURNING `+columns, sqlite.FormatTime(now), id)); err != nil {
-			return err
-		}
-		if it.Attempts > patientAttempts { // an attempt that ends the program must not be made again at once, for ever
-			if _, err := tx.Exec("UPDATE outbox SET next_attempt = ? WHERE id = ?", sqlite.FormatTime(now.Add(backoff(it.Attempts))), id); err != nil {
-				return err
-			}
-		}
-		return tx.QueryRow("SELECT message FROM outbox WHERE id = ?", id).Scan(&msg)
-	})
-	return it, msg, err
-}
-
-// patientAttempts is how often an email is tried again at once after the program ended
-// in the middle of an attempt.
-const patientAttempts = 3
-
-// keep keeps the letter as composed, and reports whether the email still waits for it:
-// see [Discard].
-func (o *Outbox) keep(ctx context.Context, it Item, msg []byte) (is bool, err error) {
-	err = o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		done, err := tx.Exec("UPDATE outbox SET message = ?, composed_at = ? WHERE id = ? AND state = 'waiting' AND last_attempt = ?",
-			msg, sqlite.FormatTime(it.ComposedAt), it.ID, sqlite.FormatTime(it.LastAttempt))
-		if err != nil {
-			return err
-		}
-		n, err := done.RowsAffected()
-		is = n > 0
-		return err
-	})
-	return is, err
-}
-
-// postpone puts off an email by itself.
-func (o *Outbox) postpone(ctx context.Context, it Item, answer string) error {
-	return o.note(ctx, it, o.now().Add(backoff(it.Attempts)), answer)
-}
-
-// note records an attempt after which the email still waits.
-func (o *Outbox) note(ctx context.Context, it Item, next time.Time, answer string) error {
-	return o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		_, err := tx.Exec(`UPDATE outbox SET next_attempt = ?, last_answer = ?, composed_at = CASE WHEN message IS NULL THEN NULL ELSE composed_at END
-			WHERE id = ? AND state = 'waiting'`, sqlite.FormatTime(next), printable(answer), it.ID)
-		return err
-	})
-}
-
-// finish records an email's final state, journals it if there is an entry, and
-// clears the letter. An email cancelled while it was on its way was handed over all
-// the same. Finishing again changes nothing.
-func (o *Outbox) finish(ctx context.Context, it Item, state State, answer string, entry *journal.Entry) error {
-	return o.db.Write(ctx, func(tx *sqlite.Tx) error {
-		now := o.now()
-		done, err := tx.Exec(`
-			UPDATE outbox SET state = ?, last_answer = ?, finished_at = ?, message = NULL
-			WHERE id = ? AND state IN ('waiting', 'cancelled')`,
-			state, printable(answer), sqlite.FormatTime(now), it.ID)
-		if err != nil {
-			return err
-		}
-		if n, err := done.RowsAffected(); err != nil || n == 0 || entry == nil {
-			return err
-		}
-		entry.At, entry.Who = now, journal.Daemon
-		return journal.Write(tx, *entry)
-	})
-}
+// longestPause is how long an email waits at most between two attempts.
+const longestPause = time.Hour
 
 // backoff returns how long to wait after so many failures in a row: a minute,
 // doubled each time, at most an hour; up to a quarter less, so that councils on
 // one mail server do not return to it all at once.
 func backoff(failures int) time.Duration {
-	d := min(time.Minute<<min(max(failures-1, 0), 6), time.Hour)
+	d := min(time.Minute<<min(max(failures-1, 0), 6), longestPause)
 	return d - rand.N(d/4)
 }
 

@@ -9,10 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -100,6 +103,9 @@ type server struct {
 	mu         sync.Mutex
 	mechanisms []string
 	password   string
+	token      string // what is taken by XOAUTH2 and OAUTHBEARER
+	conns      map[net.Conn]bool
+	opened     int // connections so far
 	logins     int // tried
 	kept       []kept
 	onMail     func(from string) error
@@ -111,14 +117,15 @@ type server struct {
 // kept is an email that the server has accepted.
 type kept struct {
 	from, to, helo string
+	parameters     string // of MAIL: SMTPUTF8, or none
 	body           []byte
 }
 
 // serve starts a server that ends with the test. Without a certificate it offers
 // no STARTTLS, but would take anything in the clear.
-func serve(t *testing.T, security Security, config *tls.Config) *server {
+func serve(t *testing.T, security Security, config *tls.Config, set ...func(*smtp.Server)) *server {
 	t.Helper()
-	s := &server{mechanisms: []string{sasl.Plain, sasl.Login}, password: password}
+	s := &server{mechanisms: []string{sasl.Plain, sasl.Login}, password: password, conns: make(map[net.Conn]bool)}
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &serverSession{server: s, conn: c}, nil
 	}))
@@ -126,12 +133,15 @@ func serve(t *testing.T, security Security, config *tls.Config) *server {
 	srv.TLSConfig = config
 	srv.AllowInsecureAuth = config == nil
 	srv.ErrorLog = log.New(io.Discard, "", 0)
+	for _, f := range set {
+		f(srv)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.addr = l.Addr().String()
-	l = smallListener{l}
+	l = smallListener{l, s}
 	if security == TLS {
 		l = tls.NewListener(l, config)
 	}
@@ -142,6 +152,7 @@ func serve(t *testing.T, security Security, config *tls.Config) *server {
 	}()
 	t.Cleanup(func() {
 		srv.Close()
+		l.Close() // which it does not know yet, if it has not come to serve
 		<-done
 	})
 	return s
@@ -168,14 +179,51 @@ func (s *server) tried() int {
 
 // smallListener accepts connections with small buffers, so that a server that
 // does not read is felt soon.
-type smallListener struct{ net.Listener }
+type smallListener struct {
+	net.Listener
+	server *server
+}
 
 func (l smallListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	if err == nil {
-		c.(*net.TCPConn).SetReadBuffer(16 << 10)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	c.(*net.TCPConn).SetReadBuffer(16 << 10)
+	c = countedConn{c, l.server}
+	l.server.do(func(s *server) {
+		s.conns[c] = true
+		s.opened++
+	})
+	return c, nil
+}
+
+// countedConn tells its server that it was closed.
+type countedConn struct {
+	net.Conn
+	server *server
+}
+
+func (c countedConn) Close() error {
+	c.server.do(func(s *server) { delete(s.conns, c) })
+	return c.Conn.Close()
+}
+
+// connections returns how many there were, and how many there are.
+func (s *server) connections() (opened, open int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened, len(s.conns)
+}
+
+// drop breaks all connections, as a server that has waited long enough.
+func (s *server) drop() {
+	s.mu.Lock()
+	conns := slices.Collect(maps.Keys(s.conns))
+	s.mu.Unlock()
+	for _, c := range conns {
+		c.Close()
+	}
 }
 
 type serverSession struct {
@@ -205,8 +253,13 @@ func (s *serverSession) Auth(mechanism string) (sasl.Server, error) {
 		s.loggedIn = true
 		return nil
 	}
-	if mechanism == sasl.Login {
+	switch mechanism {
+	case sasl.Login:
 		return &loginServer{check: check}, nil
+	case xoauth2Name:
+		return &tokenServer{session: s, want: "user=%s\x01auth=Bearer %s\x01\x01", last: ""}, nil
+	case sasl.OAuthBearer:
+		return &tokenServer{session: s, want: "n,a=%s,\x01auth=Bearer %s\x01\x01", last: "\x01"}, nil
 	}
 	return sasl.NewPlainServer(check), nil
 }
@@ -228,11 +281,42 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 	return nil, true, l.check("", l.user, string(response))
 }
 
-func (s *serverSession) Mail(from string, _ *smtp.MailOptions) error {
+// tokenServer is the server's side of XOAUTH2 and OAUTHBEARER. It explains in a
+// challenge that it does not take a token, and refuses once that was answered.
+type tokenServer struct {
+	session *serverSession
+	want    string // with the right user and token
+	last    string // the answer to the explanation
+	refused bool
+}
+
+func (o *tokenServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	server := o.session.server
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	switch {
+	case o.refused && string(response) != o.last:
+		return nil, true, answer(501, [3]int{5, 5, 2}, "that is no answer")
+	case o.refused:
+		return nil, true, answer(535, [3]int{5, 7, 3}, "Authentication unsuccessful")
+	}
+	server.logins++
+	if string(response) != fmt.Sprintf(o.want, username, server.token) {
+		o.refused = true
+		return []byte(`{"status":"400","schemes":"Bearer"}`), false, nil
+	}
+	o.session.loggedIn = true
+	return nil, true, nil
+}
+
+func (s *serverSession) Mail(from string, options *smtp.MailOptions) error {
 	if !s.loggedIn && s.server.AuthRequired() {
 		return smtp.ErrAuthRequired
 	}
 	s.m.from, s.m.helo = from, s.conn.Hostname()
+	if options.UTF8 {
+		s.m.parameters = "SMTPUTF8"
+	}
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	if s.server.onMail != nil {

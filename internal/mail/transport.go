@@ -2,16 +2,11 @@ package mail
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"net"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/emersion/go-sasl"
-	"github.com/emersion/go-smtp"
 )
 
 // Security says how the connection to the mail server is protected. There is no
@@ -27,266 +22,245 @@ const (
 // Transport puts emails to the council's mail server. Nothing, the password least
 // of all, is sent over a connection that is not encrypted by TLS 1.2 or newer
 // with a certificate verified for the server's name.
+//
+// There is never more than one connection. It is kept for a while for the next email;
+// see [Transport.Close].
 type Transport struct {
 	Server   string // host:port
 	Security Security
 	Username string // empty: the server asks for none
 	Password string
+	OAuth    *OAuth         // tokens to log in with instead of the password; nil: there are none
 	Helo     string         // the name by which we introduce ourselves
 	Roots    *x509.CertPool // who may vouch for the server; nil: whom the system trusts
 
 	// Idle is how long connecting and logging in may take, and then how long the
 	// server may keep silent or take nothing of the email; after the email's end
-	// five times as long. 0 means two minutes.
+	// five times as long, and for all of it fifteen times. 0 means two minutes.
 	Idle time.Duration
+
+	// Keep is how long a connection is kept that nothing is sent on. 0 means half a
+	// minute.
+	Keep time.Duration
+
+	made  sync.Once
+	turns chan struct{} // holds a token while the connection is in use, which alone touches:
+	kept  *session      // for the next email; nil: there is none
+	end   *time.Timer   // of kept
+
+	mu    sync.Mutex
+	known Probe // of the last session; zero before the first
 }
 
 // Probe is what [Transport.Check] found.
 type Probe struct {
 	TLS     string    // version, as in "TLS 1.3"
 	Expires time.Time // of the server's certificate
-	Login   string    // PLAIN or LOGIN; empty without a user name
+	Login   string    // the mechanism, as in "PLAIN"; empty without a user name
+	Size    int64     // of the largest email that the server takes; 0: it does not say
+	UTF8    bool      // it takes addresses with letters beyond ASCII
 }
 
-// Stage is how far an attempt came.
-type Stage string
-
-// The stages of an attempt, in their order.
-const (
-	Connecting Stage = "connecting"
-	Securing   Stage = "securing"
-	LoggingIn  Stage = "logging in"
-	Sender     Stage = "sender"
-	Recipient  Stage = "recipient"
-	Message    Stage = "message"
-)
-
-// Failure is why an email was not handed over. Its text quotes the server and so
-// may hold addresses: show it, never log it. Its fields may be logged.
-type Failure struct {
-	Stage    Stage
-	Code     int    // of the server's answer; 0 if it gave none
-	Enhanced string // as in "5.1.1"; empty if the server gave none
-	server   string
-	err      error
-}
-
-func (f *Failure) Error() string {
-	reason := fmt.Sprint(f.Code, " ", f.Enhanced)
-	if f.err != nil {
-		reason = f.err.Error()
-	}
-	var answer *smtp.SMTPError
-	if errors.As(f.err, &answer) {
-		reason = strings.Join(strings.Fields(fmt.Sprintf("%d %s %s", f.Code, f.Enhanced, answer.Message)), " ")
-	}
-	switch f.Stage {
-	case Connecting:
-		return fmt.Sprintf("cannot reach the mail server %s: %s", f.server, reason)
-	case Securing:
-		return fmt.Sprintf("no protected connection to the mail server %s, so nothing was sent: %s", f.server, reason)
-	case LoggingIn:
-		return fmt.Sprintf("cannot log in to the mail server %s, check user name and password: %s", f.server, reason)
-	case Sender:
-		return fmt.Sprintf("the mail server %s takes no email from our address: %s", f.server, reason)
-	case Recipient:
-		return fmt.Sprintf("the mail server %s did not take the recipient: %s", f.server, reason)
-	default:
-		return fmt.Sprintf("the mail server %s did not take the email: %s", f.server, reason)
-	}
-}
-
-func (f *Failure) Unwrap() error { return f.err }
-
-// Permanent reports whether the server has said that it will never take this
-// email. Everything else is temporary or can be mended.
-func (f *Failure) Permanent() bool {
-	if f.Code/100 != 5 || strings.HasPrefix(f.Enhanced, "4.") || f.General() {
-		return false
-	}
-	return f.Stage == Sender || f.Stage == Recipient || f.Stage == Message
-}
-
-// General reports whether no other email would fare better at present: the
-// server is out of reach, unprotected, or refuses us rather than this email.
-func (f *Failure) General() bool {
-	const tooLarge = 552
-	switch f.Stage {
-	case Connecting, Securing, LoggingIn:
-		return true
-	case Sender:
-		return f.Code/100 == 5 && f.Code != tooLarge
-	}
-	switch f.Code {
-	case 530, 534, 535, 538: // RFC 4954
-		return true
-	}
-	switch f.Enhanced {
-	case "5.7.3", "5.7.8", "5.7.30", "5.7.57", "5.7.60", "5.7.139":
-		// Credentials not valid, and what Exchange Online says of them: basic
-		// authentication switched off, not authenticated, not allowed as this sender.
-		return true
-	}
-	return false
-}
+// mostEmails is how many emails are sent on one connection: servers count, too.
+const mostEmails = 50
 
 // Send puts one email to the server and returns the server's answer once it has
-// accepted it. Any other outcome is a [*Failure], or ctx's error. If the answer
-// to a whole email was lost, the server may have accepted it.
+// accepted it. Any other outcome is a [*Failure], or, if ctx was done before the
+// email's end was given, ctx's error: see [Failure.Unknown].
 func (t *Transport) Send(ctx context.Context, from, to string, msg []byte) (answer string, err error) {
-	s, err := t.open(ctx)
+	done, err := t.turn(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer s.hangUp()
-	stage, answer, err := s.put(from, to, msg)
-	if err != nil {
-		return "", t.failure(ctx, stage, err)
+	defer done()
+	for {
+		s, old, err := t.session(ctx)
+		if err != nil {
+			return "", err
+		}
+		if err := t.suits(s, from, to, len(msg)); err != nil {
+			t.keep(s)
+			return "", err
+		}
+		answer, err := t.put(ctx, s, from, to, msg)
+		var f *Failure
+		switch {
+		case err == nil:
+			t.keep(s)
+			return answer, nil
+		case old && !s.begun && errors.As(err, &f) && f.ended():
+			// The email was not judged: a new session shows what comes of it.
+		default:
+			return "", err
+		}
 	}
-	s.quit()
-	return answer, nil
 }
 
-// Check does everything that comes before sending, and sends nothing.
+// suits returns why the server would not take this email, going by what it has said
+// of itself.
+func (t *Transport) suits(s *session, from, to string, size int) error {
+	const needs = "it has letters beyond ASCII, for which the server would have to offer SMTPUTF8"
+	switch {
+	case s.probe.Size > 0 && int64(size) > s.probe.Size:
+		return t.notOffered(GivingMessage, 552, "5.3.4", "it is %.2f MB, and the server takes at most %.2f MB", float64(size)/1e6, float64(s.probe.Size)/1e6)
+	case !s.probe.UTF8 && !isASCII(from):
+		return t.notOffered(NamingSender, 553, "5.6.7", needs)
+	case !s.probe.UTF8 && !isASCII(to):
+		return t.notOffered(NamingRecipient, 553, "5.6.7", needs)
+	}
+	return nil
+}
+
+// put puts one email to the server on s, which is of no more use if that fails.
+func (t *Transport) put(ctx context.Context, s *session, from, to string, msg []byte) (answer string, err error) {
+	last, done := withGrace(ctx, answering)
+	defer done()
+	release := s.bind(last)
+	stage, answer, err := s.put(from, to, msg)
+	release()
+	if err == nil {
+		s.emails++
+		return answer, nil
+	}
+	s.hangUp()
+	err = t.failure(ctx, stage, err)
+	var f *Failure
+	switch {
+	case !s.whole:
+	case errors.As(err, &f):
+		f.whole = true
+	default:
+		f = &Failure{Stage: stage, server: t.Server, whole: true, err: ctx.Err()}
+		err = f
+	}
+	return "", err
+}
+
+// Limit returns the size of the largest email that the server takes, as it said when
+// it was last asked; 0 if it does not say.
+func (t *Transport) Limit(ctx context.Context) (int64, error) {
+	if p := t.learnt(); p.TLS != "" {
+		return p.Size, nil
+	}
+	done, err := t.turn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	s, _, err := t.session(ctx)
+	if err != nil {
+		return 0, err
+	}
+	t.keep(s)
+	return s.probe.Size, nil
+}
+
+// CertificateExpires returns when the certificate expires that the server showed last;
+// zero if it has not shown any yet.
+func (t *Transport) CertificateExpires() time.Time { return t.learnt().Expires }
+
+// Check does everything that comes before sending, anew, and sends nothing.
 func (t *Transport) Check(ctx context.Context) (Probe, error) {
+	done, err := t.turn(ctx)
+	if err != nil {
+		return Probe{}, err
+	}
+	defer done()
+	t.leave()
 	s, err := t.open(ctx)
 	if err != nil {
 		return Probe{}, err
 	}
-	defer s.hangUp()
-	state, _ := s.client.TLSConnectionState()
-	s.quit()
-	return Probe{
-		TLS:     tls.VersionName(state.Version),
-		Expires: state.PeerCertificates[0].NotAfter,
-		Login:   s.login,
-	}, nil
+	t.keep(s)
+	return s.probe, nil
 }
 
-// A session is a protected connection on which we are logged in.
-type session struct {
-	client *smtp.Client
-	login  string // the mechanism
-	hangUp func()
+// Close ends the connection that is kept, if there is one. Whatever is sent after it
+// opens another.
+func (t *Transport) Close() {
+	done, err := t.turn(context.Background())
+	if err != nil {
+		return
+	}
+	defer done()
+	t.leave()
 }
 
-// open connects, secures the connection and logs in.
-func (t *Transport) open(ctx context.Context) (*session, error) {
-	host, _, err := net.SplitHostPort(t.Server)
-	if err != nil {
-		return nil, t.failure(ctx, Connecting, err)
+// turn waits for the connection to be free; it is again when done is called.
+func (t *Transport) turn(ctx context.Context) (done func(), err error) {
+	t.made.Do(func() { t.turns = make(chan struct{}, 1) })
+	select {
+	case t.turns <- struct{}{}:
+		return func() { <-t.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	opening, cancel := context.WithTimeoutCause(ctx, t.idle(), errors.New("it did not answer in time"))
-	defer cancel()
-	raw, err := new(net.Dialer).DialContext(opening, "tcp", t.Server)
-	if err != nil {
-		return nil, t.failure(ctx, Connecting, err)
-	}
-	// go-smtp knows no context. Closing what lies beneath ends whatever it waits
-	// for, and unlike its own Close never waits for the other side.
-	stop := context.AfterFunc(opening, func() { raw.Close() })
-	fail := func(stage Stage, err error) (*session, error) {
-		stop()
-		raw.Close()
-		if cause := context.Cause(opening); cause != nil {
-			err = cause
+}
+
+// session returns the session that was kept, if the server still has it, or else a new
+// one. The caller has the turn.
+func (t *Transport) session(ctx context.Context) (s *session, old bool, err error) {
+	if s := t.take(); s != nil {
+		if s.alive(ctx) {
+			return s, true, nil
 		}
-		return nil, t.failure(ctx, stage, err)
+		s.hangUp()
 	}
-	c, err := t.secure(opening, &steadyConn{raw, t.idle()}, &tls.Config{
-		ServerName: host,
-		RootCAs:    t.Roots,
-		MinVersion: tls.VersionTLS12,
+	s, err = t.open(ctx)
+	return s, false, err
+}
+
+// take returns the session that was kept, if any, which is not kept any more.
+func (t *Transport) take() *session {
+	s := t.kept
+	if s != nil {
+		t.kept = nil
+		t.end.Stop()
+	}
+	return s
+}
+
+// keep keeps s for the next email, unless it has carried enough.
+func (t *Transport) keep(s *session) {
+	if s.emails >= mostEmails {
+		s.quit()
+		return
+	}
+	keep := t.Keep
+	if keep == 0 {
+		keep = 30 * time.Second
+	}
+	t.kept = s
+	t.end = time.AfterFunc(keep, func() {
+		select {
+		case t.turns <- struct{}{}:
+			if t.kept == s {
+				t.leave()
+			}
+			<-t.turns
+		default: // it is in use again
+		}
 	})
-	if err != nil {
-		return fail(Securing, err)
-	}
-	mechanism, err := t.logIn(c)
-	if err != nil {
-		return fail(LoggingIn, err)
-	}
-	if !stop() {
-		return fail(LoggingIn, opening.Err())
-	}
-	stop = context.AfterFunc(ctx, func() { raw.Close() })
-	return &session{client: c, login: mechanism, hangUp: func() { stop(); raw.Close() }}, nil
 }
 
-// secure returns a client on conn that speaks TLS and has introduced itself.
-func (t *Transport) secure(ctx context.Context, conn net.Conn, config *tls.Config) (*smtp.Client, error) {
-	var c *smtp.Client
-	switch t.Security {
-	case TLS:
-		protected := tls.Client(conn, config)
-		if err := protected.HandshakeContext(ctx); err != nil {
-			return nil, err
-		}
-		c = smtp.NewClient(protected)
-	case STARTTLS:
-		var err error
-		if c, err = smtp.NewClientStartTLS(conn, config); err != nil { // also if the server does not offer it
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("security %q is neither %q nor %q", t.Security, STARTTLS, TLS)
+// leave ends the session that is kept, if any.
+func (t *Transport) leave() {
+	if s := t.take(); s != nil {
+		s.quit()
 	}
-	c.CommandTimeout, c.SubmissionTimeout = t.idle(), 5*t.idle()
-	helo := t.Helo
-	if helo == "" {
-		helo = "localhost"
-	}
-	// After STARTTLS this completes the handshake, and replaces the name
-	// "localhost" by which go-smtp has asked for it.
-	if err := c.Hello(helo); err != nil {
-		return nil, err
-	}
-	if state, ok := c.TLSConnectionState(); !ok || !state.HandshakeComplete {
-		return nil, errors.New("the connection is not encrypted")
-	}
-	return c, nil
 }
 
-// logIn authenticates us, if there is a user name, and returns by which mechanism.
-func (t *Transport) logIn(c *smtp.Client) (mechanism string, err error) {
-	switch {
-	case t.Username == "":
-		return "", nil
-	case c.SupportsAuth(sasl.Plain):
-		return sasl.Plain, c.Auth(sasl.NewPlainClient("", t.Username, t.Password))
-	case c.SupportsAuth(sasl.Login): // Exchange Online offers no PLAIN
-		return sasl.Login, c.Auth(sasl.NewLoginClient(t.Username, t.Password))
-	}
-	return "", errors.New("the server offers neither PLAIN nor LOGIN")
+// learn notes what a session has found.
+func (t *Transport) learn(p Probe) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = p
 }
 
-// put sends one email and says at which stage it failed, if it did.
-func (s *session) put(from, to string, msg []byte) (stage Stage, answer string, err error) {
-	options := &smtp.MailOptions{Size: int64(len(msg)), UTF8: !isASCII(from + to)}
-	if err := s.client.Mail(from, options); err != nil {
-		return Sender, "", err
-	}
-	if err := s.client.Rcpt(to, nil); err != nil {
-		return Recipient, "", err
-	}
-	w, err := s.client.Data()
-	if err != nil {
-		return Message, "", err
-	}
-	if _, err := w.Write(msg); err != nil {
-		return Message, "", err // and no Close: half an email must not be ended
-	}
-	response, err := w.CloseWithResponse()
-	if err != nil {
-		return Message, "", err
-	}
-	return Message, "250 " + response.StatusText, nil
-}
-
-// quit takes leave. The email is handed over already, so a server that does not
-// answer must not keep us from recording it.
-func (s *session) quit() {
-	s.client.CommandTimeout = min(s.client.CommandTimeout, 2*time.Second)
-	s.client.Quit()
+func (t *Transport) learnt() Probe {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.known
 }
 
 func (t *Transport) idle() time.Duration {
@@ -294,36 +268,6 @@ func (t *Transport) idle() time.Duration {
 		return t.Idle
 	}
 	return 2 * time.Minute
-}
-
-// failure describes err; if ctx is done, that is why.
-func (t *Transport) failure(ctx context.Context, stage Stage, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("mail server %s: %w", t.Server, ctx.Err())
-	}
-	f := &Failure{Stage: stage, server: t.Server, err: err}
-	var answer *smtp.SMTPError
-	if errors.As(err, &answer) {
-		f.Code = answer.Code
-		if e := answer.EnhancedCode; e != smtp.EnhancedCodeNotSet {
-			f.Enhanced = fmt.Sprintf("%d.%d.%d", e[0], e[1], e[2])
-		}
-	}
-	return f
-}
-
-// steadyConn fails when the other side takes nothing for a while: go-smtp sets no
-// deadline on the body of an email.
-type steadyConn struct {
-	net.Conn
-	idle time.Duration
-}
-
-func (c *steadyConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.idle)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(b)
 }
 
 func isASCII(s string) bool {

@@ -115,27 +115,27 @@ func TestFailuresTellWhatToDo(t *testing.T) {
 			stage: LoggingIn, general: true},
 		{name: "sender not ours", set: func(s *server) {
 			s.onMail = func(string) error { return answer(553, [3]int{5, 7, 1}, "not your address") }
-		}, stage: Sender, code: 553, enhanced: "5.7.1", general: true},
+		}, stage: NamingSender, code: 553, enhanced: "5.7.1", general: true},
 		{name: "email too large", set: func(s *server) {
 			s.onMail = func(string) error { return answer(552, [3]int{5, 3, 4}, "too large") }
-		}, stage: Sender, code: 552, enhanced: "5.3.4", permanent: true},
+		}, stage: NamingSender, code: 552, enhanced: "5.3.4", permanent: true},
 		{name: "no such recipient", set: func(s *server) {
 			s.onRcpt = func(string) error { return answer(550, [3]int{5, 1, 1}, "gone") }
-		}, stage: Recipient, code: 550, enhanced: "5.1.1", permanent: true},
+		}, stage: NamingRecipient, code: 550, enhanced: "5.1.1", permanent: true},
 		{name: "mailbox full for now", set: func(s *server) {
 			s.onRcpt = func(string) error { return answer(452, [3]int{4, 2, 2}, "full") }
-		}, stage: Recipient, code: 452, enhanced: "4.2.2"},
+		}, stage: NamingRecipient, code: 452, enhanced: "4.2.2"},
 		{name: "enhanced code takes the refusal back", set: func(s *server) {
 			s.onRcpt = func(string) error { return answer(550, [3]int{4, 7, 1}, "greylisted") }
-		}, stage: Recipient, code: 550, enhanced: "4.7.1"},
+		}, stage: NamingRecipient, code: 550, enhanced: "4.7.1"},
 		{name: "logged in, but told to", set: func(s *server) {
 			s.onRcpt = func(string) error { return answer(530, [3]int{5, 7, 57}, "not authenticated") }
-		}, stage: Recipient, code: 530, enhanced: "5.7.57", general: true},
+		}, stage: NamingRecipient, code: 530, enhanced: "5.7.57", general: true},
 		{name: "content refused", set: func(s *server) {
 			s.beforeData = nil
 			s.onRcpt = nil
 			s.onData = refuseData
-		}, stage: Message, code: 554, enhanced: "5.7.1", permanent: true},
+		}, stage: GivingMessage, code: 554, enhanced: "5.7.1", permanent: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, tr := goodServer(t, STARTTLS)
@@ -168,16 +168,17 @@ func TestSendEndsWhenTheServerHangs(t *testing.T) {
 	}
 	t.Cleanup(func() { silent.Close() })
 	for _, tt := range []struct {
-		name  string
-		stage Stage
-		msg   []byte
-		set   func(s *server, tr *Transport)
+		name    string
+		stage   Stage
+		msg     []byte
+		set     func(s *server, tr *Transport)
+		unknown bool
 	}{
-		{"before its greeting", Securing, letter, func(_ *server, tr *Transport) { tr.Server = silent.Addr().String() }},
-		{"taking nothing of the email", Message, bytes.Repeat([]byte("a line of a long letter\r\n"), 1<<19),
-			func(s *server, _ *Transport) { s.beforeData = func() { <-hang } }},
-		{"after the email's end", Message, letter,
-			func(s *server, _ *Transport) { s.onData = hangingData(hang) }},
+		{"before its greeting", Securing, letter, func(_ *server, tr *Transport) { tr.Server = silent.Addr().String() }, false},
+		{"taking nothing of the email", GivingMessage, bytes.Repeat([]byte("a line of a long letter\r\n"), 1<<19),
+			func(s *server, _ *Transport) { s.beforeData = func() { <-hang } }, false},
+		{"after the email's end", GivingMessage, letter,
+			func(s *server, _ *Transport) { s.onData = hangingData(hang) }, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -187,8 +188,8 @@ func TestSendEndsWhenTheServerHangs(t *testing.T) {
 			start := time.Now()
 			_, err := tr.Send(t.Context(), "council@council.test", "clerk@council.test", tt.msg)
 			var f *Failure
-			if !errors.As(err, &f) || f.Stage != tt.stage || f.Permanent() || f.General() != (tt.stage == Securing) {
-				t.Errorf("err %v; want a temporary failure at stage %q", err, tt.stage)
+			if !errors.As(err, &f) || f.Stage != tt.stage || f.Permanent() || f.General() != (tt.stage == Securing) || f.Unknown() != tt.unknown {
+				t.Errorf("err %v; want a temporary failure at stage %q, unknown: %v", err, tt.stage, tt.unknown)
 			}
 			if d := time.Since(start); d > 8*time.Second {
 				t.Errorf("took %v", d)
@@ -202,8 +203,9 @@ func TestSendEndsWhenTheServerHangs(t *testing.T) {
 			defer cancel()
 			start := time.Now()
 			_, err := tr.Send(ctx, "council@council.test", "clerk@council.test", tt.msg)
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("err %v; want ctx's", err)
+			var f *Failure
+			if !errors.Is(err, context.DeadlineExceeded) || tt.unknown != (errors.As(err, &f) && f.Unknown()) {
+				t.Errorf("err %v; want ctx's, unknown: %v", err, tt.unknown)
 			}
 			if d := time.Since(start); d > 5*time.Second {
 				t.Errorf("took %v", d)

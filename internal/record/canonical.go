@@ -10,18 +10,15 @@ import (
 // timeLayout is part of the canonical form: UTC, milliseconds.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// Canonical returns the bytes that a record's leaf in the ledger commits to.
-// They depend on nothing but the facts as captured: not on what is later known
-// of people, not on retention, not on the database's layout. Origin and target
-// are the names by which the archive knows the fact and the message that it
-// answers. Quotations enter by their digests only, so that they can be destroyed
-// before the reply.
+// CanonicalBeforeSeals returns the bytes that the leaves of the first archives' records
+// commit to, form 1: they are as [Canonical], but nothing in them can be withheld. No
+// record is captured so any more; those that were must verify for ever.
 //
 // The form is one field after another, "name length:value\n", in this order;
 // length is in bytes, so no value can pass for another field. What was added to
 // the form later (participant-admin, file-*, by-admin, details, import, supplied) is left out where it does
 // not apply, so that older records keep their leaves.
-func Canonical(seq Seq, origin []byte, captured time.Time, r Received, target []byte, quotations [][sha256.Size]byte) []byte {
+func CanonicalBeforeSeals(seq Seq, origin []byte, captured time.Time, r Received, target []byte, quotations [][sha256.Size]byte) []byte {
 	var b strings.Builder
 	b.Grow(512 + len(r.Text) + len(r.Protobuf))
 	b.WriteString("muniment record 1\n")
@@ -118,6 +115,7 @@ func ReadingDigest(salt []byte, seq Seq, r Received, target []byte) [sha256.Size
 	return sha256.Sum256([]byte(b.String()))
 }
 
+// field writes one line of a canonical form.
 func field(b *strings.Builder, name, value string) {
 	var length [20]byte
 	b.WriteString(name)

@@ -34,6 +34,12 @@ func quotation() Quotation {
 	return Quotation{Of: Ref{ID: "3EB0BEEF", Sender: Address{JID: "200000000000002@lid"}}, Text: "Is it?", Protobuf: []byte{1, 2}}
 }
 
+// sealed returns the canonical bytes of form 2, and the leaf's salt after them.
+func sealed(seq Seq, origin []byte, captured time.Time, r Received, target []byte, quotations [][sha256.Size]byte) []byte {
+	canonical, salt := Canonical(Facts(seq, origin, captured, r, target, quotations), []byte("a secret of thirty-two bytes    "))
+	return fmt.Appendf(canonical, "salt %x\n", salt)
+}
+
 // DO NOT UPDATE THESE GOLDEN FILES once there is an archive in use: every leaf of
 // its ledger commits to this form, and verify would call every record altered.
 func TestCanonicalIsFrozen(t *testing.T) {
@@ -53,15 +59,23 @@ func TestCanonicalIsFrozen(t *testing.T) {
 	q := QuotationDigest([]byte("salt"), []byte("origin of that"), quotation())
 	reading := ReadingDigest([]byte("salt"), 7, photo, []byte("t"))
 	for name, got := range map[string][]byte{
-		"message":      Canonical(fullRecord()),
-		"participants": Canonical(1, []byte("o"), nine, joined, nil, nil),
-		"reaction":     Canonical(2, []byte("o"), nine, reacted, []byte("t"), nil),
-		"photo":        Canonical(3, []byte("o"), nine, photo, nil, nil),
-		"deletion":     Canonical(4, []byte("o"), nine, deleted, []byte("t"), nil),
-		"present":      Canonical(5, []byte("o"), nine, present, nil, nil),
-		"poll":         Canonical(6, []byte("o"), nine, poll, nil, nil),
+		"message":      CanonicalBeforeSeals(fullRecord()),
+		"participants": CanonicalBeforeSeals(1, []byte("o"), nine, joined, nil, nil),
+		"reaction":     CanonicalBeforeSeals(2, []byte("o"), nine, reacted, []byte("t"), nil),
+		"photo":        CanonicalBeforeSeals(3, []byte("o"), nine, photo, nil, nil),
+		"deletion":     CanonicalBeforeSeals(4, []byte("o"), nine, deleted, []byte("t"), nil),
+		"present":      CanonicalBeforeSeals(5, []byte("o"), nine, present, nil, nil),
+		"poll":         CanonicalBeforeSeals(6, []byte("o"), nine, poll, nil, nil),
 		"quotation":    []byte(hex.EncodeToString(q[:]) + "\n"),
 		"reading":      []byte(hex.EncodeToString(reading[:]) + "\n"),
+
+		"sealed-message":      sealed(fullRecord()),
+		"sealed-participants": sealed(1, []byte("o"), nine, joined, nil, nil),
+		"sealed-reaction":     sealed(2, []byte("o"), nine, reacted, []byte("t"), nil),
+		"sealed-photo":        sealed(3, []byte("o"), nine, photo, nil, nil),
+		"sealed-deletion":     sealed(4, []byte("o"), nine, deleted, []byte("t"), nil),
+		"sealed-present":      sealed(5, []byte("o"), nine, present, nil, nil),
+		"sealed-poll":         sealed(6, []byte("o"), nine, poll, nil, nil),
 	} {
 		path := "testdata/" + name + ".golden"
 		if *update {
@@ -81,17 +95,24 @@ func TestCanonicalIsFrozen(t *testing.T) {
 
 // Every fact of a record is in its canonical form: whichever is changed, so is it.
 func TestCanonicalHoldsEverything(t *testing.T) {
+	t.Run("sealed", func(t *testing.T) { holdsEverything(t, sealed) })
+	t.Run("before there were seals", func(t *testing.T) { holdsEverything(t, CanonicalBeforeSeals) })
+}
+
+type canonical func(Seq, []byte, time.Time, Received, []byte, [][sha256.Size]byte) []byte
+
+func holdsEverything(t *testing.T, form canonical) {
 	seq, origin, captured, full, target, digests := fullRecord()
 	full.Participants = []Participant{{Address: Address{JID: "200000000000003@lid"}, Admin: true}}
 	full.File = &File{Name: "Mill Lane.pdf", Sealed: []byte("digest")}
 	full.Version, full.Emoji, full.Details, full.Import = "v", "e", `{"seconds":9}`, 1
-	before := Canonical(seq, origin, captured, full, target, digests)
+	before := form(seq, origin, captured, full, target, digests)
 	changes := map[string][]byte{
-		"Seq":      Canonical(seq+1, origin, captured, full, target, digests),
-		"Origin":   Canonical(seq, nil, captured, full, target, digests),
-		"Captured": Canonical(seq, origin, captured.Add(time.Millisecond), full, target, digests),
-		"Target":   Canonical(seq, origin, captured, full, nil, digests), // by its origin
-		"Quotations": Canonical(seq, origin, captured, full, target,
+		"Seq":      form(seq+1, origin, captured, full, target, digests),
+		"Origin":   form(seq, nil, captured, full, target, digests),
+		"Captured": form(seq, origin, captured.Add(time.Millisecond), full, target, digests),
+		"Target":   form(seq, origin, captured, full, nil, digests), // by its origin
+		"Quotations": form(seq, origin, captured, full, target,
 			[][sha256.Size]byte{QuotationDigest([]byte("another"), nil, quotation())}),
 	}
 	for i := range reflect.TypeFor[Received]().NumField() {
@@ -109,7 +130,7 @@ func TestCanonicalHoldsEverything(t *testing.T) {
 		default:
 			f.SetZero()
 		}
-		changes[name] = Canonical(seq, origin, captured, r, target, digests)
+		changes[name] = form(seq, origin, captured, r, target, digests)
 	}
 	for name, after := range changes {
 		if bytes.Equal(before, after) {
@@ -185,8 +206,10 @@ func FuzzCanonical(f *testing.F) {
 			two.Mentions = append(two.Mentions, fmt.Sprint(text1, i))
 		}
 		same := text1 == text2 && name1 == name2 && id1 == id2 && bytes.Equal(pb1, pb2) && cmp.Equal(one.Mentions, two.Mentions)
-		if bytes.Equal(Canonical(1, nil, nine, one, nil, nil), Canonical(1, nil, nine, two, nil, nil)) != same {
-			t.Errorf("%+v and %+v are the same: %v, but their canonical forms say otherwise", one, two, same)
+		for _, form := range []canonical{CanonicalBeforeSeals, sealed} {
+			if bytes.Equal(form(1, nil, nine, one, nil, nil), form(1, nil, nine, two, nil, nil)) != same {
+				t.Errorf("%+v and %+v are the same: %v, but their canonical forms say otherwise", one, two, same)
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,3 +28,29 @@ func Spans(seqs []Seq) string {
 	}
 	return b.String()
 }
+
+// ParseSpans reads what [Spans] writes.
+func ParseSpans(s string) (seqs []Seq, err error) {
+	for span := range strings.SplitSeq(s, ", ") {
+		if span == "" {
+			continue
+		}
+		first, last, more := strings.Cut(span, "-")
+		if !more {
+			last = first
+		}
+		from, err := strconv.ParseInt(first, 10, 64)
+		to, err2 := strconv.ParseInt(last, 10, 64)
+		if err != nil || err2 != nil || to < from || to-from > mostInSpan {
+			return seqs, fmt.Errorf("%q is no span of record numbers", span)
+		}
+		for n := from; n <= to; n++ {
+			seqs = append(seqs, Seq(n))
+		}
+	}
+	return seqs, nil
+}
+
+// mostInSpan is more than there are records in any archive: what was altered must not take
+// the memory of the machine.
+const mostInSpan = 50_000_000

@@ -2,25 +2,14 @@
 //
 // It is pure: the same schedule, record and day always give the same answer.
 // Periods are counted in calendar dates of Europe/London, since that is the
-// calendar of the council that adopted them.
+// calendar of the council that adopted them. Of several rules the longest wins, and
+// what no rule is for is kept.
 package retention
 
 import (
 	"fmt"
 	"time"
 )
-
-// Class is a row of the retention schedule.
-type Class string
-
-// Messages is the class of everything said or done in an official group
-// (Policy §5: six years from the date of the message).
-const Messages Class = "WA-MSG"
-
-// Schedule holds the council's periods.
-type Schedule struct {
-	MessageYears int
-}
 
 // London is the time zone in which the council's dates are counted.
 var London = mustLoad("Europe/London")
@@ -35,6 +24,10 @@ func mustLoad(name string) *time.Location {
 
 // Date is a calendar date, written 2006-01-02; dates compare as text.
 type Date string
+
+// Never is later than any day on which something is destroyed: what is due then is kept
+// for good.
+const Never Date = "9999-12-31"
 
 // DateOf returns the London date of t.
 func DateOf(t time.Time) Date { return Date(t.In(London).Format(time.DateOnly)) }
@@ -52,6 +45,9 @@ func ParseDate(s string) (Date, error) {
 func (d Date) AddDays(n int) Date {
 	return Date(d.time().AddDate(0, 0, n).Format(time.DateOnly))
 }
+
+// DaysTo returns how many days later another date is; of an earlier one, less than 0.
+func (d Date) DaysTo(other Date) int { return int(other.time().Sub(d.time()) / (24 * time.Hour)) }
 
 // AddMonths returns the same day n months later, or the last of that month if it has
 // no such day.
@@ -81,14 +77,30 @@ func (d Date) time() time.Time {
 	return t
 }
 
-// Due returns the date from whose start (00:00 London time) a message sent at
-// the given time may be destroyed: the day after the anniversary, so that full
+// DueAfter returns the date from whose start (00:00 London time) what counts from the
+// given moment may be destroyed: the day after the anniversary, so that full
 // years have always passed (REQUIREMENTS.md 3.1-3.2). 29 February has its
 // anniversary on 1 March where the year has no such day.
-func (s Schedule) Due(sent time.Time) Date {
-	t := DateOf(sent).time()
-	anniversary := time.Date(t.Year()+s.MessageYears, t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
+func DueAfter(from time.Time, years int) Date {
+	if years >= Permanent {
+		return Never
+	}
+	t := DateOf(from).time()
+	anniversary := time.Date(t.Year()+years, t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 	return Date(anniversary.AddDate(0, 0, 1).Format(time.DateOnly))
+}
+
+// DueBefore returns the moment before which all must lie that is due on the given date
+// after so many years: the first that is not. It is zero where nothing ever is.
+func DueBefore(on Date, years int) time.Time {
+	if years >= Permanent {
+		return time.Time{}
+	}
+	day := Date(on.time().AddDate(-years, 0, -2).Format(time.DateOnly)) // around 29 February, not yet the last
+	for DueAfter(day.Start(), years) <= on {
+		day = day.AddDays(1)
+	}
+	return day.Start()
 }
 
 // From returns the moment from which the period of a message counts: the time
@@ -99,18 +111,4 @@ func From(sent, captured time.Time) time.Time {
 		return captured
 	}
 	return sent
-}
-
-// Rule names the rule that a due date follows, for stubs and certificates.
-func (s Schedule) Rule() string {
-	return fmt.Sprintf("%s: %d years from the date of the message", Messages, s.MessageYears)
-}
-
-// RuleFor names the rule for what was captured when the period was years. A longer
-// period extends it, a shorter one does not: whoever wrote then relied on it.
-func (s Schedule) RuleFor(years int) string {
-	if years >= s.MessageYears {
-		return Schedule{MessageYears: years}.Rule()
-	}
-	return fmt.Sprintf("%s (%d when it was captured)", s.Rule(), years)
 }

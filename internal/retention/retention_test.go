@@ -22,7 +22,7 @@ func TestDue(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := (Schedule{MessageYears: 6}).Due(sent); got != tt.due {
+			if got := (ForYears(6)).Due(sent); got != tt.due {
 				t.Errorf("Due(%s) = %s; want %s", tt.sent, got, tt.due)
 			}
 		})
@@ -31,7 +31,7 @@ func TestDue(t *testing.T) {
 
 // A full period has always passed when a record falls due, whatever the day.
 func TestDueIsNeverEarly(t *testing.T) {
-	s := Schedule{MessageYears: 6}
+	s := ForYears(6)
 	for day := time.Date(2023, 1, 1, 0, 0, 0, 0, London); day.Year() < 2029; day = day.AddDate(0, 0, 1) {
 		for _, hour := range []int{0, 1, 12, 23} {
 			sent := day.Add(time.Duration(hour) * time.Hour)
@@ -68,21 +68,6 @@ func TestDateStartsInLondon(t *testing.T) {
 	} {
 		if got := d.Start().UTC().Format(time.RFC3339); got != want {
 			t.Errorf("%s starts at %s; want %s", d, got, want)
-		}
-	}
-}
-
-func TestRuleFor(t *testing.T) {
-	for _, tt := range []struct {
-		now, captured int
-		want          string
-	}{
-		{6, 6, "WA-MSG: 6 years from the date of the message"},
-		{10, 6, "WA-MSG: 10 years from the date of the message (6 when it was captured)"},
-		{3, 6, "WA-MSG: 6 years from the date of the message"},
-	} {
-		if got := (Schedule{MessageYears: tt.now}).RuleFor(tt.captured); got != tt.want {
-			t.Errorf("of %d years, captured under %d: %q; want %q", tt.now, tt.captured, got, tt.want)
 		}
 	}
 }

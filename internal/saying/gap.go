@@ -13,7 +13,9 @@ import (
 var absences = map[archive.GapKind]struct{ short, past, still string }{
 	archive.NotConnected: {"not connected to WhatsApp", "this system was not connected to WhatsApp", "this system has not been connected to WhatsApp"},
 	archive.NotLinked:    {"not linked to WhatsApp", "this system was not linked to WhatsApp", "this system has not been linked to WhatsApp"},
-	archive.NotInGroup:   {"not in the group", "the council’s account was not in the group%s", "the council’s account has not been in the group%s"},
+	archive.LostWithMachine: {"lost, and not in the backup", "what was recorded was lost: it is not in the backup from which the archive was restored",
+		"what is recorded has been lost"},
+	archive.NotInGroup: {"not in the group", "the council’s account was not in the group%s", "the council’s account has not been in the group%s"},
 	archive.ListBroken: {"changes of who is in the group not told", "WhatsApp had not told of every change of who is in the group%s",
 		"WhatsApp has not told of every change of who is in the group%s"},
 	archive.NotDecrypted: {"a message that could not be read", "", ""},
@@ -130,6 +132,8 @@ func afterwards(g archive.Gap) string {
 		return "What is sent there is missing, until it is added again." + supplied(g.Supplied)
 	case g.Kind == archive.NotLinked, g.Kind == archive.NotInGroup:
 		return "What was sent then is missing." + supplied(g.Supplied)
+	case g.Kind == archive.LostWithMachine:
+		return "What was sent then is missing, and so is what was entered or decided in this system." + supplied(g.Supplied)
 	case g.Kind == archive.ListBroken && !over:
 		return "WhatsApp is being asked who is in it. No message is missing because of this."
 	case g.Kind == archive.ListBroken:

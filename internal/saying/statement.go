@@ -155,7 +155,7 @@ func (t Teller) Statement(s archive.Statement) (all []string) {
 
 // absent tells of the times of the period.
 func (t Teller) absent(s archive.Statement) (all []string) {
-	if s.NotConnected.Number+s.NotLinked.Number+s.Away == 0 {
+	if s.NotConnected.Number+s.NotLinked.Number+s.Lost.Number+s.Away == 0 {
 		all = append(all, "This system was connected to WhatsApp all the time, as far as is known.")
 	}
 	if c := s.NotConnected; c.Number > 0 {
@@ -174,6 +174,9 @@ func (t Teller) absent(s archive.Statement) (all []string) {
 			still = fmt.Sprintf(" Since %s it has not been linked.", Moment(l.Open))
 		}
 		all = append(all, extent(l)+" this system was not linked to WhatsApp. What was sent then is missing."+still+supplied(l.Supplied))
+	}
+	if l := s.Lost; l.Number > 0 {
+		all = append(all, extent(l)+" what was recorded was lost afterwards, and the archive was restored from an older backup. What was sent then is missing."+supplied(l.Supplied))
 	}
 	if o := s.Outside; o.Number > 0 {
 		still := ""

@@ -43,7 +43,7 @@ func newKeeper(t *testing.T) *keeper {
 		if err := archive.Lay(tx, on("1 09:00"), "test"); err != nil {
 			return err
 		}
-		if k.a, err = archive.Load(tx, retention.Schedule{MessageYears: 6}); err != nil {
+		if k.a, err = archive.Load(tx, retention.ForYears(6)); err != nil {
 			return err
 		}
 		return people.AddMember(tx, on("1 09:00"), "Jo Hall", "test", people.Member{Name: "Cllr Ann Brook", Role: "councillor"}, ann)

@@ -46,6 +46,25 @@ func Count(n int, noun string) string {
 	return Number(int64(n)) + " " + noun + "s"
 }
 
+// Listed says what stands on a disposal list: records, and entries of the access log.
+func Listed(records, entries int) string {
+	switch {
+	case entries == 0:
+		return Count(records, "record")
+	case records == 0:
+		return LogEntries(entries)
+	}
+	return Count(records, "record") + " and " + LogEntries(entries)
+}
+
+// LogEntries says how many entries of the access log something is of.
+func LogEntries(n int) string {
+	if n == 1 {
+		return "1 entry of the access log"
+	}
+	return Number(int64(n)) + " entries of the access log"
+}
+
 // Number returns n with its thousands set off.
 func Number(n int64) string {
 	s := strconv.FormatInt(n, 10)

@@ -178,6 +178,7 @@ func open(path, txlock string, pragmas ...string) (*sql.DB, error) {
 			"secure_delete(1)",
 			"journal_mode(WAL)",
 			"foreign_keys(1)",
+			"recursive_triggers(1)", // else REPLACE deletes past the triggers
 			"temp_store(MEMORY)",
 			fmt.Sprintf("journal_size_limit(%d)", logLimit),
 		}, pragmas...),

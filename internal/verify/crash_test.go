@@ -40,7 +40,7 @@ func captureForEver(path string) error {
 	var a *archive.Archive
 	var kept int64
 	if err := db.Read(ctx, func(tx *sqlite.Tx) error {
-		if a, err = archive.Load(tx, retention.Schedule{MessageYears: 6}); err != nil {
+		if a, err = archive.Load(tx, retention.ForYears(6)); err != nil {
 			return err
 		}
 		acc, err := a.Count(tx)

@@ -12,6 +12,9 @@ import (
 
 // A gap that somebody removes, inserts or closes by hand is told.
 func TestTamperingWithGaps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	const (
 		gone   = "gaps that were opened, as the journal says, are gone (1): they were altered or removed"
 		added  = "gaps are not in the journal (1): they were altered or inserted"

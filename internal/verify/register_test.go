@@ -14,6 +14,9 @@ import (
 // Whatever somebody does to the member register besides the commands is noticed, but for
 // email addresses.
 func TestTheRegisterAltered(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	for _, tt := range []struct {
 		name   string
 		tamper []string

@@ -54,6 +54,9 @@ func (v *vault) reads(seq record.Seq, r record.Received) {
 // Whatever is done by hand to what was read later, or to what could not be read, is told
 // with the record's number.
 func TestTamperingWithReadings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	const (
 		unknownTo = " is shown as if it had been read later than it was captured, but the journal knows nothing of that: its reading was inserted"
 		removed   = " was read later than it was captured, as the journal says, but is shown as it was: its reading was removed"

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"muniment/internal/archive"
+	"muniment/internal/flag"
 	"muniment/internal/journal"
 	"muniment/internal/ledger"
 	"muniment/internal/people"
@@ -33,6 +34,7 @@ type Report struct {
 	Records     int64 // kept, each agreeing with its leaf
 	Stubs       int64 // destroyed; their leaves stand
 	Entries     int64 // of the journal
+	EntryStubs  int64 // likewise destroyed, of the access log
 	Leaves      int64
 	Checkpoints int
 	Files       int // of records, read and agreeing with what was delivered
@@ -41,11 +43,12 @@ type Report struct {
 	Otherwise   []record.Seq // of these, what this program reads in another way than was read then; no fault
 	Faults      []string     // sentences; empty if all is well
 	More        int          // faults beyond those told
+	Losses      []Loss       // of restores from a backup; no fault
 
-	destroyed []span        // the records that runs destroyed, as the journal tells
-	years     int           // for which a message of this part of the ledger is kept
-	periods   map[int64]int // the leaves from which it is another
-	last      record.Seq    // the number of the record or stub before
+	destroyed []span            // the records that runs destroyed, as the journal tells,
+	entries   []span            // and its own entries
+	schedules []archive.Adopted // as the journal tells them; the first is in force where the walk is
+	last      record.Seq        // the number of the record or stub before
 	names     *people.Names
 	lost      map[int64]bool // the records of which the journal says that their file is lost
 	reread    []record.Seq
@@ -70,10 +73,19 @@ func (r *Report) fault(format string, args ...any) {
 type With struct {
 	Files       *vault.Vault // reads the files through; else only what is known of them is checked
 	Checkpoints []string     // from elsewhere, such as an email
+	References  []ledger.Reference
+
+	// Disposal compares certificates, lists and runs with the journal, and stubs with
+	// certificates, and returns what is wrong, in sentences.
+	Disposal func(tx *sqlite.Tx, key *ledger.Key) ([]string, error)
 
 	// Differs reports whether this program reads a record in another way than is shown.
 	// It is asked of those of which the reading is in no leaf.
 	Differs func(tx *sqlite.Tx, seq record.Seq) (bool, error)
+
+	// Gently has one thing done after the other, so that who captures meanwhile need not wait
+	// for a processor.
+	Gently bool
 
 	Progress func(done, all int64) // is called now and then with the leaves done and all leaves
 }
@@ -86,11 +98,17 @@ func Run(ctx context.Context, db *sqlite.DB, key *ledger.Key, with With) (Report
 		err    error
 	}
 	sound := make(chan soundness, 1)
-	go func() { // beside the rest, since it takes a third of the time
+	check := func() {
 		faults, err := db.Sound(ctx)
 		sound <- soundness{faults, err}
-	}()
+	}
+	if !with.Gently { // beside the rest, since it takes a third of the time
+		go check()
+	}
 	err := db.Read(ctx, func(tx *sqlite.Tx) error { return r.readAll(ctx, tx, key, with) })
+	if with.Gently {
+		check()
+	}
 	file := <-sound
 	for _, f := range file.faults {
 		r.fault("the archive's file is damaged: %s", f)
@@ -121,14 +139,17 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, wi
 	if size == 0 {
 		return damage("the ledger is empty: the archive was emptied or replaced")
 	}
-	heads, err := r.openCheckpoints(tx, key, with.Checkpoints, size)
+	if err := r.compareRestored(tx); err != nil {
+		return err
+	}
+	heads, err := r.openCheckpoints(tx, key, with.Checkpoints, with.References, size)
 	if err != nil {
 		return err
 	}
-	if r.destroyed, err = destroyed(tx); err != nil {
+	if r.destroyed, r.entries, err = destroyed(tx); err != nil {
 		return err
 	}
-	if r.periods, err = periods(tx); err != nil {
+	if err := r.compareSchedule(tx); err != nil {
 		return err
 	}
 	if r.names, err = people.LoadNames(tx); err != nil {
@@ -139,6 +160,9 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, wi
 		r.lost[e.About.Number("record")] = true
 		return nil
 	}); err != nil {
+		return err
+	}
+	if err := r.compareFlags(tx); err != nil {
 		return err
 	}
 	if err := r.compareHolds(tx); err != nil {
@@ -152,6 +176,15 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, wi
 	}
 	if err := r.compareImports(tx); err != nil {
 		return err
+	}
+	if with.Disposal != nil {
+		faults, err := with.Disposal(tx, key)
+		if err != nil {
+			return err
+		}
+		for _, f := range faults {
+			r.fault("%s", f)
+		}
 	}
 	if err := r.compareIndex(tx); err != nil {
 		return err
@@ -178,12 +211,12 @@ func (r *Report) compareIndex(tx *sqlite.Tx) error {
 }
 
 // openCheckpoints returns the heads that were signed, by size of the tree.
-func (r *Report) openCheckpoints(tx *sqlite.Tx, key *ledger.Key, others []string, size int64) (map[int64][]ledger.Hash, error) {
+func (r *Report) openCheckpoints(tx *sqlite.Tx, key *ledger.Key, others []string, references []ledger.Reference, size int64) (map[int64][]head, error) {
 	notes, err := ledger.Checkpoints(tx)
 	if err != nil {
 		return nil, err
 	}
-	heads := make(map[int64][]ledger.Hash)
+	heads := make(map[int64][]head)
 	for i, note := range slices.Concat(notes, others) {
 		what := fmt.Sprintf("checkpoint %d", i+1)
 		if i >= len(notes) {
@@ -195,37 +228,64 @@ func (r *Report) openCheckpoints(tx *sqlite.Tx, key *ledger.Key, others []string
 			r.fault("the checkpoint given does not bear the signature of this archive's key: it was altered or not wholly copied, it is of another archive, or this archive was made anew in place of its own")
 		case err != nil:
 			r.fault("%s does not bear this archive's signature", what)
-		case c.Size > size:
-			r.fault("%s covers %d leaves, but the ledger has only %d: it was cut short", what, c.Size, size)
-		case !slices.Contains(heads[c.Size], c.Root):
-			heads[c.Size] = append(heads[c.Size], c.Root)
+		default:
+			h := head{Hash: c.Root, size: c.Size}
+			if i >= len(notes) {
+				h.loss = r.lossOf(c)
+			}
+			switch {
+			case c.Size > size:
+				r.notHere(h, "%s covers %d leaves, but the ledger has only %d: it was cut short", what, c.Size, size)
+			case h.loss == nil && c.Restored != r.restoredBefore(c.Size):
+				r.fault("%s was made when the archive had been restored %d times, and not %d: the journal's account of that was altered", what, c.Restored, r.restoredBefore(c.Size))
+			case !slices.Contains(heads[c.Size], h):
+				heads[c.Size] = append(heads[c.Size], h)
+			}
 		}
 		r.Checkpoints++
 	}
-	return heads, nil
+	for _, ref := range references {
+		if ref.Size > size {
+			r.fault("the reference %s covers %d leaves, but the ledger has only %d: it was cut short%s", ref, ref.Size, size, r.orLost(ref.Size))
+		}
+	}
+	return heads, ledger.Stamps(tx, func(n int, note string, token []byte) error {
+		if _, err := ledger.CheckStamp(token, note, nil); err != nil {
+			r.fault("the time stamp of checkpoint %d is not of it: %v", n, err)
+		}
+		return nil
+	})
+}
+
+// compareReferences compares the tree of the first n leaves with the references to it.
+func (r *Report) compareReferences(n int64, t *tree, all []ledger.Reference) {
+	for _, ref := range all {
+		if ref.Size == n && !ref.Agrees(t.root()) {
+			r.fault("the first %d leaves are not those that the reference %s is of: the past was altered, or it was not wholly copied%s", n, ref, r.orLost(n))
+		}
+	}
 }
 
 // walk goes through the ledger leaf by leaf, beside it through records, stubs
 // and entries, and rebuilds the tree from what they say.
-func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[int64][]ledger.Hash, with With) error {
+func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[int64][]head, with With) error {
 	stored, stopStored := pull(func(yield func(storedHash) error) error {
 		return ledger.Hashes(tx, func(idx int64, h ledger.Hash) error { return yield(storedHash{idx, h}) })
 	})
 	defer stopStored()
 	records, stopRecords := pull(func(yield func(archive.Leaf) error) error { return archive.Leaves(tx, yield) })
 	defer stopRecords()
-	entries, stopEntries := pull(func(yield func(entry) error) error {
-		return journal.Leaves(tx, func(id, leaf int64, h ledger.Hash) error { return yield(entry{id, leaf, h}) })
+	entries, stopEntries := pull(func(yield func(journal.Leaf) error) error {
+		return journal.Leaves(tx, yield)
 	})
 	defer stopEntries()
 	files, stopFiles := pull(func(yield func(vault.Media) error) error { return vault.Each(tx, yield) })
 	defer stopFiles()
 
 	var t tree
-	r.years = archive.FirstPeriod
 	for n := range size {
-		if years, ok := r.periods[n]; ok {
-			r.years = years
+		for len(r.schedules) > 1 && r.schedules[1].Leaf <= n {
+			r.schedules = r.schedules[1:]
 		}
 		if n%1024 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -243,10 +303,11 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 			return err
 		}
 		for _, head := range heads[n+1] {
-			if head != t.root() {
-				r.fault("the first %d leaves are not those that were signed: the past was altered", n+1)
+			if head.Hash != t.root() {
+				r.notHere(head, "the first %d leaves are not those that were signed: the past was altered", n+1)
 			}
 		}
+		r.compareReferences(n+1, &t, with.References)
 	}
 	r.Leaves, r.Root = size, t.root()
 	if err := r.misplaced(size, true, records, entries); err != nil {
@@ -264,11 +325,6 @@ func (r *Report) walk(ctx context.Context, tx *sqlite.Tx, size int64, heads map[
 type storedHash struct {
 	idx int64
 	h   ledger.Hash
-}
-
-type entry struct {
-	id, leaf int64
-	h        ledger.Hash
 }
 
 // readLeaf takes leaf n from the stored hashes, adds it to the tree rebuilt, and
@@ -308,7 +364,7 @@ func (d damage) Error() string { return string(d) }
 
 // misplaced tells of records and entries whose place lies before leaf n, where
 // another stands already; or, with beyond, of all that are left over.
-func (r *Report) misplaced(n int64, beyond bool, records *source[archive.Leaf], entries *source[entry]) error {
+func (r *Report) misplaced(n int64, beyond bool, records *source[archive.Leaf], entries *source[journal.Leaf]) error {
 	for {
 		l, err := records.peek()
 		if err != nil {
@@ -327,10 +383,10 @@ func (r *Report) misplaced(n int64, beyond bool, records *source[archive.Leaf], 
 		if err != nil {
 			return err
 		}
-		if e == nil || e.leaf >= n && !beyond {
+		if e == nil || e.Leaf >= n && !beyond {
 			return nil
 		}
-		r.fault("journal entry %d claims a place in the ledger that is not its own: it was inserted", e.id)
+		r.fault("journal entry %d claims a place in the ledger that is not its own: it was inserted", e.ID)
 		if _, err := entries.next(); err != nil {
 			return err
 		}
@@ -338,7 +394,7 @@ func (r *Report) misplaced(n int64, beyond bool, records *source[archive.Leaf], 
 }
 
 // answerFor finds what stands behind leaf n and compares it.
-func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf], entries *source[entry], files *source[vault.Media]) error {
+func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf], entries *source[journal.Leaf], files *source[vault.Media]) error {
 	if err := r.misplaced(n, false, records, entries); err != nil {
 		return err
 	}
@@ -350,10 +406,10 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 	if err != nil {
 		return err
 	}
-	isRecord, isEntry := rec != nil && rec.Leaf == n, e != nil && e.leaf == n
+	isRecord, isEntry := rec != nil && rec.Leaf == n, e != nil && e.Leaf == n
 	switch {
 	case isRecord && isEntry:
-		r.fault("leaf %d is claimed by record %d and by journal entry %d", n, rec.Seq, e.id)
+		r.fault("leaf %d is claimed by record %d and by journal entry %d", n, rec.Seq, e.ID)
 	case !isRecord && !isEntry:
 		r.fault("nothing stands behind leaf %d: a record or journal entry was removed", n)
 	case isRecord && rec.Stub:
@@ -364,8 +420,14 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 		r.fault("record %d is not what was captured: it was altered", rec.Seq)
 	case isRecord:
 		r.Records++
-	case e.h != h:
-		r.fault("journal entry %d is not what was written: it was altered", e.id)
+	case e.Stub:
+		if r.EntryStubs++; !within(r.entries, e.ID) {
+			r.fault("journal entry %d is gone, but no disposal run destroyed it: it was removed", e.ID)
+		}
+	case within(r.entries, e.ID):
+		r.fault("journal entry %d is here, although a disposal run destroyed it", e.ID)
+	case e.Hash != h:
+		r.fault("journal entry %d is not what was written: it was altered", e.ID)
 	default:
 		r.Entries++
 	}
@@ -377,9 +439,7 @@ func (r *Report) answerFor(n int64, h ledger.Hash, records *source[archive.Leaf]
 		if !rec.Stub && r.wasDestroyed(rec.Seq) {
 			r.fault("record %d is here, although a disposal run destroyed it", rec.Seq)
 		}
-		if !rec.Stub && !rec.Follows && rec.Years != r.years {
-			r.fault("record %d is kept for %d years, but those of its time for %d: it was altered", rec.Seq, rec.Years, r.years)
-		}
+		r.comparePeriod(rec)
 		for _, f := range rec.Faults {
 			r.fault("record %d: %s", rec.Seq, f)
 		}
@@ -535,81 +595,81 @@ func (r *Report) readFile(ctx context.Context, db *sqlite.DB, files *vault.Vault
 	return nil
 }
 
-// A span is the records from first to last.
-type span struct{ first, last record.Seq }
+// A span is the numbers from first to last.
+type span struct{ first, last int64 }
 
-// destroyed returns the records that disposal runs destroyed, by what the journal
-// says, whose entries are leaves themselves: a stub alone proves nothing.
-func destroyed(tx *sqlite.Tx) (spans []span, err error) {
-	err = journal.Destroyed(tx, func(seqs []int64) error {
-		for _, n := range seqs {
-			s := record.Seq(n)
-			if n := len(spans); n > 0 && spans[n-1].last+1 == s {
-				spans[n-1].last = s
-			} else {
-				spans = append(spans, span{s, s})
+// destroyed returns the records and the journal's own entries that disposal runs
+// destroyed, by what the journal says, whose entries are leaves themselves: a stub alone
+// proves nothing.
+func destroyed(tx *sqlite.Tx) (records, entries []span, err error) {
+	var seqs, ids []int64
+	err = journal.EachStep(tx, func(records, entries []int64) error {
+		seqs, ids = append(seqs, records...), append(ids, entries...)
+		return nil
+	})
+	return spans(seqs), spans(ids), err
+}
+
+func spans(numbers []int64) (all []span) {
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		if last := len(all) - 1; last >= 0 && n <= all[last].last+1 {
+			all[last].last = n
+		} else {
+			all = append(all, span{n, n})
+		}
+	}
+	return all
+}
+
+func within(all []span, n int64) bool {
+	i, found := slices.BinarySearchFunc(all, n, func(s span, n int64) int { return cmp.Compare(s.first, n) })
+	return found || i > 0 && n <= all[i-1].last
+}
+
+// compareFlags compares what was said to be no concern with the journal: what a digest
+// repeats goes by it.
+func (r *Report) compareFlags(tx *sqlite.Tx) error {
+	said := make(map[flag.Dismissed]bool)
+	if err := journal.Of(tx, journal.FlagDismissed, func(e journal.Entry, _ int64) error {
+		for _, c := range flag.Concerns {
+			seqs, _ := e.About[string(c)].([]any)
+			for _, seq := range seqs {
+				n, _ := seq.(float64) // as JSON reads numbers
+				said[flag.Dismissed{Seq: record.Seq(n), Concern: c, At: e.At.UTC()}] = true
 			}
 		}
 		return nil
-	})
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
-	return spans, err
-}
-
-// periods returns from which leaf on messages were kept for how many years.
-func periods(tx *sqlite.Tx) (map[int64]int, error) {
-	periods := make(map[int64]int)
-	err := journal.Of(tx, journal.PeriodChanged, func(e journal.Entry, leaf int64) error {
-		periods[leaf] = int(e.About.Number("years"))
-		return nil
-	})
-	return periods, err
-}
-
-// compareHolds compares the holds with what the journal says of them: destruction
-// goes by the holds, and only the journal's entries are leaves.
-func (r *Report) compareHolds(tx *sqlite.Tx) error {
-	placed, released := make(map[int64]string), make(map[int64]string)
-	err := journal.Of(tx, journal.HoldPlaced, func(e journal.Entry, _ int64) error {
-		placed[e.About.Number("hold")] = account(e.Who, e.Reason, e.At, e.About)
-		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	err = journal.Of(tx, journal.HoldReleased, func(e journal.Entry, _ int64) error {
-		released[e.About.Number("hold")] = account(e.Who, e.Reason, e.At, nil)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	holds, err := archive.Holds(tx)
-	if err != nil {
-		return err
-	}
-	for _, h := range holds {
-		switch inForce := h.Released.IsZero(); {
-		case placed[h.ID] == "":
-			r.fault("hold %d is not in the journal: it was inserted", h.ID)
-		case placed[h.ID] != account(h.PlacedBy, h.Reason, h.Placed, h.About()):
-			r.fault("hold %d is not what the journal says: it was altered", h.ID)
-		case inForce && released[h.ID] != "":
-			r.fault("hold %d was released, as the journal says, but is in force: it was altered", h.ID)
-		case !inForce && released[h.ID] == "":
-			r.fault("hold %d was ended, but the journal knows of no release: it was altered", h.ID)
-		case !inForce && released[h.ID] != account(h.ReleasedBy, h.ReleaseReason, h.Released, nil):
-			r.fault("the release of hold %d is not what the journal says: it was altered", h.ID)
+	if err := flag.Dismissals(tx, func(d flag.Dismissed) error {
+		d.At = d.At.UTC()
+		switch {
+		case !said[d]:
+			r.fault("that record %d is no concern is not in the journal: it was inserted", d.Seq)
+		case r.wasDestroyed(d.Seq):
+			r.fault("record %d was destroyed, but that it is no concern is kept", d.Seq)
 		}
-		if err := r.compareMember(tx, h); err != nil {
-			return err
-		}
-		delete(placed, h.ID)
+		delete(said, d)
+		return nil
+	}); err != nil {
+		return err
 	}
-	for _, id := range slices.Sorted(maps.Keys(placed)) {
-		r.fault("hold %d was placed, as the journal says, but is gone: it was removed", id)
+	for _, seq := range slices.Sorted(maps.Keys(seqsOf(said))) {
+		if !r.wasDestroyed(seq) {
+			r.fault("that record %d is no concern was said, as the journal has it, but is gone: it was removed", seq)
+		}
 	}
 	return nil
+}
+
+func seqsOf(said map[flag.Dismissed]bool) map[record.Seq]bool {
+	seqs := make(map[record.Seq]bool)
+	for d := range said {
+		seqs[d.Seq] = true
+	}
+	return seqs
 }
 
 // account is who did what, when and why, to be compared.
@@ -617,27 +677,7 @@ func account(who, why string, at time.Time, about journal.About) string {
 	return fmt.Sprintf("%q %q %s %s", who, why, sqlite.FormatTime(at), about)
 }
 
-// compareMember compares whose messages a hold keeps with the member register.
-func (r *Report) compareMember(tx *sqlite.Tx, h archive.Hold) error {
-	if h.Cover.Scope != archive.ByMember {
-		return nil
-	}
-	m, err := people.MemberByID(tx, h.Cover.Member)
-	if errors.Is(err, people.ErrNotOnRegister) {
-		return nil // removed since; the hold goes on
-	} else if err != nil {
-		return err
-	}
-	if r.names.Is(m.Person) != r.names.Is(h.Person) {
-		r.fault("hold %d is on the messages of another than %s: it was altered", h.ID, m.Name)
-	}
-	return nil
-}
-
-func (r *Report) wasDestroyed(s record.Seq) bool {
-	i, found := slices.BinarySearchFunc(r.destroyed, s, func(d span, s record.Seq) int { return cmp.Compare(d.first, s) })
-	return found || i > 0 && s <= r.destroyed[i-1].last
-}
+func (r *Report) wasDestroyed(s record.Seq) bool { return within(r.destroyed, int64(s)) }
 
 // tree rebuilds the Merkle tree from its leaves, keeping only the complete
 // subtrees that are not part of a larger one, the largest first.

@@ -7,7 +7,28 @@ import (
 	"testing"
 )
 
-func TestPassword(t *testing.T) {
+// What we log in by is found in the same way, whether it is a password or the secret
+// that gets us tokens.
+func TestSecret(t *testing.T) {
+	t.Run("password", func(t *testing.T) {
+		testSecret(t, "smtp-password", func(m *Mail, file string) { m.PasswordFile = file })
+	})
+	t.Run("oauth", func(t *testing.T) {
+		testSecret(t, "mail-oauth-secret", func(m *Mail, file string) { m.Auth, m.OAuth.SecretFile = AuthOAuth, file })
+	})
+}
+
+// Who has set up tokens, and forgot to say that they are to be used, is not sent for a
+// password.
+func TestTokensThatAreNotUsed(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", t.TempDir())
+	m := Mail{Auth: AuthPassword, Username: "record", PasswordFile: filepath.Join(t.TempDir(), "none"), OAuth: OAuth{TokenURL: "https://login.example/token"}}
+	if _, err := m.Secret(); err == nil || !strings.HasSuffix(err.Error(), `put auth = "oauth" under [mail]`) {
+		t.Errorf("err %v", err)
+	}
+}
+
+func testSecret(t *testing.T, credential string, set func(m *Mail, file string)) {
 	const unset = "(none)"
 	for _, tt := range []struct {
 		name       string
@@ -25,9 +46,9 @@ func TestPassword(t *testing.T) {
 		{name: "an empty one from systemd gives way to the file", credential: "", file: "s3cret\r\n", mode: 0o400, want: "s3cret"},
 		{name: "none from systemd gives way to the file", credential: unset, file: "s3cret", mode: 0o600, want: "s3cret"},
 		{name: "spaces belong to it", credential: unset, file: " s3 cret \n", mode: 0o600, want: " s3 cret "},
-		{name: "none anywhere", credential: unset, file: unset, wantErr: "put it in /etc/muniment/smtp-password"},
-		{name: "an empty one from systemd and no file", credential: "\n", file: unset, wantErr: "put it in /etc/muniment/smtp-password"},
-		{name: "a file that is empty", credential: unset, file: "\n", mode: 0o600, wantErr: "is empty: write the password"},
+		{name: "none anywhere", credential: unset, file: unset, wantErr: "put it in /etc/muniment/" + credential},
+		{name: "an empty one from systemd and no file", credential: "\n", file: unset, wantErr: "put it in /etc/muniment/" + credential},
+		{name: "a file that is empty", credential: unset, file: "\n", mode: 0o600, wantErr: "is empty: write it into it"},
 		{name: "a file that its group can read", credential: unset, file: "s3cret", mode: 0o640, wantErr: "(mode 0640): chmod 0600 it"},
 		{name: "a file that all can read", credential: unset, file: "s3cret", mode: 0o604, wantErr: "(mode 0604): chmod 0600 it"},
 		{name: "a file of two lines", credential: unset, file: "s3cret\nmore\n", mode: 0o600, wantErr: "on one line"},
@@ -49,33 +70,35 @@ func TestPassword(t *testing.T) {
 			}
 			t.Setenv("CREDENTIALS_DIRECTORY", dir)
 			if tt.credential != unset {
-				write(filepath.Join(dir, "smtp-password"), tt.credential, 0o440)
+				write(filepath.Join(dir, credential), tt.credential, 0o440)
 			}
+			set(&m, "")
 			if tt.file != unset {
-				m.PasswordFile = filepath.Join(dir, "password")
-				write(m.PasswordFile, tt.file, tt.mode)
+				file := filepath.Join(dir, "file")
+				set(&m, file)
+				write(file, tt.file, tt.mode)
 			}
-			got, err := m.Password()
+			got, err := m.Secret()
 			if got != tt.want {
-				t.Errorf("Password = %q, want %q", got, tt.want)
+				t.Errorf("Secret = %q, want %q", got, tt.want)
 			}
 			switch {
 			case tt.wantErr == "" && err != nil:
-				t.Errorf("Password: %v", err)
+				t.Errorf("Secret: %v", err)
 			case tt.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tt.wantErr)):
-				t.Errorf("Password: %v; want an error with %q", err, tt.wantErr)
+				t.Errorf("Secret: %v; want an error with %q", err, tt.wantErr)
 			case err != nil && strings.Contains(err.Error(), "s3cret"):
-				t.Errorf("the error quotes the password: %v", err)
+				t.Errorf("the error quotes it: %v", err)
 			}
 		})
 	}
 }
 
-func TestPasswordNamesTheFileThatIsMissing(t *testing.T) {
+func TestSecretNamesTheFileThatIsMissing(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	missing := filepath.Join(t.TempDir(), "none")
-	_, err := Mail{Username: "record", PasswordFile: missing}.Password()
+	_, err := Mail{Username: "record", PasswordFile: missing}.Secret()
 	if err == nil || !strings.Contains(err.Error(), missing) {
-		t.Errorf("Password: %v; want an error that names %s", err, missing)
+		t.Errorf("Secret: %v; want an error that names %s", err, missing)
 	}
 }
