@@ -277,6 +277,20 @@ func Unsearchable(tx *sqlite.Tx) (lacking []record.Seq, orphans int64, err error
 	return lacking, orphans, nil
 }
 
+// StrayQuotations returns the records in which there should be quotations, and that are not there
+// themselves.
+func StrayQuotations(tx *sqlite.Tx) ([]record.Seq, error) {
+	rows, err := tx.Query("SELECT DISTINCT record FROM quotation WHERE record NOT IN (SELECT seq FROM record) ORDER BY record")
+	if err != nil {
+		return nil, fmt.Errorf("check the quotations: %w", err)
+	}
+	stray, err := scanSeqs(rows)
+	if err != nil {
+		return nil, fmt.Errorf("check the quotations: %w", err)
+	}
+	return stray, nil
+}
+
 // MergeSearch removes from the search index what was deleted, a step at a time, and
 // reports whether that is done. Until then the index still holds the words.
 func MergeSearch(tx *sqlite.Tx, begin bool) (done bool, err error) {

@@ -256,6 +256,26 @@ func (d *DB) Sound(ctx context.Context) (faults []string, err error) {
 	return faults, rows.Err()
 }
 
+// Dangling returns, of each table, how many of its rows name a row of another that is not there.
+// No statement of ours can make such a row, nor remove what one names.
+func Dangling(tx *Tx) (rows map[string]int, err error) {
+	all, err := tx.Query(`SELECT "table", count(*) FROM pragma_foreign_key_check GROUP BY 1`)
+	if err != nil {
+		return nil, fmt.Errorf("check what rows name: %w", err)
+	}
+	defer all.Close()
+	rows = make(map[string]int)
+	for all.Next() {
+		var table string
+		var n int
+		if err := all.Scan(&table, &n); err != nil {
+			return nil, fmt.Errorf("check what rows name: %w", err)
+		}
+		rows[table] = n
+	}
+	return rows, all.Err()
+}
+
 // Path returns the database's file name.
 func (d *DB) Path() string { return d.path }
 

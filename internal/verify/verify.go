@@ -186,6 +186,9 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, wi
 			r.fault("%s", f)
 		}
 	}
+	if err := r.compareRows(tx); err != nil {
+		return err
+	}
 	if err := r.compareIndex(tx); err != nil {
 		return err
 	}
@@ -193,6 +196,26 @@ func (r *Report) readAll(ctx context.Context, tx *sqlite.Tx, key *ledger.Key, wi
 		return err
 	}
 	return r.walk(ctx, tx, size, heads, with)
+}
+
+// compareRows finds rows that belong to nothing: they were inserted, or what they belonged to
+// was removed.
+func (r *Report) compareRows(tx *sqlite.Tx) error {
+	dangling, err := sqlite.Dangling(tx)
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(dangling)) {
+		r.fault("in the table %s, rows belong to what is not there: %d of them were inserted, or what they belonged to was removed", table, dangling[table])
+	}
+	stray, err := archive.StrayQuotations(tx)
+	if err != nil {
+		return err
+	}
+	if len(stray) > 0 {
+		r.fault("there are quotations in records %s, and no such records: they were inserted, or the records were removed", record.Spans(stray))
+	}
+	return nil
 }
 
 // compareIndex finds records that no search would find.
@@ -468,7 +491,11 @@ func (r *Report) compareSender(rec *archive.Leaf) {
 	if rec.Stub || !strings.HasSuffix(lid.JID, "@lid") {
 		return
 	}
-	if p := r.names.Behind(record.Address{JID: lid.JID}); p != 0 && p != r.names.Is(rec.Person) {
+	switch r.names.Behind(record.Address{JID: lid.JID}) {
+	case r.names.Is(rec.Person):
+	case 0:
+		r.fault("of record %d it is not known any more whose its sender's address is: that was removed", rec.Seq)
+	default:
 		r.fault("record %d is not its sender's: who sent it was altered", rec.Seq)
 	}
 }
