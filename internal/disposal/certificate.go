@@ -171,8 +171,27 @@ type GroupRecords struct {
 	Records []record.Seq `json:"records"`
 }
 
+// went is what a run destroyed: it is at its end, so that does not change any more, and is
+// read where nobody waits for it.
+type went struct {
+	records []archive.Stub
+	entries []journal.Stub
+	emails  []emailWith
+}
+
+func whatWent(tx *sqlite.Tx, run int64) (w went, err error) {
+	if w.records, err = archive.StubsOf(tx, run); err != nil {
+		return w, err
+	}
+	if w.entries, err = journal.StubsOf(tx, run); err != nil {
+		return w, err
+	}
+	w.emails, err = emailsWith(tx, w.records)
+	return w, err
+}
+
 // certify makes the certificate of a run.
-func (d *Disposal) certify(tx *sqlite.Tx, l List, r running) (c Certificate, err error) {
+func (d *Disposal) certify(tx *sqlite.Tx, l List, r running, w went) (c Certificate, err error) {
 	c = Certificate{Number: r.id, Issuer: d.Issuer, List: l.ID, Authority: r.authority, Finished: d.Now().UTC(),
 		Holds: []int64{}, NotCovered: notCovered}
 	if c.Authority != standingOn(d.Policy.Minute) {
@@ -192,23 +211,15 @@ func (d *Disposal) certify(tx *sqlite.Tx, l List, r running) (c Certificate, err
 	if err := c.notDestroyed(tx, l); err != nil {
 		return c, err
 	}
-	if c.Destroyed, err = archive.StubsOf(tx, r.id); err != nil {
-		return c, err
-	} else if c.Destroyed == nil {
-		c.Destroyed = []archive.Stub{} // in JSON, none is a list too
-	}
-	if c.Log, err = journal.StubsOf(tx, r.id); err != nil {
-		return c, err
-	} else if c.Log == nil {
-		c.Log = []journal.Stub{}
-	}
+	c.Destroyed = append([]archive.Stub{}, w.records...) // in JSON, none is a list too
+	c.Log = append([]journal.Stub{}, w.entries...)
 	c.sumUp()
 	groups, err := groupsOf(tx, r.id)
 	if err != nil {
 		return c, err
 	}
 	c.Groups = byGroup(groups)
-	if c.Emails, err = emailedCopies(tx, c.Destroyed); err != nil {
+	if c.Emails, err = emailedCopies(tx, w.emails); err != nil {
 		return c, err
 	}
 	digests, err := emailedDigests(tx, c.Destroyed)

@@ -46,24 +46,36 @@ func reached(it mail.Item) (at time.Time, certain bool) {
 	return at, certain
 }
 
-// emailedCopies returns the emails that were handed over with any of the stubs'
-// records in them.
-func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
-	records := make(map[forward.Email]int)
-	var order []forward.Email
+// emailWith is an email that may have been handed over with destroyed records in it.
+type emailWith struct {
+	forward.Email
+	records int
+}
+
+// emailsWith returns the emails with any of the stubs' records in them.
+func emailsWith(tx *sqlite.Tx, stubs []archive.Stub) (all []emailWith, err error) {
+	place := make(map[forward.Email]int)
 	for _, s := range stubs {
 		emails, err := forward.EmailedWith(tx, s.Seq)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range emails {
-			if records[e]++; records[e] == 1 {
-				order = append(order, e)
+			at, known := place[e]
+			if !known {
+				at, place[e] = len(all), len(all)
+				all = append(all, emailWith{Email: e})
 			}
+			all[at].records++
 		}
 	}
+	return all, nil
+}
+
+// emailedCopies returns those of the emails that were handed over.
+func emailedCopies(tx *sqlite.Tx, emails []emailWith) ([]EmailedCopy, error) {
 	copies := []EmailedCopy{} // in JSON, none is a list too
-	for _, e := range order {
+	for _, e := range emails {
 		it, err := mail.FindPart(tx, e.Kind, e.About, e.Part)
 		if err != nil {
 			return nil, err
@@ -72,7 +84,7 @@ func emailedCopies(tx *sqlite.Tx, stubs []archive.Stub) ([]EmailedCopy, error) {
 		if at.IsZero() {
 			continue
 		}
-		of := EmailedCopy{Conversation: e.About, MessageID: it.MessageID, SentAt: at, Uncertain: !certain, Records: records[e]}
+		of := EmailedCopy{Conversation: e.About, MessageID: it.MessageID, SentAt: at, Uncertain: !certain, Records: e.records}
 		if e.Part > 1 {
 			of.Part = e.Part
 		}

@@ -570,13 +570,20 @@ func (d *Disposal) noteSearch(ctx context.Context, r running, s search) error {
 // finish closes list and run and owes the certificate, all in one transaction.
 // Where another process has finished the run meanwhile, it changes nothing.
 func (d *Disposal) finish(ctx context.Context, l List, r running) error {
+	var w went
+	if err := d.DB.Read(ctx, func(tx *sqlite.Tx) (err error) {
+		w, err = whatWent(tx, r.id)
+		return err
+	}); err != nil {
+		return fmt.Errorf("certificate of run %d: %w", r.id, err)
+	}
 	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
 		if _, err := OpenList(tx, l.ID); errors.Is(err, ErrNoList) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		c, err := d.certify(tx, l, r)
+		c, err := d.certify(tx, l, r, w)
 		if err != nil {
 			return err
 		}
