@@ -719,6 +719,55 @@ func TestTheScrubFails(t *testing.T) {
 	}
 }
 
+// A run that destroys more than may be kept in memory searches the files in between. If that
+// fails, what was destroyed since the last search is searched for as long as it is known.
+func TestALargeRunSearchesInBetween(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
+	SearchOften(t, 5)
+	for _, tt := range []struct {
+		name                 string
+		searches             int  // of that night: of 50, 50 and 20 records, and of none
+		fails                bool // the last of them
+		between              func(c *council)
+		searched, unsearched int
+	}{
+		{"and ends", 4, false, nil, 120, 0},
+		{"and fails at the second search", 2, true, func(*council) {}, 120, 0},
+		{"and the daemon is started anew after that", 2, true, (*council).restarts, 70, 50},
+		{"and the daemon is started anew at its end", 3, true, (*council).restarts, 100, 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCouncil(t)
+			c.many()
+			c.nightsUntil("2032-03-02")
+			searches := 0
+			c.d.ScrubSession = func(context.Context) error {
+				if searches++; tt.fails && searches == tt.searches {
+					return errors.New("session: disk full")
+				}
+				return nil
+			}
+			if err := c.night(); (err != nil) != tt.fails || searches != tt.searches {
+				t.Fatalf("the night went by with %v after %d searches", err, searches)
+			}
+			if tt.fails {
+				if _, err := c.certificate(1); !errors.Is(err, ErrNoCertificate) {
+					t.Errorf("certificate: %v; want none", err)
+				}
+				tt.between(c)
+				c.nightsUntil("2032-03-04")
+			}
+			if cert := c.certified(1); len(cert.Destroyed) != 120 || cert.Searched != tt.searched || cert.Unsearched != tt.unsearched || cert.SearchedAt.IsZero() {
+				t.Errorf("destroyed %d, searched for %d, not for %d; clean since %v", len(cert.Destroyed), cert.Searched, cert.Unsearched, cert.SearchedAt)
+			}
+			c.expectNoTrace(culvert)
+			c.expectVerified()
+		})
+	}
+}
+
 // A hold placed while a run is interrupted keeps the rest. Released or not, the
 // rest is not destroyed by this run.
 func TestAHoldDuringARun(t *testing.T) {

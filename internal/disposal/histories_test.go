@@ -45,6 +45,7 @@ func TestRandomHistories(t *testing.T) {
 	if err := flag.Set("rapid.checks", often); err != nil {
 		t.Fatal(err)
 	}
+	disposal.SearchOften(t, 100) // which a few records have
 	rapid.Check(t, func(t *rapid.T) {
 		h := begin(t)
 		defer h.end()

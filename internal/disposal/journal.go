@@ -154,6 +154,9 @@ func (d *Disposal) destroyEntries(ctx context.Context, l List, r running, f *fra
 		for _, g := range gone {
 			f.addEntry(g)
 		}
+		if err := d.searchIfFull(ctx, r, f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

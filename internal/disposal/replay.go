@@ -36,6 +36,12 @@ func (d *Disposal) Replay(ctx context.Context, accounts []archive.RunAccount, wh
 			if err := d.DB.Write(ctx, func(tx *sqlite.Tx) error { return d.replay(tx, a.Run, records, &sum, f, who) }); err != nil {
 				return r, fmt.Errorf("repeat run %d: %w", a.Run, err)
 			}
+			if f.full() {
+				if _, err := d.prove(ctx, running{}, f); err != nil {
+					return r, err
+				}
+				*f = fragments{}
+			}
 		}
 		if err := d.DB.Write(ctx, func(tx *sqlite.Tx) error {
 			if err := d.repeatEntries(tx, a, &sum, f, who); err != nil {

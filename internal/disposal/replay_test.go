@@ -39,6 +39,7 @@ func (c *council) restored(path string) *council {
 // it, and no file holds anything of it. Then nothing is destroyed until somebody has said
 // that the holds of the lost time were entered again; and the run's number is not given anew.
 func TestRestoreRepeatsRuns(t *testing.T) {
+	SearchOften(t, 5) // in the middle of the run
 	c := newCouncil(t)
 	account := make(map[int64]string)
 	c.d.Publish = func(_ context.Context, run int64, text string) error {

@@ -109,6 +109,9 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 		for _, m := range gone.files {
 			f.addFile(m)
 		}
+		if err := d.searchIfFull(ctx, run, f); err != nil {
+			return err
+		}
 	}
 	if err := d.destroyEntries(ctx, l, run, f); err != nil {
 		return err
@@ -118,7 +121,7 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 		if err != nil {
 			return err
 		}
-		if err := d.noteSearch(ctx, run, searched); err != nil {
+		if err := d.noteSearch(ctx, run, searched, d.Now()); err != nil {
 			return err
 		}
 		delete(d.searches, run.id)
@@ -127,6 +130,23 @@ func (d *Disposal) run(ctx context.Context, l List) error {
 		return err
 	}
 	return d.finish(ctx, l, run)
+}
+
+// searchIfFull searches the files before the run is at its end, where it has destroyed so much
+// that its fragments should not be kept any longer, and forgets them.
+func (d *Disposal) searchIfFull(ctx context.Context, r running, f *fragments) error {
+	if !f.full() {
+		return nil
+	}
+	searched, err := d.prove(ctx, r, f)
+	if err != nil {
+		return err
+	}
+	if err := d.noteSearch(ctx, r, searched, time.Time{}); err != nil {
+		return err
+	}
+	*f = fragments{}
+	return nil
 }
 
 // publish tells the backups what the run destroyed. Killed after that, the run tells them
@@ -556,11 +576,16 @@ func (d *Disposal) says(tx *sqlite.Tx, fragment []byte) (says bool, err error) {
 }
 
 // noteSearch remembers that the files were clean: what comes after it may fail, and the
-// program be started anew, and that it was proved still counts.
-func (d *Disposal) noteSearch(ctx context.Context, r running, s search) error {
+// program be started anew, and that it was proved still counts. Where more is still to be
+// destroyed, there is no time since when all is clean: zero.
+func (d *Disposal) noteSearch(ctx context.Context, r running, s search, clean time.Time) error {
+	var at any
+	if !clean.IsZero() {
+		at = sqlite.FormatTime(clean)
+	}
 	return d.DB.Write(ctx, func(tx *sqlite.Tx) error {
-		if _, err := tx.Exec("UPDATE disposal_run SET searched_at = ?, searched = searched + ?, entries_unsearched = entries_unsearched - ?, files = ?, bytes = ? WHERE id = ?",
-			sqlite.FormatTime(d.Now()), s.records, s.entries, s.files, s.bytes, r.id); err != nil {
+		if _, err := tx.Exec("UPDATE disposal_run SET searched_at = coalesce(?, searched_at), searched = searched + ?, entries_unsearched = entries_unsearched - ?, files = ?, bytes = ? WHERE id = ?",
+			at, s.records, s.entries, s.files, s.bytes, r.id); err != nil {
 			return fmt.Errorf("run %d: %w", r.id, err)
 		}
 		return nil

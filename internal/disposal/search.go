@@ -42,8 +42,17 @@ type fragments struct {
 	byHead  map[uint64][]piece  // by the key of their first sixteen bytes, of an anchor by its key
 	byShort map[uint64][][]byte // by their first eight, of those that have no sixteen
 	likely  []uint64            // bits of the keys that there are: most bytes of a file need no more
+	pieces  int
 	longest int
 }
+
+// mostPieces is how many pieces are kept in memory until the files are searched for them:
+// what they take, some 140 MB, fits into what the unit may have. Of a sixth of 100,000
+// records there are half as many.
+var mostPieces = 1 << 20
+
+// full reports whether the files should be searched before more is destroyed.
+func (f *fragments) full() bool { return f.pieces >= mostPieces }
 
 // piece is what is searched for: all of what it holds; or, of an anchor, any window of it
 // that has the anchor in it.
@@ -134,6 +143,7 @@ func (f *fragments) expect(key uint64, length int) {
 	}
 	bit := key >> (64 - likelyBits)
 	f.likely[bit>>6] |= 1 << (bit & 63)
+	f.pieces++
 	f.longest = max(f.longest, length)
 }
 
