@@ -58,7 +58,16 @@ func (f *fragments) full() bool { return f.pieces >= mostPieces }
 // that has the anchor in it.
 type piece struct {
 	holds []byte
-	at    int // where the anchor begins; -1: it is searched for as a whole
+	at    int32  // where the anchor begins; -1: it is searched for as a whole
+	found uint32 // its windows that this search has found, by where they begin: people say the same again and again
+}
+
+// windows returns a bit for each window of p, or one for all of it.
+func (p *piece) windows() uint32 {
+	if p.at < 0 {
+		return 1
+	}
+	return 1<<(len(p.holds)-window+1) - 1
 }
 
 func (f *fragments) add(g archive.Destroyed) {
@@ -79,7 +88,7 @@ func (f *fragments) putWindows(text []byte) {
 	for part := range bytes.SplitSeq(text, []byte{0}) {
 		for at := 0; len(part) >= window && at+anchor <= len(part); at += apart {
 			from, to := max(at-(apart-1), 0), min(at+window, len(part))
-			f.keep(key(part[at:]), piece{part[from:to:to], at - from})
+			f.keep(key(part[at:]), piece{holds: part[from:to:to], at: int32(at - from)})
 		}
 	}
 }
@@ -104,7 +113,7 @@ func (f *fragments) putText(fragment []byte) {
 func (f *fragments) put(fragment []byte) {
 	switch {
 	case len(fragment) >= anchor:
-		f.keep(key(fragment), piece{fragment, -1})
+		f.keep(key(fragment), piece{holds: fragment, at: -1})
 	case len(fragment) >= shortest:
 		f.keepShort(fragment)
 	}
@@ -171,6 +180,7 @@ type search struct {
 // search looks for every fragment in every file below directory, but not in those that
 // are sealed: without its key, nothing of what one holds is in it.
 func (f *fragments) search(ctx context.Context, directory string, sealed func(path string) bool) (search, error) {
+	f.afresh()
 	s := search{records: f.records, entries: f.entries}
 	known := make(map[string]bool)
 	found := func(fragment []byte) {
@@ -209,7 +219,7 @@ func (f *fragments) search(ctx context.Context, directory string, sealed func(pa
 // block is how much of a file is read at a time.
 const block = 1 << 20
 
-// searchIn calls found for every fragment in r and returns how many bytes r has.
+// searchIn calls found for every fragment in r that was not found before, and returns how many bytes r has.
 // It reads r in blocks and remembers no more than the longest fragment.
 func (f *fragments) searchIn(ctx context.Context, r io.Reader, found func([]byte)) (n int64, err error) {
 	ahead, from := max(f.longest, window), 0
@@ -235,7 +245,16 @@ func (f *fragments) searchIn(ctx context.Context, r io.Reader, found func([]byte
 	return n, nil
 }
 
-// each calls found for every fragment that stands in b.
+// afresh forgets what was found.
+func (f *fragments) afresh() {
+	for _, pieces := range f.byHead {
+		for i := range pieces {
+			pieces[i].found = 0
+		}
+	}
+}
+
+// each calls found for every fragment that stands in b, and in nothing before it.
 func (f *fragments) each(b []byte, found func([]byte)) { f.scan(b, 0, len(b), found) }
 
 // scan calls found for every fragment that begins, or whose anchor does, in b from one place
@@ -259,34 +278,43 @@ func (f *fragments) scan(b []byte, from, to int, found func([]byte)) {
 			continue
 		}
 		if key := mix(high, low); f.expects(key) {
-			for _, p := range f.byHead[key] {
-				p.compare(b, at, found)
+			pieces := f.byHead[key]
+			for i := range pieces {
+				pieces[i].compare(b, at, found)
 			}
 		}
 	}
 }
 
 // compare calls found for what of p stands in b, where its first bytes or its anchor may
-// stand at a place.
-func (p piece) compare(b []byte, place int, found func([]byte)) {
+// stand at a place, and was not found before.
+func (p *piece) compare(b []byte, place int, found func([]byte)) {
+	if p.found == p.windows() {
+		return
+	}
 	if p.at < 0 {
 		if bytes.HasPrefix(b[place:], p.holds) {
+			p.found = 1
 			found(p.holds)
 		}
 		return
 	}
-	if !bytes.HasPrefix(b[place:], p.holds[p.at:p.at+anchor]) {
+	at := int(p.at)
+	if !bytes.HasPrefix(b[place:], p.holds[at:at+anchor]) {
 		return
 	}
-	from, to := p.at, p.at+anchor // of what agrees
-	for from > 0 && place-(p.at-from) > 0 && p.holds[from-1] == b[place-(p.at-from)-1] {
+	from, to := at, at+anchor // of what agrees
+	for from > 0 && place-(at-from) > 0 && p.holds[from-1] == b[place-(at-from)-1] {
 		from--
 	}
-	for to < len(p.holds) && place+to-p.at < len(b) && p.holds[to] == b[place+to-p.at] {
+	for to < len(p.holds) && place+to-at < len(b) && p.holds[to] == b[place+to-at] {
 		to++
 	}
 	for ; from+window <= to; from++ {
-		found(p.holds[from : from+window : from+window])
+		if bit := uint32(1) << from; p.found&bit == 0 {
+			p.found |= bit
+			found(p.holds[from : from+window : from+window])
+		}
 	}
 }
 

@@ -76,6 +76,7 @@ func TestAnyRemainderIsFound(t *testing.T) {
 		f := new(fragments)
 		f.add(archive.Destroyed{ID: string(id), PushName: string(short), Content: [][]byte{text}})
 		finds := func(file []byte) (found [][]byte) {
+			f.afresh()
 			n, err := f.searchIn(context.Background(), iotest.OneByteReader(bytes.NewReader(file)), func(b []byte) { found = append(found, b) })
 			if err != nil || n != int64(len(file)) {
 				t.Fatalf("searched %d bytes of %d: %v", n, len(file), err)
@@ -116,6 +117,7 @@ func TestNothingIsOverlookedBetweenBlocks(t *testing.T) {
 			copy(file[at:], long)
 			copy(file[at+len(long)+at%5:], text)
 			var found []string
+			f.afresh()
 			if _, err := f.searchIn(context.Background(), bytes.NewReader(file), func(b []byte) { found = append(found, string(b)) }); err != nil {
 				t.Fatal(err)
 			}
