@@ -44,14 +44,14 @@ func TestACommandFails(t *testing.T) {
 			if got := fmt.Sprint(err); tt.want != "" && got != tt.want || tt.want == "" && err != nil {
 				t.Errorf("%v; want %q", err, tt.want)
 			}
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > 20*time.Second {
 				t.Errorf("it took %s", took)
 			}
 		})
 	}
 	t.Run("its children take too long", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "pid")
-		c := command.Command{Name: "the alert command", Argv: []string{program(t, `echo $$ >"$1"; sh -c 'sleep 60; true'; true`), file}, Patience: 500 * time.Millisecond}
+		c := command.Command{Name: "the alert command", Argv: []string{program(t, `echo $$ >"$1"; sh -c 'sleep 60; true'; true`), file}, Patience: 2 * time.Second}
 		if err := c.Run(t.Context(), nil); err == nil {
 			t.Error("no error")
 		}

@@ -546,7 +546,7 @@ func TestTheCommandFailsWhileTheArchiveCannotBeWrittenTo(t *testing.T) {
 	o.d.command.Argv = []string{"/bin/sh", "-c", "test -e " + mended + "; is=$?; echo x >> " + tries + "; exit $is"}
 	expect := func(want int) {
 		t.Helper()
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 			said, _ := os.ReadFile(tries)
 			if n := len(said) / 2; n == want {
 				return

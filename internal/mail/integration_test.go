@@ -318,7 +318,7 @@ func (p postOffice) cutInTheMiddle(t *testing.T) {
 // for without end, and only of the second it is not known whether it was taken.
 func (p postOffice) stalls(t *testing.T) {
 	proxy := p.Proxy(t)
-	patience := 300 * time.Millisecond
+	patience := 2 * time.Second
 	o := newOffice(t, func(ctx context.Context, from, to string, msg []byte) (string, error) {
 		tr := p.transport(TLS)
 		tr.Server, tr.Idle = proxy.Addr, patience
@@ -345,7 +345,7 @@ func (p postOffice) stalls(t *testing.T) {
 		begin := time.Now()
 		o.deliver()
 		o.expect(it, tt.state, 1)
-		if took := time.Since(begin); took > 10*time.Second {
+		if took := time.Since(begin); took > 15*time.Second {
 			t.Errorf("%s was waited for for %s", tt.at, took)
 		}
 		close(release)
@@ -364,7 +364,7 @@ func (p postOffice) stalls(t *testing.T) {
 				t.Errorf("%s: a copy has %d bytes, sent were %d, or others", tt.at, len(got), len(want))
 			}
 		}
-		patience = 300 * time.Millisecond
+		patience = 2 * time.Second
 		o.says = ""
 	}
 }

@@ -228,7 +228,7 @@ func TestNoToken(t *testing.T) {
 			r.ParseForm()
 			<-r.Context().Done()
 		}
-		tr.Idle = 100 * time.Millisecond
+		tr.Idle = time.Second
 		_, err := tr.Send(t.Context(), ourselves, clerk, letter)
 		var f *Failure
 		if !errors.As(err, &f) || f.Stage != Authorizing || !strings.Contains(err.Error(), "did not answer in time") {
