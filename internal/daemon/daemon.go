@@ -230,7 +230,8 @@ func (d *Daemon) wire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("this machine's name: %w", err)
 	}
-	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now, Download: d.download, Ask: d.askFile}
+	d.vault = &vault.Vault{Directory: d.home.media(), DB: d.db, Log: d.log, Now: d.now,
+		Download: d.download, Connected: d.session.Connected, Ask: d.askFile}
 	d.disposal = Deciding(c, d.archive, d.now)
 	d.disposal.DB, d.disposal.Vault, d.disposal.Groups, d.disposal.Key, d.disposal.Log = d.db, d.vault, names, d.key, d.log
 	d.disposal.Directory, d.disposal.Verify, d.disposal.ScrubSession = string(d.home), d.verify, d.session.ScrubBuffer

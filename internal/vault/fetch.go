@@ -64,6 +64,11 @@ type Vault struct {
 	// says. It may be called by several at once.
 	Download func(ctx context.Context, t record.Type, f record.File, w io.Writer) error
 
+	// Connected reports whether WhatsApp can be asked for anything now: no attempt is made
+	// while it cannot. When it can again, [Retry] and [Vault.Wake] say so. Nil: it always
+	// can.
+	Connected func() bool
+
 	// Ask asks the council's own phone for the file of a record, which it then uploads
 	// anew; key is the file's. The answer comes by way of [Supplied] and [NotSupplied],
 	// perhaps never. It returns [ErrGone] if the phone cannot be asked for such a file at
@@ -93,7 +98,7 @@ type fetch struct {
 }
 
 // Wake makes Run look for what is due now: a file is wanted, or the clock was
-// stepped.
+// stepped, or WhatsApp can be reached again.
 func (v *Vault) Wake() {
 	select {
 	case v.woken() <- struct{}{}:
@@ -171,11 +176,11 @@ func (v *Vault) fetchDue(ctx context.Context) error {
 	}
 }
 
-// begin returns an attempt at the file that is due first; nil if none is. It leaves
-// out what is being fetched, and what that may bring: the same file for another
-// record. A file put off farther than any is, is due: the clock was ahead and has
-// been set right since. What there is no room for waits, whatever is due behind it; begin
-// reports whether anything does.
+// begin returns an attempt at the file that is due first; nil if none is, or there is no
+// connection. It leaves out what is being fetched, and what that may bring: the same file
+// for another record. A file put off farther than any is, is due: the clock was ahead and
+// has been set right since. What there is no room for waits, whatever is due behind it;
+// begin reports whether anything does.
 func (v *Vault) begin(ctx context.Context) (f *fetch, waits bool, err error) {
 	v.mu.Lock() // to the end, so that Sweep knows of what was found in the archive
 	defer v.mu.Unlock()
@@ -200,7 +205,7 @@ func (v *Vault) begin(ctx context.Context) (f *fetch, waits bool, err error) {
 		}
 		return tx.QueryRow("SELECT EXISTS (SELECT 1 FROM media WHERE "+due+" AND min(size, ?4) > ?5)", args...).Scan(&waits)
 	})
-	if err != nil || f == nil {
+	if err != nil || f == nil || v.Connected != nil && !v.Connected() {
 		return nil, waits, err
 	}
 	f.attempts++
@@ -254,11 +259,16 @@ func (v *Vault) attempt(f *fetch) error {
 	return v.DB.Write(f.ctx, func(tx *sqlite.Tx) error { return putOff(tx, f, next) })
 }
 
-// putOff notes an attempt that failed, and when the next one is due. Where the council's
-// phone has said meanwhile where the file is now, that is due already.
+// putOff notes an attempt that failed, and when the next one is due. If that has changed
+// since the attempt began, it is due already: the connection is there again, see [Retry], or
+// the council's phone has said where the file is now, and it was at the old place that the
+// attempt failed.
 func putOff(tx *sqlite.Tx, f *fetch, next time.Time) error {
-	_, err := tx.Exec("UPDATE media SET attempts = ?, wrong = ?, since = ?, next_attempt = ? WHERE seq = ? AND state = 'wanted' AND path = ?",
-		f.attempts, f.wrong, sqlite.FormatTime(f.since), sqlite.FormatTime(next), f.Seq, f.Path)
+	was := f.next
+	f.next = sqlite.FormatTime(next)
+	_, err := tx.Exec(`UPDATE media SET attempts = ?, wrong = ?, since = ?, next_attempt = iif(next_attempt = ?, ?, next_attempt)
+		WHERE seq = ? AND state = 'wanted' AND path = ?`,
+		f.attempts, f.wrong, sqlite.FormatTime(f.since), was, f.next, f.Seq, f.Path)
 	return err
 }
 

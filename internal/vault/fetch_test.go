@@ -156,6 +156,41 @@ func TestNobodyAnswers(t *testing.T) {
 	c.holds(1, plain)
 }
 
+// While there is no connection, nothing is attempted and so nothing put off: at the next
+// one everything is due as it was.
+func TestNotConnected(t *testing.T) {
+	c := newCouncil(t)
+	connected := false
+	c.vault.Connected = func() bool { return connected }
+	plain := words(1000)
+	f := c.wa.has(record.Audio, plain)
+	c.wants(1, record.Audio, f)
+	c.fetches()
+	c.is(1, Wanted, "", 0)
+	connected = true
+	c.fetches()
+	c.is(1, Kept, "", 1)
+	c.holds(1, plain)
+}
+
+// The connection breaks under an attempt and is there again before the attempt has failed:
+// that is not put off.
+func TestConnectedAgainDuringAnAttempt(t *testing.T) {
+	c := newCouncil(t)
+	plain := words(1000)
+	c.wants(1, record.Audio, c.wa.has(record.Audio, plain))
+	up := c.vault.Download
+	c.vault.Download = func(context.Context, record.Type, record.File, io.Writer) error {
+		c.vault.Download = up
+		c.steps(time.Second)
+		c.write(func(tx *sqlite.Tx) error { return Retry(tx, c.now()) })
+		return errors.New("the connection broke")
+	}
+	c.fetches()
+	c.is(1, Kept, "", 2)
+	c.holds(1, plain)
+}
+
 func TestAFileIsGivenUpAfterThirtyDays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("one thing after another, which the race detector watches for long")

@@ -61,6 +61,7 @@ type Media struct {
 
 	since           time.Time // from when patience counts
 	attempts, wrong int       // those that brought something else are among the attempts
+	next            string    // when the next attempt is due, as the archive has it
 }
 
 // LogValue tells files apart without disclosing what the message says.
@@ -138,7 +139,7 @@ func Each(tx *sqlite.Tx, f func(Media) error) error {
 	return each(tx, f, "SELECT "+columns+" FROM media ORDER BY seq")
 }
 
-const columns = "seq, type, name, mime, size, path, key, digest, sealed, state, reason, coalesce(finished_at, ''), since, attempts, wrong, asked, coalesce(asked_at, '')"
+const columns = "seq, type, name, mime, size, path, key, digest, sealed, state, reason, coalesce(finished_at, ''), since, attempts, wrong, asked, coalesce(asked_at, ''), next_attempt"
 
 // each calls f for what a statement that gives columns returns.
 func each(tx *sqlite.Tx, f func(Media) error, query string, args ...any) error {
@@ -151,7 +152,7 @@ func each(tx *sqlite.Tx, f func(Media) error, query string, args ...any) error {
 		var m Media
 		var finished, since, asked string
 		if err := rows.Scan(&m.Seq, &m.Type, &m.Name, &m.MIME, &m.Size, &m.Path, &m.Key, &m.Digest, &m.Sealed,
-			&m.State, &m.Reason, &finished, &since, &m.attempts, &m.wrong, &m.Asked, &asked); err != nil {
+			&m.State, &m.Reason, &finished, &since, &m.attempts, &m.wrong, &m.Asked, &asked, &m.next); err != nil {
 			return fmt.Errorf("read files: %w", err)
 		}
 		for _, t := range []struct {
