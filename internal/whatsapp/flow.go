@@ -20,9 +20,10 @@ const (
 	// tooMany is the same while whatsmeow waits for an answer, which comes behind them.
 	tooMany = 1900
 	// With a handler that does not move, nothing is kept waiting for longer: not if an
-	// answer is waited for, perhaps by that handler;
-	brief = 250 * time.Millisecond
-	// nor otherwise.
+	// answer is waited for, perhaps by whatsmeow in that handler;
+	brief = time.Second
+	// nor otherwise. A disk that is slow to take what a hook of ours writes is no reason to
+	// lose the order.
 	patient = 5 * time.Second
 	// forgotten is when an answer is not waited for any more (whatsmeow: 75 seconds).
 	forgotten = 2 * time.Minute
@@ -139,7 +140,10 @@ func (w *wire) wait(connection int, began time.Time, less int) (wait time.Durati
 		}
 	}
 	if len(w.asked) > 0 {
-		limit, most = tooMany, brief
+		limit = tooMany
+		if w.l.busy.Load() == 0 { // no hook of ours, none of which waits for an answer
+			most = brief
+		}
 	}
 	if w.queued <= limit-less {
 		return 0, confirm
@@ -150,7 +154,7 @@ func (w *wire) wait(connection int, began time.Time, less int) (wait time.Durati
 	}
 	wait = most - time.Since(since)
 	w.stalled = wait <= 0
-	return wait, confirm
+	return min(wait, brief), confirm
 }
 
 // confirm tells whatsmeow that the server has taken a message to our own phone. It asks the
