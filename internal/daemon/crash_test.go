@@ -162,7 +162,7 @@ func (w *town) settledIsCaptured(settled []standin.Settlement) {
 // and once: a copy that went again after a kill is the same email, byte for byte.
 func (w *town) conversationsArrived(conversations, messages int) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		emails := make(map[string][]byte)
 		copies := 0

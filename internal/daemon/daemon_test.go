@@ -261,7 +261,7 @@ func TestSystemdAndStop(t *testing.T) {
 	}()
 	wait := func(want string) {
 		t.Helper()
-		for timeout := time.After(10 * time.Second); ; {
+		for timeout := time.After(time.Minute); ; {
 			select {
 			case s := <-told:
 				if strings.HasPrefix(s, want) {

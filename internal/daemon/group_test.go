@@ -20,7 +20,7 @@ import (
 // eventually waits until something is so in the archive.
 func (w *town) eventually(what string, is func(*sqlite.Tx) (bool, error)) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for so := false; !so; time.Sleep(20 * time.Millisecond) { // another connection writes it
 		w.read(func(tx *sqlite.Tx) (err error) { so, err = is(tx); return err })
 		if time.Now().After(deadline) {

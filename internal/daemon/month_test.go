@@ -57,7 +57,7 @@ func (w *town) file(seq record.Seq) (b []byte) {
 // waitKept waits until no file is wanted any more.
 func (w *town) waitKept() {
 	w.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		var c vault.Count
 		w.read(func(tx *sqlite.Tx) (err error) { c, err = vault.Counts(tx); return err })
 		if c.Wanted == 0 && c.Kept > 0 {

@@ -85,7 +85,7 @@ func TestThePhoneIsNotInUse(t *testing.T) {
 // until waits until is says so of the archive.
 func (w *town) until(what string, is func(*sqlite.Tx) (bool, error)) {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		done := false
 		w.read(func(tx *sqlite.Tx) (err error) { done, err = is(tx); return err })
 		if done {

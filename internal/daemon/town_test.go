@@ -268,7 +268,7 @@ func (w *town) run() (stop func()) {
 
 // soon is a context for what happens within moments.
 func (w *town) soon() context.Context {
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	w.t.Cleanup(cancel)
 	return ctx
 }
@@ -331,7 +331,7 @@ func (w *town) alerts() [][]byte {
 // alerted waits until n alerts have arrived.
 func (w *town) alerted(n int) [][]byte {
 	w.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); len(w.alerts()) < n; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); len(w.alerts()) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("%d alerts arrived, not %d", len(w.alerts()), n)
 		}
@@ -344,7 +344,7 @@ func isAlert(email []byte) bool { return bytes.Contains(email, []byte("\r\nMessa
 // emailed waits until n emails, besides alerts, have arrived.
 func (w *town) emailed(n int) [][]byte {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for len(w.emails()) < n {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("%d emails arrived, not %d", len(w.emails()), n)

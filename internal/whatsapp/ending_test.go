@@ -375,7 +375,7 @@ func TestStopsInEveryState(t *testing.T) {
 			w.server.OldestApp(0)
 			w.server.Admit()
 			w.server.Up()
-			for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 				}

@@ -119,12 +119,12 @@ func TestPendingMessageThatWentWithTheLinkIsCounted(t *testing.T) {
 	w.ann.Says("Never captured.")
 	<-refused
 	m.await("loss", func() bool { return len(m.state) > 0 && m.state[len(m.state)-1][:4] == "lost" })
-	for deadline := time.Now().Add(10 * time.Second); s.Linked() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); s.Linked() && time.Now().Before(deadline); {
 		s.Unfinished(w.within())
 	}
 	var n int
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); n == 0 && err == nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); n == 0 && err == nil && time.Now().Before(deadline); {
 		n, err = s.AbandonBuffered(w.within(), 0)
 	}
 	if n != 1 || err != nil {
@@ -141,7 +141,7 @@ func TestKeyIsReplacedWhenTheBufferIsEmpty(t *testing.T) {
 	w.ann.Says("Something to seal.")
 	m.awaitRecords(1)
 	w.settled()
-	for deadline := time.Now().Add(10 * time.Second); bytes.Equal(before, key(t, s)); {
+	for deadline := time.Now().Add(time.Minute); bytes.Equal(before, key(t, s)); {
 		if time.Now().After(deadline) {
 			t.Fatal("the key was not replaced")
 		}

@@ -580,7 +580,7 @@ func TestLostLinkIsToldAndDoesNotEndRun(t *testing.T) {
 			if err := s.Alive(); err != nil {
 				t.Errorf("Alive: %v", err)
 			}
-			for deadline := time.Now().Add(10 * time.Second); s.Linked() && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(time.Minute); s.Linked() && time.Now().Before(deadline); {
 				s.Unfinished(w.within()) // goes through the same database
 			}
 			if s.Linked() {
@@ -600,7 +600,7 @@ func TestLinkAgainAfterALoss(t *testing.T) {
 	w.council.Unlinks()
 	m.await("loss", func() bool { return strings.HasPrefix(m.state[len(m.state)-1], "lost: ") })
 	stop()
-	for deadline := time.Now().Add(10 * time.Second); s.Linked() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); s.Linked() && time.Now().Before(deadline); {
 		s.Unfinished(w.within())
 	}
 	if err := s.Link(w.within(), w.scanned()); err != nil {

@@ -79,7 +79,7 @@ func newWorldAlone(t *testing.T, o standin.Options) *world {
 
 // within is long enough for anything that is to happen.
 func (w *world) within() context.Context {
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	w.t.Cleanup(cancel)
 	return ctx
 }
@@ -139,7 +139,7 @@ func (w *world) run(s *Session, m *memory) (stop func()) {
 			if err != nil {
 				w.t.Errorf("Run: %v", err)
 			}
-		case <-time.After(15 * time.Second):
+		case <-time.After(time.Minute):
 			w.t.Error("Run did not end")
 		}
 	})
@@ -334,7 +334,7 @@ func (m *memory) hooks() Hooks {
 // await waits until done.
 func (m *memory) await(what string, done func() bool) {
 	m.t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		m.mu.Lock()
 		is, changed := done(), m.changed
