@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ func TestKilledWhileFilesArrive(t *testing.T) {
 		files, kills = 20, 6
 	}
 	c := newCouncil(t)
+	var pieces atomic.Int64 // that were sent
 	plain := make(map[record.Seq][]byte)
 	for seq := record.Seq(1); int(seq) <= files; seq++ {
 		plain[seq] = words(100_000 + rand.IntN(200_000))
@@ -64,18 +66,22 @@ func TestKilledWhileFilesArrive(t *testing.T) {
 			for at := 0; at < len(sealed); at += 20_000 { // little by little
 				a.Write(sealed[at:min(at+20_000, len(sealed))])
 				a.(http.Flusher).Flush()
+				pieces.Add(1)
 				time.Sleep(10 * time.Millisecond)
 			}
 		})
 		c.wants(seq, record.Video, f)
 	}
 	cut, kept := 0, 0
-	for range kills {
+	for n := 0; n < kills && kept < files; n++ {
 		child := exec.CommandContext(t.Context(), os.Args[0])
 		child.Env = append(os.Environ(), childDirectory+"="+c.dir, childServer+"="+c.wa.URL)
 		child.Stderr = &c.log
 		c.must(child.Start())
-		time.Sleep(time.Duration(100+rand.IntN(300)) * time.Millisecond)
+		until := pieces.Load() + 1 + rand.Int64N(80)
+		for deadline := time.Now().Add(5 * time.Second); pieces.Load() < until && time.Now().Before(deadline); { // unless nothing is left
+			time.Sleep(time.Millisecond)
+		}
 		c.must(child.Process.Signal(syscall.SIGKILL))
 		if err := child.Wait(); child.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("the daemon was not killed: %v\n%s", err, c.log.String())
