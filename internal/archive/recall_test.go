@@ -33,10 +33,10 @@ func tokens(s string) []string {
 // beginnings of words, phrases, two words; in old versions, in what was deleted, in
 // names of files; of one sender, of any time.
 func TestRecall(t *testing.T) {
-	size, asked := 6000, 150
 	if testing.Short() {
-		size, asked = 800, 40
+		t.Skip("one thing after another, which the race detector watches for long")
 	}
+	const size, asked = 6000, 150
 	o := options(100_000)
 	o.PerDay = 3
 	c := newChat(t, t.TempDir(), o)

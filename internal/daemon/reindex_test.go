@@ -66,6 +66,9 @@ func (w *town) captures(as func(*standin.Message, record.Received) record.Receiv
 // What an older version could read nothing of, this one reads as if it had been there:
 // the views are the same, and what is delivered once more changes nothing.
 func TestReadAgainIsAsReadLive(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	w := found(t)
 	live, later := &way{name: "live"}, &way{name: "read later"}
 	live.found(w)

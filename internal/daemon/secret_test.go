@@ -203,6 +203,9 @@ func TestAVoteForAnOptionThatComesLater(t *testing.T) {
 // Marks that an older version could not read are owed once they are read, with what was
 // marked; but not those that were taken back, and not of messages that are due to go.
 func TestOldMarks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	w := found(t)
 	w.run()() // who is in the group
 	m, taken := w.ann.Says("The weir is blocked."), w.ann.Says("The bench is broken.")

@@ -219,6 +219,9 @@ func TestEveryColumn(t *testing.T) {
 // From every table of evidence the last row is taken, and to every one a copy of its last row is
 // added that belongs to what is not there. Verify tells of both.
 func TestEveryTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one thing after another, which the race detector watches for long")
+	}
 	c := rich(t)
 	if err := c.db.EmptyLog(context.Background()); err != nil {
 		t.Fatal(err)
